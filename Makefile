@@ -1,0 +1,51 @@
+# Everything a developer or a stranger needs; `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := check
+.PHONY: check demo test lint format types docs bench test-sdk test-real help clean
+
+check: lint types docs test ## what CI runs: lint, types, docs, test
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "exporter needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## set everything up and back up sample conversations from the embedded sandbox
+	$(BIN)/python samples/demo.py
+
+test: $(STAMP) ## set up and run the tests (TESTS=pattern picks some)
+	$(BIN)/python -m pytest $(if $(TESTS),-k '$(TESTS)')
+
+lint: $(STAMP) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+docs: $(STAMP) ## docs/cli.md is what --help says (make docs WRITE=1 writes it)
+	$(BIN)/python -m exporter.cli.reference $(if $(WRITE),--write,--check) docs/cli.md
+
+bench: $(STAMP) ## speed and memory on a fixed sample
+	$(BIN)/python tests/bench.py
+
+test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
+	$(BIN)/python tests/sdk_suite.py
+
+test-real: $(STAMP) ## back up a real third-party server (OGX; Python 3.12, about 300 MB)
+	$(BIN)/python tests/real_ogx.py
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,129 @@
+"""Every error this package raises on purpose.
+
+    ExporterError                      1   something is wrong and we can say what
+    ├── UsageError                     2   the call itself is off: an option, an id, a file of ids
+    ├── ArchiveError                   1   about the folder we keep
+    │   ├── NoArchive                 10   not an archive, or written by a newer version
+    │   ├── Locked                    11   another process is writing
+    │   ├── DiskFull                   1   the disk refused a write
+    │   └── Damaged                    5   bytes differ from what was committed
+    ├── SourceError                    1   about a whole source: it stops, other sources go on
+    │   ├── CredentialsRefused        12   key unknown, expired, or without the scope
+    │   └── SourceGone                13   the API is not there, or too much vanished at once
+    ├── ThreadError                    3   about one thread: it is that thread's outcome, the others go on
+    │   ├── NotFound                   3   the server names the thread and says it has none
+    │   ├── BadAnswer                  3   an answer that is not what the API describes
+    │   ├── Lie                        3   a list that cannot be walked to a proven end
+    │   └── Temporary                  3   the server is unwell; try again later (75 when nothing else went wrong)
+    ├── BudgetReached                 14   --max-requests or --max-duration; run again to go on
+    └── Interrupted              130/143   Ctrl-C or SIGTERM; what was fetched is saved
+
+A message has three parts: what happened, about which thread or file, and what to do now.
+The number is the exit code of a command that ends with that error.
+"""
+
+from __future__ import annotations
+
+
+class ExporterError(Exception):
+    """Something is wrong and we can say what."""
+
+    exit_code = 1
+
+
+class UsageError(ExporterError):
+    """The call itself is off: an option, an id, a file of ids."""
+
+    exit_code = 2
+
+
+class ArchiveError(ExporterError):
+    """About the folder we keep."""
+
+
+class NoArchive(ArchiveError):
+    """The folder is not an archive, or a newer version wrote it."""
+
+    exit_code = 10
+
+
+class Locked(ArchiveError):
+    """Another process is writing to this archive."""
+
+    exit_code = 11
+
+
+class DiskFull(ArchiveError):
+    """The disk refused a write; what was reported archived is safe."""
+
+
+class Damaged(ArchiveError):
+    """Bytes on disk differ from what was committed."""
+
+    exit_code = 5
+
+
+class SourceError(ExporterError):
+    """About a whole source: it stops, nothing is marked, other sources go on."""
+
+
+class CredentialsRefused(SourceError):
+    """The key is unknown, expired, of another region, or lacks a scope."""
+
+    exit_code = 12
+
+
+class SourceGone(SourceError):
+    """The API is not there any more, or too many threads vanished at once."""
+
+    exit_code = 13
+
+
+class ThreadError(ExporterError):
+    """About one thread: it becomes that thread's outcome, the others go on."""
+
+    exit_code = 3
+    code = "failed"
+
+
+class NotFound(ThreadError):
+    """The server names the thread and says that it has none."""
+
+    code = "not_found"
+
+
+class BadAnswer(ThreadError):
+    """An answer that is not what the API describes: not JSON, no list, another thread's items."""
+
+    code = "bad_answer"
+
+
+class Lie(ThreadError):
+    """A list that cannot be walked to a proven end: what came is kept, the rest is a gap.
+
+    `code` names the lie in one word, the same in the `gaps` table.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Temporary(ThreadError):
+    """The server or the network is unwell; the same call may work later."""
+
+    code = "temporary"
+
+
+class BudgetReached(ExporterError):
+    """`--max-requests` or `--max-duration` is used up; run again to go on."""
+
+    exit_code = 14
+
+
+class Interrupted(ExporterError):
+    """Ctrl-C (130) or SIGTERM (143); what was fetched so far is committed."""
+
+    def __init__(self, message: str, exit_code: int = 130) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
