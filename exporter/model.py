@@ -1,0 +1,239 @@
+"""The things that flow: from a source through the crawl into the archive and out again.
+
+Everything here is frozen and does no I/O; `docs/format.md` shows how it looks as bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+Kind = Literal["thread", "message", "run", "step", "registration", "visit"]
+"""What a record is. Every entry of a thread's history is a `message`, whatever its API calls it."""
+
+State = Literal["new", "complete", "partial", "gone", "failed"]
+"""What we know of a thread after its last visit; `new` is never visited."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ThreadRef:
+    """Which thread: two keys of one endpoint see the same one, two endpoints may use one id for two."""
+
+    source: str
+    "The API surface: `assistants`, `conversations`, ..."
+    endpoint: str
+    "The base URL without credentials, query or trailing slash."
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.source}/{printable(self.id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object of a page, as sent."""
+
+    id: str | None
+    "What the server calls it; None where the API or this object has no id."
+    body: bytes
+    "The object's JSON, token by token as sent, without line breaks."
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a list was walked: what the page mark of its last committed page says."""
+
+    cursor: str | None = None
+    "Ask for what comes after this; None is the beginning."
+    seq: int = 0
+    "Position that the next item gets."
+    more: bool = True
+    "False once the server said that nothing follows."
+
+
+Positions = Mapping[str, Position]
+"""Of one thread, by the name of the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a list endpoint: the unit of commit."""
+
+    thread: ThreadRef
+    kind: Kind
+    "What each item is."
+    items: tuple[Item, ...]
+    cursor: str | None
+    "Where to go on after this page, known on the last page too."
+    more: bool
+    fetched_at: datetime
+    list: str
+    "Which list of the thread: `thread`, `messages`, `runs`, `steps:RUN_ID`."
+    seq: int = 0
+    "Position of the first item in its list; the others follow by one."
+    next_seq: int | None = None
+    "Position of the first item after `cursor` where that is not seq + len(items): the cursor was held back."
+    fresh: bool = True
+    "Whether no item of it can be in the archive already; else the tables fold it into what they have."
+    parent: str | None = None
+    "For steps, the id of their run."
+    notes: tuple[str, ...] = ()
+    "Oddities of the server that were survived exactly, one word each: `inclusive_cursor`."
+
+    @property
+    def position(self) -> Position:
+        """Where the list stands once this page is committed."""
+        after = self.seq + len(self.items) if self.next_seq is None else self.next_seq
+        return Position(self.cursor, after, self.more)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A list that could not be walked to a proven end; what came before it is kept."""
+
+    thread: ThreadRef
+    list: str
+    after: str | None
+    "The cursor that the missing part follows."
+    code: str
+    "The reason in one word: `cursor_repeated`, `bad_answer`, `temporary`, ..."
+    detail: str
+    "The reason in a sentence for people."
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object as the server sent it, with where, when and at which position: one JSONL line."""
+
+    thread: ThreadRef
+    kind: Kind
+    id: str | None
+    seq: int
+    observed_at: datetime
+    body: bytes
+    run: str = ""
+    "The backup run that wrote it."
+    parent: str | None = None
+    "For steps, the id of their run."
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The line that ends a page in journal and segment: the page is whole, and this is the cursor after it."""
+
+    thread: ThreadRef
+    kind: Kind
+    list: str
+    seq: int
+    count: int
+    position: Position
+    fresh: bool
+    fetched_at: datetime
+    run: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed, immutable file of whole pages."""
+
+    name: str
+    "Relative to the archive: `segments/2026/11/000000001-0123456789ab.jsonl.zst`."
+    sha256: str
+    records: int
+    pages: int
+    bytes: int
+    "Compressed, as `ls` shows it."
+    raw_bytes: int
+    journal: str
+    "The writer whose journal this was."
+
+    @property
+    def number(self) -> int:
+        """The number of the manifest that commits it."""
+        return int(self.name.rsplit("/", 1)[-1].split("-", 1)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A thread to keep, and what its owner knows about it; None leaves what was known."""
+
+    thread: ThreadRef
+    profile: str = "default"
+    user: str | None = None
+    customer: str | None = None
+    title: str | None = None
+    tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one visit of one thread ended."""
+
+    thread: ThreadRef
+    records: int
+    "Objects written by this visit."
+    state: State
+    error: str | None = None
+    "A sentence for people: what, about which thread, what now."
+    code: str | None = None
+    "The reason in one word, as in `gaps`."
+    gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something `check` found."""
+
+    where: str
+    "The file, relative to the archive, or the thread."
+    what: str
+    help: str
+    "What to do now."
+    severity: Literal["damage", "note"] = "damage"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where and as whom a source is reached. The key itself is asked for late and kept nowhere else."""
+
+    name: str = "default"
+    base_url: str = "https://api.openai.com/v1"
+    organization: str | None = None
+    project: str | None = None
+    key: Secret = field(default_factory=lambda: Secret(""), repr=False)
+
+
+class Secret:
+    """A credential that does not print: `reveal()` is the only way to its text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the request header and nothing else."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def printable(text: str) -> str:
+    """Return text from outside in a form that cannot steer a terminal: control characters become escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
