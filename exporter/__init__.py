@@ -1,0 +1,1 @@
+"""Full-history exporter for server-side AI conversations."""
