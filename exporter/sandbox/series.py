@@ -26,7 +26,7 @@ class Entry(NamedTuple):
 class Generator(NamedTuple):
     """Objects that exist only while somebody looks: `make(i)` gives the bytes of the i-th, whose id is `name(i)`."""
 
-    count: int
+    size: int
     prefix: str
     make: Callable[[int], bytes]
     since: float = 1_760_000_000
@@ -44,7 +44,7 @@ class Generator(NamedTuple):
         number = name.removeprefix(self.prefix)
         if name.startswith(self.prefix) and number.isascii() and number.isdigit():
             position = int(number)
-            if position < self.count and self.name(position) == name:
+            if position < self.size and self.name(position) == name:
                 return position
         return None
 
@@ -54,7 +54,7 @@ class Series:
 
     def __init__(self, generator: Generator | None = None) -> None:
         self.generator = generator
-        self._made = generator.count if generator else 0
+        self._made = generator.size if generator else 0
         self._stored: list[Entry] = []
         self._index: dict[str, int] = {}
         self._edited: dict[int, Entry] = {}

@@ -7,6 +7,7 @@ parametrised over them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -66,6 +67,12 @@ LIES: dict[str, str] = {
 """Every lie by name; each was told by a real server, or guards against one told by another name."""
 
 
+def _names(given: object) -> list[str]:
+    """Names, from a collection or from a string with commas."""
+    names = given.split(",") if isinstance(given, str) else given
+    return [str(name) for name in names if name] if isinstance(names, Iterable) else []
+
+
 @dataclass(frozen=True, slots=True)
 class Switches:
     """All that one can switch; the default is an honest, fast server."""
@@ -102,10 +109,8 @@ class Switches:
     """Answers are indented by two spaces, as the real API's."""
 
     def __post_init__(self) -> None:
-        lies = self.lies.split(",") if isinstance(self.lies, str) else self.lies
-        object.__setattr__(self, "lies", frozenset(name for name in lies if name))
-        refuse = self.refuse.split(",") if isinstance(self.refuse, str) else self.refuse
-        object.__setattr__(self, "refuse", tuple(name for name in refuse if name))
+        object.__setattr__(self, "lies", frozenset(_names(self.lies)))
+        object.__setattr__(self, "refuse", tuple(_names(self.refuse)))
         for given, known in ((self.lies, LIES), ({self.fault} - {""}, FAULTS)):
             if unknown := sorted(set(given) - set(known)):
                 raise UsageError(f"the sandbox knows no {', '.join(unknown)}; it knows {', '.join(known)}")

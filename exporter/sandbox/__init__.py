@@ -1,0 +1,33 @@
+"""A local server that speaks the conversation APIs, honestly or not, for demo, tests and selftest.
+
+    from exporter.sandbox import State, running
+
+    with running(State.seed(threads=3, messages=50)) as sandbox:
+        OpenAI(base_url=sandbox.url, api_key="sk-sandbox-one")
+
+`State` is what the server knows, `Switches` what can go wrong (`FAULTS`, `LIES`). Starlette and uvicorn are imported
+only when a server starts.
+"""
+
+from exporter.sandbox.series import Entry, Generator, Series
+from exporter.sandbox.server import Running, running, serve
+from exporter.sandbox.state import KEYS, Clock, Key, Request, Retention, State
+from exporter.sandbox.switches import FAULTS, LIES, Switches
+
+__all__ = [
+    "FAULTS",
+    "KEYS",
+    "LIES",
+    "Clock",
+    "Entry",
+    "Generator",
+    "Key",
+    "Request",
+    "Retention",
+    "Running",
+    "Series",
+    "State",
+    "Switches",
+    "running",
+    "serve",
+]
