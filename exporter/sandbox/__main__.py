@@ -10,7 +10,6 @@ from pathlib import Path
 from exporter.errors import ExporterError
 from exporter.sandbox.server import serve
 from exporter.sandbox.state import State
-from exporter.sandbox.switches import Switches
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         state = _state(options)
-        state.switches = Switches().with_changes(options.switches)
+        state.switches = state.switches.with_changes(options.switches)
         serve(state, options.host, options.port, ready=_announce)
     except ExporterError as error:
         sys.stderr.write(f"{error}\n")

@@ -107,6 +107,7 @@ NOUNS = {
     "completion_messages": "Message with id '{0}' not found.",
     "responses": "Response with id '{0}' not found.",
     "input_items": "Item with id '{0}' not found.",
+    "assistants": "No assistant found with id '{0}'.",
     "files": "No such File object: {0}",
 }
 """What a 404 says; those of threads, conversations, their items and responses are on record, the others inferred."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from exporter.sandbox.answers import Answer, Refusal, error
 from exporter.sandbox.state import ORGANIZATION, Key, State
 
-BETAS = {"threads": "assistants=v2", "chatkit": "chatkit_beta=v1"}
+BETAS = {"threads": "assistants=v2", "assistants": "assistants=v2", "chatkit": "chatkit_beta=v1"}
 """The header OpenAI-Beta that an API demands."""
 
 SCOPES = {
@@ -21,6 +21,7 @@ SCOPES = {
     "conversations": "api.responses.read",
     "responses": "api.responses.read",
     "files": "api.files.read",
+    "assistants": "api.assistants.read",
     "chatkit": "api.chatkit.read",
     "chat": "api.model.read",
 }
@@ -44,7 +45,7 @@ def admit(state: State, path: str, headers: Mapping[str, str]) -> Key:
         raise Refusal(error(403, message, code="missing_scope"))
     beta = BETAS.get(api)
     if beta and beta not in headers.get("openai-beta", ""):
-        name = "Assistants" if api == "threads" else "ChatKit"
+        name = "ChatKit" if api == "chatkit" else "Assistants"
         message = (
             f"You must provide the 'OpenAI-Beta' header to access the {name} API. "
             f"Please try again by setting the header 'OpenAI-Beta: {beta}'."

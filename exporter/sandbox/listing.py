@@ -44,6 +44,7 @@ LISTS: dict[str, ListKind] = {
     "steps": ListKind("steps", locks=STEP_LOCKS),
     "conversations": ListKind("conversations"),
     "items": ListKind("items", before=False, locks=ITEM_LOCKS),
+    "assistants": ListKind("assistants"),
     "files": ListKind("files", most=10_000, limit=10_000, before=False),
     "chatkit": ListKind("chatkit", least=0),
     "chatkit_items": ListKind("chatkit_items", least=0),
@@ -62,8 +63,9 @@ def answer_list(ask: Ask, name: str, view: View, keep: Callable[[Entry], bool] =
         kind = kind._replace(order="desc")  # 52 of 52 recorded pages, against the description
     question = _query(ask, kind)
     included = opened(ask, kind.locks)
+    lies = ask.lies | {"unknown_after_restarts"} if ask.switches.lenient else ask.lies
     try:
-        found = page(bent_view(view, ask.lies), question, keep, ask.lies, kind.order)
+        found = page(bent_view(view, ask.lies), question, keep, lies, kind.order)
     except UnknownCursor as error:
         raise Refusal(unknown_cursor(kind.noun, error.param, error.name)) from error
     bodies = [dressed(ask, entry.raw, kind.locks, included) for entry in found.entries]
@@ -88,11 +90,12 @@ def _query(ask: Ask, kind: ListKind) -> Query:
         limit = kind.limit if given is None else int(given)
     except ValueError:
         raise Refusal(not_a_number(str(given))) from None
-    if not kind.least <= limit <= kind.most:
-        raise Refusal(bad_limit(limit, low=kind.least, high=kind.most))
+    least = 0 if ask.switches.lenient else kind.least
+    if not least <= limit <= kind.most:
+        raise Refusal(bad_limit(limit, low=least, high=kind.most))
     high = ask.switches.max_limit
     if limit > high and "limit_too_large_400" in ask.lies:
-        raise Refusal(bad_limit(limit, low=kind.least, high=high))
+        raise Refusal(bad_limit(limit, low=least, high=high))
     if limit > high and "limit_too_large_422" in ask.lies:
         raise Refusal(_unprocessable(limit, high))
     if "limit_silently_capped" in ask.lies:

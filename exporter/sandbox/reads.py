@@ -25,6 +25,7 @@ DELETED = {
     "completions": "chat.completion.deleted",
     "responses": "response.deleted",
     "files": "file",
+    "assistants": "assistant.deleted",
 }
 """What kind of object says that one was deleted."""
 

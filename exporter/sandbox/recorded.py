@@ -20,6 +20,7 @@ Body = dict[str, Any]
 
 SERIES = {"thread.message": "messages", "thread.run": "runs", "thread.run.step": "steps"}
 TOP = {"thread": "threads", "conversation": "conversations", "response": "responses", "file": "files"} | {
+    "assistant": "assistants",
     "chat.completion": "completions",
     "chatkit.thread": "chatkit",
 }

@@ -23,6 +23,7 @@ PATHS = {
     "completions": "/chat/completions",
     "responses": "/responses",
     "files": "/files",
+    "assistants": "/assistants",
 }
 """Where each shelf lies."""
 

@@ -43,6 +43,7 @@ SHELVES = {
     "completions": "completion",
     "responses": "response",
     "files": "file",
+    "assistants": "assistant",
 }
 """What the APIs call by id, with the kind of object that lies there."""
 

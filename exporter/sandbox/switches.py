@@ -105,6 +105,8 @@ class Switches:
     """Values of include[] that are refused one by one, besides unknown ones."""
     listable: bool = False
     """Threads, conversations and responses can be listed with a key, as on Foundry."""
+    lenient: bool = False
+    """Limit 0 and unknown cursors are taken, as by mocks made from the description."""
     pretty: bool = False
     """Answers are indented by two spaces, as the real API's."""
 
