@@ -1,0 +1,135 @@
+"""The lines of a journal as bytes: header, records, page marks (`docs/format.md`).
+
+Pure. A body is never parsed here: it goes in and comes out byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast, get_args
+
+import orjson
+
+from exporter.errors import Damaged
+from exporter.model import Kind, Mark, Page, Position, Record, ThreadRef
+
+FORMAT = 1
+BODY = b',"body":'
+MARK = b'{"kind":"page",'
+KINDS = frozenset(get_args(Kind))
+
+
+def dump(value: Any) -> bytes:
+    """JSON of our own values; lone surrogates in ids from outside become escapes."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def load(line: bytes) -> Any:
+    """Read what `dump` wrote."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)
+
+
+def stamp(time: datetime) -> str:
+    """Time as it stands in lines: UTC, microseconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def header_line(archive: str, writer: str, started_at: datetime) -> bytes:
+    """The first line of a journal."""
+    fields = {
+        "kind": "journal",
+        "format": FORMAT,
+        "archive": archive,
+        "writer": writer,
+        "started_at": stamp(started_at),
+    }
+    return dump(fields) + b"\n"
+
+
+def page_lines(page: Page, run: str) -> bytes:
+    """A page as it stands in the journal: its records, then its mark."""
+    thread, observed_at = page.thread, stamp(page.fetched_at)
+    whose = {"kind": page.kind, "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
+    parent = {"parent": page.parent} if page.parent is not None else {}
+    lines: list[bytes] = []
+    for seq, item in enumerate(page.items, page.seq):
+        fields = {**whose, "id": item.id, "seq": seq, "observed_at": observed_at, "run": run, **parent}
+        lines += (dump(fields)[:-1], BODY, item.body, b"}\n")
+    records = b"".join(lines)
+    position = page.position
+    mark = {
+        **whose,
+        "kind": "page",
+        "list": page.list,
+        "of": page.kind,
+        "cursor": position.cursor,
+        "next": position.seq,
+        "more": position.more,
+        "count": len(page.items),
+        "seq": page.seq,
+        "fresh": page.fresh,
+        "fetched_at": observed_at,
+        "run": run,
+        "notes": page.notes,
+        "bytes": len(records),
+        "crc32": f"{zlib.crc32(records):08x}",
+    }
+    return records + dump(mark) + b"\n"
+
+
+def is_whole(records: Sequence[bytes], mark_line: bytes) -> bool:
+    """Whether a page's record lines are what its mark says."""
+    mark = load(mark_line)
+    crc = 0
+    for line in records:
+        crc = zlib.crc32(line, crc)
+    size = sum(map(len, records))
+    return bool(mark["bytes"] == size and mark["crc32"] == f"{crc:08x}" and mark["count"] == len(records))
+
+
+def read_mark(line: bytes) -> Mark:
+    """Read a page mark."""
+    fields = load(line)
+    return Mark(
+        thread=ThreadRef(fields["source"], fields["endpoint"], fields["thread"]),
+        kind=_kind(fields["of"]),
+        list=fields["list"],
+        seq=fields["seq"],
+        count=fields["count"],
+        position=Position(fields["cursor"], fields["next"], fields["more"]),
+        fresh=fields["fresh"],
+        fetched_at=datetime.fromisoformat(fields["fetched_at"]),
+        run=fields["run"],
+        notes=tuple(fields["notes"]),
+    )
+
+
+def read_record(line: bytes) -> Record:
+    """Read a record line; its body stays as it is."""
+    at = line.index(BODY)
+    fields = load(line[:at] + b"}")
+    return Record(
+        thread=ThreadRef(fields["source"], fields["endpoint"], fields["thread"]),
+        kind=_kind(fields["kind"]),
+        id=fields["id"],
+        seq=fields["seq"],
+        observed_at=datetime.fromisoformat(fields["observed_at"]),
+        body=line[at + len(BODY) :].rstrip(b"\n")[:-1],
+        run=fields["run"],
+        parent=fields.get("parent"),
+    )
+
+
+def _kind(text: str) -> Kind:
+    if text not in KINDS:
+        raise Damaged(f"a record of kind {text!r}: a newer version of exporter wrote it, or it is damaged")
+    return cast("Kind", text)

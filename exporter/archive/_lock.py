@@ -1,0 +1,66 @@
+"""One writer at a time: a file lock that the system drops when its holder dies, and a note of who holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from exporter.archive._lines import dump, load, stamp
+from exporter.errors import Locked
+from exporter.files import make_folder, replacing, translated
+from exporter.model import now, printable
+
+
+class Lock:
+    """The writer's lock of an archive."""
+
+    def __init__(self, path: Path) -> None:
+        import filelock
+
+        folder = make_folder(path / ".exporter")
+        self._archive = path
+        self._holder = folder / "holder.json"
+        self._lock = filelock.FileLock(folder / "lock", mode=0o600, timeout=0)
+        self._refused = filelock.Timeout
+
+    def acquire(self) -> None:
+        """Take the lock; `Locked` at once if somebody has it, saying who."""
+        try:
+            with translated(self._holder):
+                self._lock.acquire()
+        except self._refused:
+            raise Locked(f"{self._archive}: {self._who()} is writing; wait for it, or stop it") from None
+        with replacing(self._holder) as file:
+            command = " ".join(["exporter", *sys.argv[1:2]])
+            about = {"pid": os.getpid(), "host": socket.gethostname(), "since": stamp(now()), "command": command}
+            file.write(dump(about) + b"\n")
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._holder.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _who(self) -> str:
+        about: dict[str, object] = {}
+        with contextlib.suppress(OSError, ValueError):
+            about = load(self._holder.read_bytes())
+        if not about:
+            return "another process"
+        said = (
+            f"`{about.get('command')}` (process {about.get('pid')} on {about.get('host')}, since {about.get('since')})"
+        )
+        return printable(said)
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

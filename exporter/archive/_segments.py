@@ -1,0 +1,149 @@
+"""Segments: journals sealed into immutable zstd files whose frames hold whole pages.
+
+`seal` and `frames` are mirror images; where each frame begins is told to whoever indexes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from exporter.archive._journal import header, pages_until_torn
+from exporter.archive._lines import MARK, is_whole
+from exporter.errors import Damaged
+from exporter.files import writing
+from exporter.model import Segment
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FRAME = 256 * 1024
+LEVEL = 3
+OPTIONS: dict[int, int] = {
+    zstd.CompressionParameter.compression_level: LEVEL,
+    zstd.CompressionParameter.checksum_flag: 1,
+    zstd.CompressionParameter.content_size_flag: 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Some whole pages of a segment and where they stand in its file."""
+
+    offset: int
+    length: int
+    pages: tuple[list[bytes], ...]
+    "The lines of each page, its mark last."
+    raw: int
+    "Length once decompressed."
+
+
+def seal(journal: Path, number: int, sealed_at: datetime, tmp: Path) -> tuple[Segment, Path]:
+    """Compress a journal of whole pages into a durable file in `tmp`; return what it is and where it lies.
+
+    Raises `Damaged` if the journal's bytes are not what its marks say.
+    """
+    digest, raw, pages, records, size = hashlib.sha256(), 0, 0, 0, 0
+    path = tmp / f"{number:09d}.jsonl.zst"
+    with journal.open("rb") as source, writing(path) as out:
+        for block, count in _blocks(source, str(journal)):
+            frame = zstd.compress(block, options=OPTIONS)
+            digest.update(frame)
+            out.write(frame)
+            raw, size, pages = raw + len(block), size + len(frame), pages + count[0]
+            records += count[1]
+    sha256 = digest.hexdigest()
+    name = f"segments/{sealed_at:%Y/%m}/{number:09d}-{sha256[:12]}.jsonl.zst"
+    return Segment(name, sha256, records, pages, size, raw, journal.stem), path
+
+
+def _blocks(source: BinaryIO, where: str) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """Cut a journal between pages into blocks of at least FRAME bytes, with their pages and records counted."""
+    block, pages, records = [source.readline()], 0, 0
+    size = len(block[0])
+    for lines in checked(pages_until_torn(source), where):
+        block += lines
+        size += sum(map(len, lines))
+        pages, records = pages + 1, records + len(lines) - 1
+        if size >= FRAME:
+            yield b"".join(block), (pages, records)
+            block, size, pages, records = [], 0, 0, 0
+    if block:
+        yield b"".join(block), (pages, records)
+
+
+def checked(pages: Iterable[list[bytes]], where: str) -> Iterator[list[bytes]]:
+    """Pass pages on, raising `Damaged` at the first that is not what its mark says."""
+    for lines in pages:
+        try:
+            whole = is_whole(lines[:-1], lines[-1])
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise Damaged(f"{where}: a page differs from its mark; run `exporter check`")
+        yield lines
+
+
+def frames(file: BinaryIO, where: str) -> Iterator[Frame]:
+    """Read a segment frame by frame; `Damaged` where a frame does not decompress to whole pages."""
+    offset, first, pending = 0, True, b""
+    while data := pending or file.read(FRAME):
+        text, length, pending = _frame(data, file, where)
+        lines = io.BytesIO(text)
+        if first and not header(lines):
+            raise Damaged(f"{where}: it does not begin with a header; restore this file from a copy")
+        pages = tuple(pages_until_torn(lines))
+        if (not pages and not first) or _lines_left(text, pages, first):
+            raise Damaged(f"{where}: the frame at byte {offset} ends inside a page; restore this file from a copy")
+        yield Frame(offset, length, pages, len(text))
+        offset, first = offset + length, False
+
+
+def _lines_left(text: bytes, pages: tuple[list[bytes], ...], first: bool) -> bool:
+    """Whether a frame holds lines that belong to no page."""
+    size = sum(len(line) for lines in pages for line in lines)
+    return size + (text.index(b"\n") + 1 if first else 0) != len(text)
+
+
+def _frame(data: bytes, file: BinaryIO, where: str) -> tuple[bytes, int, bytes]:
+    """Decompress one frame that begins with `data`: its text, its length, and what was read beyond it."""
+    decompressor, parts, length = zstd.ZstdDecompressor(), [], 0
+    try:
+        while not decompressor.eof:
+            if not data:
+                raise Damaged(f"{where}: it ends inside a frame; restore this file from a copy")
+            parts.append(decompressor.decompress(data))
+            length += len(data)
+            data = b"" if decompressor.eof else file.read(FRAME)
+    except zstd.ZstdError as error:
+        raise Damaged(f"{where}: {error}; restore this file from a copy") from error
+    rest = decompressor.unused_data
+    return b"".join(parts), length - len(rest), rest
+
+
+def read_header(file: BinaryIO, where: str) -> dict[str, object]:
+    """Read the header line of a segment, without its pages."""
+    text, _, _ = _frame(file.read(FRAME), file, where)
+    return header(io.BytesIO(text))
+
+
+def read_at(file: BinaryIO, offset: int, wanted: Callable[[bytes], bool], where: str) -> Iterator[list[bytes]]:
+    """Read the pages of the frame at `offset` whose mark line is wanted."""
+    file.seek(offset)
+    text, _, _ = _frame(file.read(FRAME), file, where)
+    lines: list[bytes] = []
+    for line in io.BytesIO(text):
+        if not line.startswith(MARK):
+            lines.append(line)
+            continue
+        if wanted(line):
+            yield [*(one for one in lines if not one.startswith(b'{"kind":"journal"')), line]
+        lines = []

@@ -1,0 +1,83 @@
+"""Writing files so that a crash leaves the old or the new one whole, never half of either.
+
+Write beside, fsync, rename, fsync the folder: in that order, always through here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from exporter.errors import ArchiveError, DiskFull
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into one of our errors, naming the path."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DiskFull(
+                f"{path}: the disk is full; what was reported archived is safe. Free space and run again"
+            ) from error
+        raise ArchiveError(f"{path}: {error.strerror or error}; check the disk and the folder's permissions") from error
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and its parents, readable by their owner only."""
+    if not path.is_dir():
+        if path != path.parent:
+            make_folder(path.parent)
+        with translated(path):
+            path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    return path
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file that only its owner may read."""
+    return os.open(path, flags | os.O_CLOEXEC, FILE_MODE)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Open a private file for writing; it is flushed to the disk when the block ends well."""
+    with translated(path):
+        fd = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        with os.fdopen(fd, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that takes the place of `path` when the block ends well, and leaves no trace else."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with writing(beside) as file:
+            yield file
+        with translated(path):
+            beside.replace(path)
+            sync_folder(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)

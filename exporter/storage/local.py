@@ -1,0 +1,54 @@
+"""A folder on a disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from exporter.files import make_folder, sync_folder, translated
+
+
+class LocalStorage:
+    """See `Storage`; `link` creates exclusively, `rename` replaces."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self, name: str, source: Path) -> None:
+        """See `Storage.create`."""
+        target = self._target(name)
+        with translated(target):
+            os.link(source, target)
+            sync_folder(target.parent)
+            source.unlink()
+
+    def replace(self, name: str, source: Path) -> None:
+        """See `Storage.replace`."""
+        target = self._target(name)
+        with translated(target):
+            source.replace(target)
+            sync_folder(target.parent)
+
+    def open(self, name: str) -> BinaryIO:
+        """See `Storage.open`."""
+        return (self.path / name).open("rb")
+
+    def names(self, folder: str) -> Iterator[str]:
+        """See `Storage.names`."""
+        for here, folders, files in os.walk(self.path / folder):
+            folders.sort()
+            for file in sorted(files):
+                yield (Path(here) / file).relative_to(self.path).as_posix()
+
+    def tmp(self) -> Path:
+        """See `Storage.tmp`."""
+        return make_folder(self.path / ".exporter" / "tmp")
+
+    def _target(self, name: str) -> Path:
+        target = self.path / name
+        if not target.parent.is_dir():
+            make_folder(target.parent)
+            sync_folder(target.parent.parent)
+        return target
