@@ -1,0 +1,315 @@
+"""The APIs as clients meet them: the SDK, httpx, errors, keys, includes, clock, log."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from openai import BadRequestError, NotFoundError, OpenAI
+
+from exporter.errors import UsageError
+from exporter.sandbox import LIES, Retention, Running, State, Switches, running, serve
+
+THREAD, CONVERSATION = "thread_seed1x00000", "conv_seed1x00000"
+BETA = {"OpenAI-Beta": "assistants=v2"}
+INCLUDES = [
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+    "reasoning.encrypted_content",
+    "message.output_text.logprobs",
+]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Running]:
+    with running(State.seed(threads=2, messages=45, conversations=2, items=45, start=1_765_000_000)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def http(sandbox: Running) -> Iterator[httpx.Client]:
+    with client(sandbox) as http:
+        yield http
+
+
+def client(sandbox: Running, key: str = "sk-sandbox-one", **headers: str) -> httpx.Client:
+    return httpx.Client(base_url=sandbox.url, headers={"Authorization": f"Bearer {key}", **BETA, **headers})
+
+
+def error(answer: httpx.Response) -> dict[str, Any]:
+    body = answer.json()["error"]
+    assert set(body) == {"message", "type", "param", "code"}
+    return {"status": answer.status_code, **body}
+
+
+@pytest.mark.filterwarnings("ignore:The Assistants API is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("limit", [1, 7, 20, 100])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_the_sdk_walks_messages_and_items(sandbox: Running, limit: int, order: Any) -> None:
+    with OpenAI(base_url=sandbox.url, api_key="sk-sandbox-one") as openai:
+        messages = [m.id for m in openai.beta.threads.messages.list(THREAD, limit=limit, order=order)]
+        items = [i.id for i in openai.conversations.items.list(CONVERSATION, limit=limit, order=order)]
+
+    expected = [f"msg_seed1x00000{n:05d}" for n in range(45)]
+    assert messages == (expected if order == "asc" else expected[::-1])
+    assert len(items) == len(set(items)) == 45
+
+
+@pytest.mark.filterwarnings("ignore:The Assistants API is deprecated:DeprecationWarning")
+def test_the_sdk_writes_and_reads_back(sandbox: Running) -> None:
+    with OpenAI(base_url=sandbox.url, api_key="sk-sandbox-one") as openai:
+        threads = openai.beta.threads
+        thread = threads.create(messages=[{"role": "user", "content": "Hello?"}], metadata={"a": "b"})
+        run = threads.runs.create(thread.id, assistant_id="asst_1")
+        step = threads.runs.steps.list(run.id, thread_id=thread.id).data[0]
+        answer = threads.messages.list(thread.id, run_id=run.id).data
+        other = threads.create_and_run(assistant_id="asst_1", thread={"messages": []})
+        threads.messages.update(answer[0].id, thread_id=thread.id, metadata={"seen": "yes"})
+        seen = threads.messages.retrieve(answer[0].id, thread_id=thread.id)
+        assert threads.messages.delete(answer[0].id, thread_id=thread.id).deleted
+        assert threads.retrieve(thread.id).metadata == {"a": "b"}
+        assert threads.runs.retrieve(run.id, thread_id=thread.id).status == other.status == "completed"
+        assert threads.runs.steps.retrieve(step.id, thread_id=thread.id, run_id=run.id) == step
+        assert threads.delete(thread.id).deleted
+        with pytest.raises(NotFoundError, match=f"No thread found with id '{thread.id}'"):
+            threads.retrieve(thread.id)
+
+    assert [m.id for m in answer] == [step.to_dict()["step_details"]["message_creation"]["message_id"]]  # type: ignore[index]
+    assert seen.metadata == {"seen": "yes"}
+
+
+def test_the_sdk_restores_into_a_conversation(sandbox: Running) -> None:
+    hello: Any = {"type": "message", "role": "user", "content": "Hello.", "id": "msg_mine"}
+    with OpenAI(base_url=sandbox.url, api_key="sk-sandbox-one") as openai:
+        made = openai.conversations.create(metadata={"a": "b"}, items=[hello])
+        more = openai.conversations.items.create(made.id, items=[hello] * 20)
+        with pytest.raises(BadRequestError, match="maximum length 20, but got an array with length 21"):
+            openai.conversations.items.create(made.id, items=[hello] * 21)
+        listed = list(openai.conversations.items.list(made.id, order="asc"))
+        one = openai.conversations.items.retrieve(listed[0].id or "", conversation_id=made.id)
+        openai.conversations.items.delete(listed[0].id or "", conversation_id=made.id)
+        changed = openai.conversations.update(made.id, metadata={"c": "d"})
+        raw = openai.get(f"/conversations/{made.id}", cast_to=httpx.Response)
+
+    assert one == listed[0]
+    assert len(more.data) == 20
+    assert len({item.id for item in listed} - {"msg_mine"}) == 21
+    assert changed.metadata == {"c": "d"}
+    assert b'"metadata":{"c":"d"}' in raw.content
+    assert len(sandbox.state.items(made.id)) == 20
+
+
+def test_bytes_come_out_as_they_went_in(sandbox: Running, http: httpx.Client) -> None:
+    wild = rb'{"id":"msg_w", "n":123456789012345678901,"e":1e400,"p":1.10,"d":1,"d":2,"s":"\ud800\u0000"}'
+    sandbox.state.add_message(THREAD, wild)
+
+    assert http.get(f"/threads/{THREAD}/messages/msg_w").content == wild
+    assert wild in http.get(f"/threads/{THREAD}/messages?limit=3").content
+    sandbox.state.switches = Switches(pretty=True)
+    assert b'\n      "p": 1.10,\n      "d": 1,\n' in http.get(f"/threads/{THREAD}/messages?limit=3").content
+
+
+NOT_FOUND = {
+    "/threads/thread_x": "No thread found with id 'thread_x'.",
+    "/threads/thread_x/messages": "No thread found with id 'thread_x'.",
+    "/threads/thread_x/runs/run_x/steps": "No thread found with id 'thread_x'.",
+    f"/threads/{THREAD}/messages/msg_x": "No message found with id 'msg_x'.",
+    f"/threads/{THREAD}/runs/run_x/steps": "No run found with id 'run_x'.",
+    "/conversations/conv_x": "Conversation with id 'conv_x' not found.",
+    "/conversations/conv_x/items": "Conversation with id 'conv_x' not found.",
+    f"/conversations/{CONVERSATION}/items/msg_x": "Item with id 'msg_x' not found in conversation.",
+    "/responses/resp_x": "Response with id 'resp_x' not found.",
+    "/nowhere": "Invalid URL (GET /v1/nowhere)",
+}
+
+
+@pytest.mark.parametrize("path", NOT_FOUND)
+def test_what_is_not_there_is_named(http: httpx.Client, path: str) -> None:
+    found = error(http.get(path))
+
+    assert found["status"] == 404
+    assert found["message"] == NOT_FOUND[path]
+    assert (found["type"], found["code"]) == ("invalid_request_error", None)
+
+
+BAD = {
+    "limit=1000": ("limit", "integer_above_max_value"),
+    "limit=0": ("limit", "integer_below_min_value"),
+    "limit=many": ("limit", "invalid_type"),
+    "order=sideways": ("order", "invalid_value"),
+    "after=nobody": ("after", None),
+    "include[]=nothing": ("include", "invalid_value"),
+}
+
+
+@pytest.mark.parametrize("question", BAD)
+@pytest.mark.parametrize("path", [f"/threads/{THREAD}/messages", f"/conversations/{CONVERSATION}/items"])
+def test_a_bad_question_is_refused_with_its_parameter(http: httpx.Client, question: str, path: str) -> None:
+    found = error(http.get(f"{path}?{question}"))
+
+    assert (found["status"], found["param"], found["code"]) == (400, *BAD[question])
+
+
+def test_the_text_for_a_limit_is_the_recorded_one(http: httpx.Client) -> None:
+    found = error(http.get(f"/threads/{THREAD}/messages?limit=1000"))
+
+    text = "Invalid 'limit': integer above maximum value. Expected a value <= 100, but got 1000 instead."
+    assert found["message"] == text
+
+
+def test_an_empty_page_has_null_ids(sandbox: Running, http: httpx.Client) -> None:
+    sandbox.state.add_thread("thread_empty")
+
+    expected = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    assert http.get("/threads/thread_empty/messages").json() == expected
+
+
+def test_before_works_on_threads_and_means_nothing_on_conversations(http: httpx.Client) -> None:
+    messages = http.get(f"/threads/{THREAD}/messages?order=asc&before=msg_seed1x0000000003").json()
+    items = http.get(f"/conversations/{CONVERSATION}/items?limit=100&before=nothing").json()
+
+    assert [m["id"][-2:] for m in messages["data"]] == ["00", "01", "02"]
+    assert len(items["data"]) == 45
+
+
+def test_each_project_sees_its_own(sandbox: Running) -> None:
+    sandbox.state.add_thread("thread_two", project="proj_two")
+    with client(sandbox) as one, client(sandbox, "sk-sandbox-two") as two:
+        assert error(one.get("/threads/thread_two"))["message"] == "No thread found with id 'thread_two'."
+        assert two.get("/threads/thread_two").status_code == 200
+        assert error(two.get(f"/threads/{THREAD}"))["status"] == 404
+
+
+KEYS = {
+    "sk-wrong": (401, "invalid_api_key", "Incorrect API key provided"),
+    "sk-sandbox-restricted": (403, "missing_scope", "Missing scopes: api.threads.read"),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_that_may_not(sandbox: Running, key: str) -> None:
+    with client(sandbox, key) as http:
+        found = error(http.get(f"/threads/{THREAD}"))
+
+    assert (found["status"], found["code"]) == KEYS[key][:2]
+    assert KEYS[key][2] in found["message"]
+
+
+@pytest.mark.parametrize("name", ["Project", "Organization"])
+def test_a_mismatched_header(sandbox: Running, name: str) -> None:
+    with client(sandbox, **{f"OpenAI-{name}": "other"}) as http:
+        assert error(http.get(f"/threads/{THREAD}"))["code"] == f"mismatched_{name.lower()}"
+
+
+def test_no_key_and_no_beta_header(sandbox: Running) -> None:
+    assert error(httpx.get(f"{sandbox.url}/conversations/{CONVERSATION}"))["status"] == 401
+    headers = {"Authorization": "Bearer sk-sandbox-one"}
+    assert error(httpx.get(f"{sandbox.url}/threads/{THREAD}", headers=headers))["code"] == "invalid_beta"
+    assert httpx.get(f"{sandbox.url}/conversations/{CONVERSATION}", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("shelf", ["threads", "conversations", "responses"])
+def test_only_a_session_lists_what_keys_cannot(sandbox: Running, shelf: str) -> None:
+    with client(sandbox) as key, client(sandbox, "sess-sandbox-one") as session:
+        assert error(key.get(f"/{shelf}"))["code"] == "missing_scope"
+        listed = session.get(f"/{shelf}?order=asc").json()["data"]
+        sandbox.state.switches = Switches(listable=True)
+        assert key.get(f"/{shelf}?order=asc").json()["data"] == listed
+
+    assert [one["id"] for one in listed] == list(sandbox.state.shelves[shelf].holders)
+
+
+def test_include_opens_what_is_closed(sandbox: Running, http: httpx.Client) -> None:
+    path = f"/conversations/{CONVERSATION}/items?limit=9&order=asc"
+    closed = {i["type"] + i.get("role", ""): i for i in http.get(path).json()["data"]}
+    asked = "".join(f"&include[]={name}" for name in INCLUDES)
+
+    assert b",".join(sandbox.state.items(CONVERSATION)[:9]) in http.get(path + asked).content
+    assert http.get(f"{path}&include={','.join(INCLUDES)}").content == http.get(path + asked).content
+    assert closed["code_interpreter_call"]["outputs"] is None
+    assert closed["file_search_call"]["results"] is None
+    assert closed["messageuser"]["content"][1]["image_url"] is None
+    assert closed["messageassistant"]["content"][0]["logprobs"] == []
+    assert "encrypted_content" not in closed["reasoning"]
+    assert "sources" not in closed["web_search_call"]["action"]
+    assert "image_url" not in closed["computer_call_output"]["output"]
+
+
+def test_steps_show_what_file_search_found_only_when_asked(sandbox: Running, http: httpx.Client) -> None:
+    runs = [run["id"] for run in http.get(f"/threads/{THREAD}/runs?limit=100").json()["data"]]
+    name = "step_details.tool_calls[*].file_search.results[*].content"
+    closed = [http.get(f"/threads/{THREAD}/runs/{run}/steps").text for run in runs]
+    opened = [http.get(f"/threads/{THREAD}/runs/{run}/steps", params={"include[]": name}).text for run in runs]
+
+    assert '"content"' not in "".join(closed)
+    assert '"content"' in "".join(opened)
+
+
+def test_files_are_read_unless_their_purpose_forbids_it(sandbox: Running, http: httpx.Client) -> None:
+    mine = sandbox.state.add_file({"purpose": "assistants_output"}, b"\x00\xff")
+    theirs = sandbox.state.add_file({"purpose": "user_data"}, b"secret")
+
+    assert http.get(f"/files/{mine}/content").content == b"\x00\xff"
+    assert http.get(f"/files/{mine}").json()["bytes"] == 2
+    assert error(http.get(f"/files/{theirs}/content"))["message"].endswith("files of purpose: user_data")
+    assert [f["id"] for f in http.get("/files?purpose=user_data").json()["data"]] == [theirs]
+    assert http.delete(f"/files/{mine}").json() == {"id": mine, "object": "file", "deleted": True}
+
+
+def test_a_thread_is_forgotten_when_its_time_is_over(sandbox: Running, http: httpx.Client) -> None:
+    sandbox.state.retention["threads"] = Retention(60)
+    name = sandbox.state.add_thread()
+    control = f"{sandbox.root}/_sandbox"
+    httpx.post(f"{control}/clock", json={"advance": 59})
+    http.post(f"/threads/{name}/messages", json={"role": "user", "content": "still here"})
+    httpx.post(f"{control}/clock", json={"advance": 59})
+    assert http.get(f"/threads/{name}").status_code == 200
+    httpx.post(f"{control}/clock", json={"advance": 2})
+
+    assert error(http.get(f"/threads/{name}"))["message"] == f"No thread found with id '{name}'."
+    httpx.post(f"{control}/retention", json={"conversations": {"ttl": 10, "anchor": "created"}})
+    assert error(http.get(f"/conversations/{CONVERSATION}"))["status"] == 404
+
+
+def test_the_log_knows_who_asked_what(sandbox: Running, http: httpx.Client) -> None:
+    http.get(f"/threads/{THREAD}/messages?include[]=a&limit=2")
+    expected = {
+        "method": "GET",
+        "path": f"/v1/threads/{THREAD}/messages",
+        "params": [["include[]", "a"], ["limit", "2"]],
+        "status": 400,
+        "project": "proj_one",
+    }
+
+    assert httpx.get(f"{sandbox.root}/_sandbox/requests").json() == [expected]
+    assert sandbox.state.requests[0].params == [("include[]", "a"), ("limit", "2")]
+    assert set(httpx.get(f"{sandbox.root}/_sandbox").json()["lies"]) == set(LIES)
+
+
+def test_switches_are_changed_while_it_runs(sandbox: Running, http: httpx.Client) -> None:
+    control = f"{sandbox.root}/_sandbox/switches"
+
+    assert httpx.post(control, json={"lies": ["no_envelope_ids"]}).json()["lies"] == ["no_envelope_ids"]
+    assert "last_id" not in http.get(f"/threads/{THREAD}/messages").json()
+    assert httpx.post(control, json={"lies": "white"}).status_code == 400
+    assert httpx.post(control, json={"nonsense": 1}).status_code == 400
+
+
+def test_it_listens_on_loopback_only_unless_told() -> None:
+    with pytest.raises(UsageError, match=r"0\.0\.0\.0 is not a loopback address"):
+        serve(State(), "0.0.0.0")
+
+
+def test_stored_completions_are_listed_newest_first_by_the_live_dialect(http: httpx.Client, sandbox: Running) -> None:
+    for number in (1, 2):
+        sandbox.state.put("completions", {"id": f"chatcmpl-{number}"})
+    live = http.get("/chat/completions").json()
+    sandbox.state.dialect = "described"
+    described = http.get("/chat/completions").json()
+
+    assert [one["id"] for one in live["data"]] == ["chatcmpl-2", "chatcmpl-1"]
+    assert described["data"] == live["data"][::-1]
