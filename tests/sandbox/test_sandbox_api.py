@@ -164,7 +164,7 @@ def test_the_text_for_a_limit_is_the_recorded_one(http: httpx.Client) -> None:
 def test_an_empty_page_has_null_ids(sandbox: Running, http: httpx.Client) -> None:
     sandbox.state.add_thread("thread_empty")
 
-    expected = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    expected: dict[str, Any] = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     assert http.get("/threads/thread_empty/messages").json() == expected
 
 
