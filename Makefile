@@ -42,7 +42,7 @@ test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py
 
 test-real: $(STAMP) ## back up a real third-party server (OGX; Python 3.12, about 300 MB)
-	$(BIN)/python tests/real_ogx.py
+	$(BIN)/python tests/real_ogx.py --write docs/real-server.md
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

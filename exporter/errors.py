@@ -74,9 +74,13 @@ class CredentialsRefused(SourceError):
 
 
 class SourceGone(SourceError):
-    """The API is not there any more, or too many threads vanished at once."""
+    """The API is not there any more, or too many threads vanished at once (`whole_run`)."""
 
     exit_code = 13
+
+    def __init__(self, message: str, *, whole_run: bool = False) -> None:
+        super().__init__(message)
+        self.whole_run = whole_run
 
 
 class ThreadError(ExporterError):

@@ -1,0 +1,310 @@
+"""Threads and sources in, archive out: workers walk threads, one writer commits pages, one outcome per thread.
+
+A failed thread never stops the others; a failed source stops itself; a full disk, a budget or Ctrl-C stop the run
+with everything fetched so far committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import orjson
+
+from exporter.archive import Archive
+from exporter.archive.catalog import Known, digest
+from exporter.crawl._gone import Missing, judge
+from exporter.crawl._report import Report, Tally
+from exporter.crawl._sources import Door, Doors
+from exporter.crawl._writer import Writer
+from exporter.errors import (
+    BudgetReached,
+    ExporterError,
+    Interrupted,
+    NotFound,
+    SourceError,
+    ThreadError,
+    UsageError,
+)
+from exporter.model import Gap, Item, Outcome, Page, Position, Profile, ThreadRef, now
+
+HINTS = 1000
+"Visits without news that are noted in the catalog together."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to crawl."""
+
+    jobs: int = 16
+    "Threads walked at once; requests in flight adapt below it."
+    rate: float | None = None
+    "Requests per second, at most."
+    max_requests: int | None = None
+    max_duration: float | None = None
+    "Seconds."
+    full: bool = False
+    "Walk from the beginning: finds edits."
+    runs: bool = True
+    "Also runs and their steps, where the source has them."
+    accept_gone: bool = False
+    "Believe it when many threads vanish at once."
+
+
+class Stop:
+    """Lets a signal handler end a crawl: everything fetched is committed, then the run ends with that exit code."""
+
+    def __init__(self) -> None:
+        self._end: Callable[[], object] | None = None
+        self.exit_code: int | None = None
+
+    def request(self, exit_code: int) -> None:
+        """End now: the crawl if it is under way, else by `Interrupted` right here, which loses nothing either."""
+        self.exit_code = exit_code
+        if self._end is None:
+            raise self.error()
+        self._end()
+
+    def error(self) -> Interrupted:
+        """Say that the run was interrupted."""
+        message = "interrupted; everything fetched so far is saved, run the same command to go on"
+        return Interrupted(message, self.exit_code or 130)
+
+    def bind(self, end: Callable[[], object] | None) -> None:
+        """Say how to end what is under way."""
+        self._end = end
+
+
+def plan(archive: Archive, only: Sequence[ThreadRef] | None = None) -> Iterator[Known]:
+    """Name the threads a run would visit, in the order they were registered."""
+    if only is None:
+        return archive.catalog.known()
+    return (known for thread in only if (known := archive.catalog.find(thread)))
+
+
+class Crawl:
+    """One crawl, from its first request to its last page."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        doors: Doors,
+        options: Options,
+        on_page: Callable[[Page], None],
+        on_outcome: Callable[[Outcome], None],
+    ) -> None:
+        self._archive = archive
+        self._doors = doors
+        self._options = options
+        self._on_outcome = on_outcome
+        self._writer = Writer(archive.append, on_page)
+        self._missing: list[Missing] = []
+        self._seen = 0
+        self._reads: set[Door] = set()
+        self._idle: dict[ThreadRef, datetime] = {}
+        self.tally = Tally()
+
+    async def run(self, threads: Iterator[Known], stop: Stop) -> None:
+        """Visit the threads; returns when all that was fetched is archived. Raises `ArchiveError` only."""
+        writing = asyncio.create_task(self._writer.run())
+        workers = [asyncio.create_task(self._work(threads)) for _ in range(self._options.jobs)]
+        try:
+            await self._wait(workers, stop)
+            await self._judge()
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            await self._writer.close()
+            await writing
+            self._note_idle(at_least=1)
+
+    async def _wait(self, workers: Sequence[asyncio.Task[None]], stop: Stop) -> None:
+        loop, everything = asyncio.get_running_loop(), asyncio.gather(*workers)
+        stop.bind(lambda: loop.call_soon_threadsafe(everything.cancel))
+        try:
+            async with asyncio.timeout(self._options.max_duration):
+                await everything
+        except TimeoutError:
+            message = f"--max-duration of {self._options.max_duration:g} s is used up; run again to go on"
+            self.tally.stopped.append(BudgetReached(message))
+        except asyncio.CancelledError:
+            if stop.exit_code is None:
+                raise
+            self.tally.stopped.append(stop.error())
+        except BudgetReached as reached:
+            self.tally.stopped.append(reached)
+        finally:
+            stop.bind(lambda: None)
+
+    async def _work(self, threads: Iterator[Known]) -> None:
+        for known in threads:
+            try:
+                door = self._doors.of(known)
+            except ThreadError as error:
+                await self._end(known, _failed(known.thread, error))
+                continue
+            if not self._doors.is_closed(door):
+                await self._visit(known, door)
+
+    async def _visit(self, known: Known, door: Door) -> None:
+        self._seen += known.seen_at is not None
+        visit = _Visit(known, self._options, self._archive)
+        try:
+            async for page in visit.pages(door):
+                await self._writer.put(page)
+            self._reads.add(door)
+            outcome = visit.outcome()
+        except NotFound as error:
+            self._missing.append(Missing(known, str(error)))
+            return
+        except SourceError as error:
+            if self._doors.close(door, error):
+                self.tally.stopped.append(error)
+            return
+        except (ThreadError, UsageError) as error:
+            outcome = replace(_failed(known.thread, error), records=visit.records)
+        await self._end(known, outcome)
+
+    async def _end(self, known: Known, outcome: Outcome) -> None:
+        """Write down how a visit ended, if that is news; its pages are archived before anybody hears of it."""
+        if outcome.records or outcome.state != known.state or outcome.code != known.code:
+            await self._writer.put(_visit_page(outcome))
+            await self._writer.flush()
+        else:
+            self._idle[known.thread] = now()
+            self._note_idle(at_least=HINTS)
+        self.tally.add(outcome)
+        self._on_outcome(outcome)
+
+    async def _judge(self) -> None:
+        """Decide about the threads that were not found, now that we know what else could be read."""
+        missing = [replace(one, witnessed=self._doors.of(one.known) in self._reads) for one in self._missing]
+        try:
+            for one, outcome in zip(missing, judge(missing, self._seen, accept=self._options.accept_gone), strict=True):
+                await self._end(one.known, outcome)
+        except SourceError as error:
+            self.tally.stopped.append(error)
+
+    def _note_idle(self, at_least: int) -> None:
+        if len(self._idle) >= at_least:
+            self._archive.catalog.note_visited(self._idle)
+            self._idle = {}
+
+
+class _Visit:
+    """One crawl of one thread, from its cursors to its end."""
+
+    def __init__(self, known: Known, options: Options, archive: Archive) -> None:
+        self._known = known
+        self._positions = archive.catalog.positions(known.thread)
+        self._after: Mapping[str, Position] = {} if options.full else self._positions
+        self._gaps: list[Gap] = []
+        self._notes: dict[str, None] = {}
+        self.records = 0
+
+    async def pages(self, door: Door) -> AsyncIterator[Page]:
+        """The pages that are news."""
+        async for got in door.source.pages(self._known.thread, self._after):
+            if isinstance(got, Gap):
+                self._gaps.append(got)
+                continue
+            self._notes.update(dict.fromkeys(got.notes))
+            if got.kind == "thread" and got.items and digest(got.items[0].body) == self._known.body:
+                continue
+            self.records += len(got.items)
+            # A list walked before may bring what the archive has, whatever the server says: the tables fold it.
+            yield replace(got, fresh=got.fresh and got.list not in self._positions)
+
+    def outcome(self) -> Outcome:
+        """How the visit ended."""
+        thread, notes = self._known.thread, tuple(self._notes)
+        if not self._gaps:
+            return Outcome(thread, self.records, "complete", notes=notes)
+        first = self._gaps[0]
+        return Outcome(thread, self.records, "partial", first.detail, first.code, tuple(self._gaps), notes)
+
+
+def _failed(thread: ThreadRef, error: ExporterError) -> Outcome:
+    return Outcome(thread, 0, "failed", str(error), getattr(error, "code", "bad_id"))
+
+
+def _visit_page(outcome: Outcome) -> Page:
+    gaps = [{"list": g.list, "after": g.after, "code": g.code, "detail": g.detail} for g in outcome.gaps]
+    body = {"state": outcome.state, "code": outcome.code, "error": outcome.error, "records": outcome.records}
+    data = orjson.dumps({**body, "gaps": gaps})
+    return Page(outcome.thread, "visit", (Item(None, data),), None, False, now(), "visit")
+
+
+def backup(
+    archive: Archive,
+    profiles: Mapping[str, Profile],
+    options: Options,
+    *,
+    only: Sequence[ThreadRef] | None = None,
+    on_page: Callable[[Page], None] = lambda _: None,
+    on_outcome: Callable[[Outcome], None] = lambda _: None,
+    stop: Stop | None = None,
+) -> Report:
+    """Visit threads, commit what they hold, publish the tables, verify what was written.
+
+    Visits every registered thread, or `only` these. Returns the run's report, which its manifest holds too.
+    Raises `ArchiveError` where the archive cannot be written, and `Interrupted` where the tables were interrupted;
+    what was archived stays so in both cases.
+    """
+    started_at, stop = now(), stop or Stop()
+    doors = Doors(profiles, options.jobs, options.rate, options.max_requests, runs=options.runs)
+    crawl = Crawl(archive, doors, options, on_page, on_outcome)
+
+    async def run() -> None:
+        try:
+            await crawl.run(plan(archive, only), stop)
+        finally:
+            await doors.aclose()
+
+    asyncio.run(run())
+    stop.bind(None)
+    report = _report(archive, crawl.tally, started_at, doors.requests)
+    archive.seal(report.to_json())
+    if stop.exit_code is not None:
+        return report
+    return replace(report, files=_publish(archive))
+
+
+def _report(archive: Archive, tally: Tally, started_at: datetime, requests: int) -> Report:
+    archive.seal()  # the counts below are the catalog's, which knows what is sealed
+    states = archive.catalog.count()
+    return Report(
+        command="backup",
+        run=archive.run,
+        started_at=started_at,
+        finished_at=now(),
+        exit_code=tally.exit_code(),
+        registered=sum(states.values()),
+        complete=states.get("complete", 0),
+        partial=states.get("partial", 0),
+        gone=states.get("gone", 0),
+        failed=states.get("failed", 0),
+        never_visited=states.get("new", 0),
+        visited=tally.visited,
+        requests=requests,
+        records=tally.records,
+        errors=tuple(tally.errors),
+        stopped=tuple(str(error) for error in tally.stopped),
+    )
+
+
+def _publish(archive: Archive) -> int:
+    """Bring the tables up to date; return how many files changed."""
+    from exporter.tables import publish
+
+    since = int(archive.catalog.fact("published") or 0)
+    newest = archive.manifest()
+    published = publish(archive, since)
+    archive.catalog.note_fact("published", str(newest))
+    return published.files
+
+
+__all__ = ["Crawl", "Options", "Report", "Stop", "backup", "plan"]

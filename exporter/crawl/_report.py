@@ -1,0 +1,103 @@
+"""What a run did, and which exit code that is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from exporter.archive._lines import stamp
+from exporter.errors import ExporterError, SourceGone, Temporary
+from exporter.model import Outcome
+
+SHOWN = 1000
+"Failed threads a report names; the `gaps` table and `threads --state failed` name them all."
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run: the completeness equation of the archive after it, and what this run did."""
+
+    command: str
+    run: str
+    started_at: datetime
+    finished_at: datetime
+    exit_code: int
+    registered: int
+    "= complete + partial + gone + failed + never_visited"
+    complete: int
+    partial: int
+    gone: int
+    failed: int
+    never_visited: int
+    visited: int
+    "Threads that this run visited."
+    requests: int
+    records: int
+    "Objects that this run archived."
+    errors: tuple[Outcome, ...]
+    "This run's threads that are not complete, at most 1,000."
+    stopped: tuple[str, ...]
+    "Why a source, or the whole run, ended early."
+    files: int = 0
+    "Table files written."
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as it stands in its manifest."""
+        fields = asdict(self)
+        fields.update(started_at=stamp(self.started_at), finished_at=stamp(self.finished_at))
+        fields["errors"] = [_error(outcome) for outcome in self.errors]
+        return fields
+
+
+def _error(outcome: Outcome) -> dict[str, Any]:
+    thread = {"source": outcome.thread.source, "endpoint": outcome.thread.endpoint, "thread": outcome.thread.id}
+    return {**thread, "state": outcome.state, "code": outcome.code, "error": outcome.error}
+
+
+@dataclass
+class Tally:
+    """Counts outcomes as they come."""
+
+    visited: int = 0
+    records: int = 0
+    completed: int = 0
+    errors: list[Outcome] = field(default_factory=list)
+    codes: set[str] = field(default_factory=set)
+    stopped: list[ExporterError] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.visited += 1
+        self.records += outcome.records
+        if outcome.state == "complete":
+            self.completed += 1
+        elif outcome.state != "gone":
+            self.codes.add(outcome.code or "failed")
+            if len(self.errors) < SHOWN:
+                self.errors.append(outcome)
+
+    def exit_code(self) -> int:
+        """The code of the worst that happened, as the command line documents it.
+
+        A source that stopped decides only where nothing else was read: with others finished, the run is partial.
+        """
+        whole = [e.exit_code for e in self.stopped if not _is_partial(e, self)]
+        if whole:
+            return max(whole, key=_weight)
+        if self.stopped or self.codes - {Temporary.code}:
+            return 3
+        return 75 if self.codes else 0
+
+
+def _is_partial(error: ExporterError, tally: Tally) -> bool:
+    from exporter.errors import SourceError
+
+    mass = isinstance(error, SourceGone) and error.whole_run
+    return isinstance(error, SourceError) and tally.completed > 0 and not mass
+
+
+def _weight(code: int) -> int:
+    """Interruption outweighs a stopped source, which outweighs a budget."""
+    order = [75, 3, 14, 13, 12, 1, 130, 143]
+    return order.index(code) if code in order else order.index(1)

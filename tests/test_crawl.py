@@ -1,0 +1,288 @@
+"""A crawl against a live sandbox: what is asked, what is kept, how each thread ends."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter.archive import Archive
+from exporter.crawl import Options, Stop, backup
+from exporter.crawl._writer import Writer
+from exporter.errors import DiskFull
+from exporter.model import Page, Profile, Secret, ThreadRef, now
+from tests.conftest import Bench, loads, rows
+
+
+def filled(bench: Bench, count: int, thread: str = "thread_a") -> str:
+    """Add a thread of so many messages, a second apart."""
+    bench.state.add_thread(thread)
+    for i in range(count):
+        body = {
+            "role": "user",
+            "created_at": 1_760_000_000 + i,
+            "content": [{"type": "text", "text": {"value": str(i)}}],
+        }
+        bench.state.add_message(thread, {"id": f"msg_{thread}_{i}", **body})
+    return thread
+
+
+def test_three_hundred_messages_take_three_requests_of_a_hundred(bench: Bench) -> None:
+    filled(bench, 300)
+    bench.state.requests.clear()
+
+    report = bench.backup("thread_a")
+
+    asked = bench.asked("/messages")
+    assert report.exit_code == 0
+    assert [(p["limit"], p["order"]) for p in asked] == [("100", "asc")] * 3
+    assert [p.get("after") for p in asked] == [None, "msg_thread_a_99", "msg_thread_a_199"]
+    assert bench.lines("thread_a") == bench.state.messages("thread_a")
+    assert len(rows(bench.path)) == 300
+
+
+def test_a_second_backup_downloads_nothing_again(bench: Bench) -> None:
+    filled(bench, 130)
+    bench.backup("thread_a")
+    bench.state.requests.clear()
+
+    report = bench.backup()
+
+    assert (report.records, report.visited, report.exit_code) == (0, 1, 0)
+    assert bench.asked("/messages") == [{"limit": "100", "order": "asc", "after": "msg_thread_a_129"}]
+    assert len(bench.lines("thread_a")) == 130
+
+
+def test_what_is_written_later_is_added_once(bench: Bench) -> None:
+    filled(bench, 5)
+    bench.backup("thread_a")
+    bench.state.add_message("thread_a", {"id": "msg_new", "role": "assistant", "content": []})
+
+    report = bench.backup()
+
+    assert report.records == 1
+    assert bench.lines("thread_a") == bench.state.messages("thread_a")
+    assert [r["message_id"] for r in rows(bench.path)].count("msg_new") == 1
+
+
+def test_a_full_walk_finds_edits_and_keeps_one_row(bench: Bench) -> None:
+    filled(bench, 3)
+    bench.backup("thread_a")
+    body = {"id": "msg_thread_a_1", "role": "user", "created_at": 1_760_000_001, "content": [], "metadata": {"e": "1"}}
+    bench.state.edit_message("thread_a", "msg_thread_a_1", body)
+
+    bench.backup(full=True)
+
+    revisions = {r["message_id"]: r["revision"] for r in rows(bench.path)}
+    assert revisions == {"msg_thread_a_0": 0, "msg_thread_a_1": 1, "msg_thread_a_2": 0}
+    assert [r["revision"] for r in rows(bench.path, "revisions")] == [0, 1]
+
+
+def test_one_failing_thread_stops_no_other(bench: Bench) -> None:
+    good = [filled(bench, 2, f"thread_{i}") for i in range(5)]
+
+    report = bench.backup(*good, "thread_never_there")
+
+    assert report.exit_code == 3
+    assert (report.complete, report.failed, report.registered) == (5, 1, 6)
+    assert [(e.thread.id, e.code) for e in report.errors] == [("thread_never_there", "not_found")]
+    assert "doctor" in str(report.errors[0].error)
+
+
+def test_a_thread_seen_before_and_named_by_its_404_is_gone_and_its_rows_stay(bench: Bench) -> None:
+    bench.backup(filled(bench, 2), filled(bench, 2, "thread_b"))
+    bench.state.delete_thread("thread_a")
+
+    report = bench.backup()
+
+    assert (report.exit_code, report.gone, report.complete) == (0, 1, 1)
+    assert len(rows(bench.path)) == 4
+    gone = [r for r in rows(bench.path, "threads") if r["state"] == "gone"]
+    assert [(r["thread_id"], r["deleted_reason"]) for r in gone] == [("thread_a", "gone")]
+
+
+def test_a_404_without_a_witness_marks_nothing(bench: Bench) -> None:
+    bench.backup(filled(bench, 2))
+    bench.state.delete_thread("thread_a")
+
+    report = bench.backup()
+
+    assert (report.exit_code, report.gone, report.failed) == (3, 0, 1)
+    assert report.errors[0].code == "unwitnessed"
+
+
+def test_many_threads_vanishing_at_once_stop_the_run_and_mark_nothing(bench: Bench) -> None:
+    threads = [filled(bench, 1, f"thread_{i}") for i in range(20)]
+    bench.backup(*threads)
+    for thread in threads[:6]:
+        bench.state.delete_thread(thread)
+
+    report = bench.backup()
+    accepted = bench.backup(accept_gone=True)
+
+    assert (report.exit_code, report.gone) == (13, 0)
+    assert "--accept-gone" in report.stopped[0]
+    assert (accepted.exit_code, accepted.gone) == (0, 6)
+
+
+def test_an_api_that_is_removed_stops_the_source_and_marks_nothing(bench: Bench) -> None:
+    bench.backup(filled(bench, 2), filled(bench, 2, "thread_b"))
+    bench.state.switches = bench.state.switches.with_changes({"fault": "api_removed"})
+
+    report = bench.backup()
+
+    assert (report.exit_code, report.gone, report.complete) == (13, 0, 2)
+
+
+def test_a_wrong_key_is_twelve_and_leaves_the_threads_as_they_were(bench: Bench) -> None:
+    filled(bench, 2)
+    bench.key = "sk-wrong-0123456789"
+
+    report = bench.backup("thread_a")
+
+    assert (report.exit_code, report.never_visited) == (12, 1)
+    assert "sk-wrong-0123456789" not in str(report)
+
+
+def test_one_refused_source_lets_the_others_finish(bench: Bench) -> None:
+    filled(bench, 2)
+    bench.state.add_conversation("conv_a")
+    bench.state.switches = bench.state.switches.with_changes({"fault": "wrong_region", "only": "/conversations"})
+
+    report = bench.backup("thread_a", "conv_a")
+
+    assert (report.exit_code, report.complete, report.never_visited) == (3, 1, 1)
+
+
+def test_a_thread_of_another_endpoint_is_never_asked_of_this_one(bench: Bench) -> None:
+    filled(bench, 2)
+    bench.backup("thread_a")
+    elsewhere = {"default": Profile(base_url="http://127.0.0.1:9/v1", key=Secret("sk-x"))}
+
+    with Archive.write(bench.path) as archive:
+        report = backup(archive, elsewhere, Options())
+
+    assert report.exit_code == 3
+    assert report.errors[0].code == "no_profile"
+    assert report.requests == 0
+
+
+def test_a_budget_ends_the_run_and_the_next_goes_on(bench: Bench) -> None:
+    filled(bench, 500)
+
+    first = bench.backup("thread_a", max_requests=3, jobs=1)
+    kept = len(bench.lines("thread_a"))
+    last = bench.backup()
+
+    assert (first.exit_code, first.requests) == (14, 3)
+    assert kept in {100, 200, 300}
+    assert last.exit_code == 0
+    assert bench.lines("thread_a") == bench.state.messages("thread_a")
+    assert len(rows(bench.path)) == 500
+
+
+def test_too_long_a_run_is_ended_by_its_duration(bench: Bench) -> None:
+    filled(bench, 2)
+    bench.state.switches = bench.state.switches.with_changes({"latency": 30.0})
+
+    began = time.monotonic()
+    report = bench.backup("thread_a", max_duration=0.3)
+
+    assert report.exit_code == 14
+    assert time.monotonic() - began < 5
+
+
+def test_a_stop_keeps_what_was_fetched(bench: Bench) -> None:
+    filled(bench, 2000)
+    bench.state.switches = bench.state.switches.with_changes({"latency": 0.05})
+    bench.register(["thread_a"])
+    stop, pages = Stop(), list[Page]()
+
+    def on_page(page: Page) -> None:
+        pages.append(page)
+        if len(pages) == 4:
+            threading.Thread(target=stop.request, args=(143,)).start()
+
+    with Archive.write(bench.path) as archive:
+        report = backup(archive, {"default": bench.profile}, Options(), on_page=on_page, stop=stop)
+    kept = bench.lines("thread_a")
+    bench.state.switches = bench.state.switches.with_changes({"latency": 0.0})
+    bench.backup()
+
+    assert report.exit_code == 143
+    assert len(kept) >= 200
+    assert kept == bench.state.messages("thread_a")[: len(kept)]
+    assert bench.lines("thread_a") == bench.state.messages("thread_a")
+
+
+def test_many_conversations_at_once_all_arrive_whole(bench: Bench) -> None:
+    for i in range(60):
+        bench.state.add_conversation(f"conv_{i}")
+        for j in range(i):
+            bench.state.add_item(f"conv_{i}", {"id": f"msg_{j}", "type": "message", "role": "user", "content": str(j)})
+    bench.state.switches = bench.state.switches.with_changes({"rate": 300.0, "burst": 5})
+
+    report = bench.backup(*(f"conv_{i}" for i in range(60)), jobs=32)
+
+    assert (report.exit_code, report.complete) == (0, 60)
+    for i in range(60):
+        assert list(map(loads, bench.lines(f"conv_{i}"))) == list(map(loads, bench.state.items(f"conv_{i}")))
+
+
+def test_runs_come_with_their_steps(bench: Bench) -> None:
+    filled(bench, 1)
+    bench.state.add_run("thread_a", {"id": "run_1", "status": "completed"})
+    bench.state.add_step("thread_a", "run_1", {"id": "step_1", "status": "completed"})
+    bench.state.add_step("thread_a", "run_1", {"id": "step_2", "status": "completed"})
+
+    bench.backup("thread_a")
+    without = bench.backup(runs=False)
+
+    assert [loads(body)["id"] for body in bench.lines("thread_a", "run")] == ["run_1"]
+    assert [(r["run_id"], r["step_id"]) for r in rows(bench.path, "steps")] == [
+        ("run_1", "step_1"),
+        ("run_1", "step_2"),
+    ]
+    assert without.records == 0
+
+
+def test_a_run_under_way_is_seen_again_until_it_is_final(bench: Bench) -> None:
+    filled(bench, 1)
+    bench.state.add_run("thread_a", {"id": "run_1", "status": "in_progress"})
+    bench.backup("thread_a")
+    run = loads(bench.lines("thread_a", "run")[0])
+    bench.state.shelves["threads"].holders["thread_a"].lists["runs"].replace("run_1", {**run, "status": "completed"})
+
+    bench.backup()
+
+    assert [(r["run_id"], r["status"], r["revision"]) for r in rows(bench.path, "runs")] == [("run_1", "completed", 1)]
+
+
+def test_a_full_disk_reaches_everybody_who_puts_pages() -> None:
+    def full(pages: object) -> None:
+        raise DiskFull("archive: the disk is full")
+
+    page = Page(ThreadRef("assistants", "http://x", "thread_a"), "message", (), None, False, now(), "messages")
+
+    async def story() -> None:
+        writer = Writer(full, lambda _: None)
+        running = asyncio.create_task(writer.run())
+        await writer.put(page)
+        with pytest.raises(DiskFull):
+            await writer.flush()
+        with pytest.raises(DiskFull):
+            await writer.put(replace(page, seq=1))
+        await running
+
+    asyncio.run(story())
+
+
+def test_the_key_is_in_no_file(bench: Bench, tmp_path: Path) -> None:
+    bench.backup(filled(bench, 2), "thread_missing")
+
+    written = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+    assert b"sk-sandbox" not in written
