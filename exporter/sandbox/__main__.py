@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
 from exporter.errors import ExporterError
+from exporter.sandbox.persist import load, save
 from exporter.sandbox.server import serve
 from exporter.sandbox.state import State
 
@@ -26,14 +28,20 @@ def main(argv: list[str] | None = None) -> int:
         "--generated", action="append", default=[], metavar="ID=COUNT", help="a thread of COUNT objects"
     )
     parser.add_argument("--recorded", action="append", default=[], type=Path, metavar="FILE")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="start from this file if it is there; keep it")
     parser.add_argument("--sdk-fixture", action="store_true", help="the objects that the SDK's own tests ask for")
     parser.add_argument("--dialect", choices=("live", "described"), default="live")
     parser.add_argument("--switches", type=json.loads, default={}, metavar="JSON", help="""like '{"rate": 5}'""")
     options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C, so that the state is kept
     try:
         state = _state(options)
         state.switches = state.switches.with_changes(options.switches)
-        serve(state, options.host, options.port, ready=_announce)
+        try:
+            serve(state, options.host, options.port, ready=_announce)
+        finally:
+            if options.state:
+                save(state, options.state)
     except ExporterError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -46,6 +54,8 @@ def _announce(url: str) -> None:
 
 
 def _state(options: argparse.Namespace) -> State:
+    if options.state and options.state.exists():
+        return load(options.state)
     if options.sdk_fixture:
         return State.sdk_fixture()
     if options.recorded:

@@ -1,0 +1,54 @@
+"""A state that was kept is the state that comes back."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from exporter.errors import UsageError
+from exporter.sandbox import Retention, State
+from exporter.sandbox.persist import load, save
+
+WILD = b'{"id":"msg_w", "n":123456789012345678901,"e":1e400,"d":1,"d":2,"s":"\\ud800\\u0000 \xc3\xa9"}'
+
+
+def test_what_was_saved_comes_back_byte_for_byte(tmp_path: Path) -> None:
+    state = State.seed(threads=2, messages=5, conversations=2, items=9)
+    state.add_message("thread_seed1x00000", WILD)
+    state.add_generated("thread_g", 50)
+    state.add_thread("thread_two", project="proj_two")
+    state.add_file({"id": "file-1"}, b"\x00\xff")
+    state.retention["threads"] = Retention(5)
+    save(state, tmp_path / "state.json")
+    back = load(tmp_path / "state.json")
+
+    assert back.retention == state.retention
+    for name, shelf in state.shelves.items():
+        assert list(back.shelves[name].series) == list(shelf.series)
+        for one, holder in shelf.holders.items():
+            found = back.shelves[name].holders[one]
+            assert (found.project, found.active, found.content) == (holder.project, holder.active, holder.content)
+            assert {k: list(v) for k, v in found.lists.items()} == {k: list(v) for k, v in holder.lists.items()}
+
+
+def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"version": 99}')
+
+    with pytest.raises(UsageError, match="another version"):
+        load(tmp_path / "state.json")
+    with pytest.raises(UsageError, match="holds no state"):
+        load(tmp_path / "nothing.json")
+
+
+def test_a_process_keeps_its_state(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "exporter.sandbox", "--threads", "0", "--state", str(tmp_path / "state.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        made = httpx.post(f"{url}/conversations", headers={"Authorization": "Bearer sk-sandbox-one"}, json={}).json()
+        process.terminate()
+        process.wait(10)
+
+    assert made["id"] in load(tmp_path / "state.json").shelves["conversations"].holders
