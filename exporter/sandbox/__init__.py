@@ -9,9 +9,11 @@
 only when a server starts.
 """
 
+from exporter.sandbox.clock import Clock, Retention
+from exporter.sandbox.keys import KEYS, Key
 from exporter.sandbox.series import Entry, Generator, Series
 from exporter.sandbox.server import Running, running, serve
-from exporter.sandbox.state import KEYS, Clock, Key, Request, Retention, State
+from exporter.sandbox.state import Request, State
 from exporter.sandbox.switches import FAULTS, LIES, Switches
 
 __all__ = [

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.sandbox import raw
-from exporter.sandbox.state import Key, State
+from exporter.sandbox.keys import Key
+from exporter.sandbox.state import State
 from exporter.sandbox.switches import Switches
 
 JSON_TYPE = {"content-type": "application/json"}

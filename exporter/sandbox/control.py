@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from exporter.errors import UsageError
 from exporter.sandbox import raw
-from exporter.sandbox.state import Retention, State
+from exporter.sandbox.clock import Retention
+from exporter.sandbox.state import State
 from exporter.sandbox.switches import FAULTS, LIES
 
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.sandbox.answers import Answer, Refusal, error
-from exporter.sandbox.state import ORGANIZATION, Key, State
+from exporter.sandbox.keys import ORGANIZATION, Key
+from exporter.sandbox.state import State
 
 BETAS = {"threads": "assistants=v2", "assistants": "assistants=v2", "chatkit": "chatkit_beta=v1"}
 """The header OpenAI-Beta that an API demands."""

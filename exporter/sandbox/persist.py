@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import UsageError
+from exporter.sandbox.clock import Retention
 from exporter.sandbox.series import Series
-from exporter.sandbox.state import Holder, Retention, State
+from exporter.sandbox.state import Holder, State
 
 VERSION = 1
 

@@ -7,34 +7,16 @@ items). Objects are bytes. Retention is looked at when somebody asks: what is pa
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from exporter.sandbox import objects, raw
+from exporter.sandbox.clock import Clock, Retention
+from exporter.sandbox.keys import KEYS, Key
 from exporter.sandbox.series import Entry, Generator, Series
 from exporter.sandbox.switches import Switches
-
-ORGANIZATION = "org_sandbox"
-
-
-class Key(NamedTuple):
-    """Who asks: a project's key, or a person's browser session."""
-
-    project: str
-    kind: str = "secret"
-    restricted: bool = False
-
-
-KEYS = {
-    "sk-sandbox-one": Key("proj_one"),
-    "sk-sandbox-two": Key("proj_two"),
-    "sk-sandbox-restricted": Key("proj_one", restricted=True),
-    "sess-sandbox-one": Key("proj_one", "session"),
-}
-"""The keys every sandbox knows."""
 
 SHELVES = {
     "threads": "thread",
@@ -46,30 +28,6 @@ SHELVES = {
     "assistants": "assistant",
 }
 """What the APIs call by id, with the kind of object that lies there."""
-
-
-class Clock:
-    """The sandbox's time: the wall's, or one that stands still; both can be advanced."""
-
-    def __init__(self, start: float | None = None) -> None:
-        self._start = start
-        self._ahead = 0.0
-
-    def now(self) -> float:
-        """Seconds since the epoch, as the sandbox sees it."""
-        return (time.time() if self._start is None else self._start) + self._ahead
-
-    def advance(self, seconds: float) -> float:
-        """Let time pass; returns the new time."""
-        self._ahead += seconds
-        return self.now()
-
-
-class Retention(NamedTuple):
-    """After how many seconds an API forgets, counted from `created` or from the last `activity`."""
-
-    ttl: float
-    anchor: str = "activity"
 
 
 class Request(NamedTuple):

@@ -1,5 +1,7 @@
 """The APIs as clients meet them: the SDK, httpx, errors, keys, includes, clock, log."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -302,6 +304,20 @@ def test_switches_are_changed_while_it_runs(sandbox: Running, http: httpx.Client
 def test_it_listens_on_loopback_only_unless_told() -> None:
     with pytest.raises(UsageError, match=r"0\.0\.0\.0 is not a loopback address"):
         serve(State(), "0.0.0.0")
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+
+    with pytest.raises(UsageError, match=r"pip install 'conversation-exporter\[sandbox\]'"), running():
+        pass
+
+
+def test_importing_it_is_light() -> None:
+    code = "import sys, exporter.sandbox; print({'starlette', 'uvicorn', 'openai'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
 
 
 def test_stored_completions_are_listed_newest_first_by_the_live_dialect(http: httpx.Client, sandbox: Running) -> None:
