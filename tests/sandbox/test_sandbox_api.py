@@ -105,6 +105,21 @@ def test_the_sdk_restores_into_a_conversation(sandbox: Running) -> None:
     assert len(sandbox.state.items(made.id)) == 20
 
 
+def test_edits_and_deletions_by_the_test_itself(sandbox: Running, http: httpx.Client) -> None:
+    state, run = sandbox.state, "run_seed1x0000000001"
+    state.edit_run(THREAD, run, {"id": run, "status": "failed"})
+    state.edit_message(THREAD, "msg_seed1x0000000000", b'{"id":"msg_seed1x0000000000","n":1.10}')
+    assert state.delete_message(THREAD, "msg_seed1x0000000001")
+    page = http.get(f"/threads/{THREAD}/messages?limit=2&order=asc").content
+
+    assert http.get(f"/threads/{THREAD}/runs/{run}").json() == {"id": run, "status": "failed"}
+    assert page.startswith(
+        b'{"object":"list","data":[{"id":"msg_seed1x0000000000","n":1.10},{"id":"msg_seed1x0000000002"'
+    )
+    assert state.delete_thread(THREAD)
+    assert not state.delete_thread(THREAD)
+
+
 def test_bytes_come_out_as_they_went_in(sandbox: Running, http: httpx.Client) -> None:
     wild = rb'{"id":"msg_w", "n":123456789012345678901,"e":1e400,"p":1.10,"d":1,"d":2,"s":"\ud800\u0000"}'
     sandbox.state.add_message(THREAD, wild)
