@@ -1,0 +1,143 @@
+"""Read JSON that strict parsers refuse, and find the words in it that a person would read.
+
+The idea: a value stays the tokens that were sent (`bytes`) until somebody needs it as a Python value,
+so integers above 64 bits, `1e400` and repeated keys cannot be damaged on their way into a table.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
+    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|.)",
+    re.DOTALL,
+)
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_INEXACT = re.compile(rb"[0-9]{16}|[eE][+-]?[0-9]{3}|[0-9]{3}[eE]")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+DEEPEST = 12
+"Levels of nesting that are searched for words; no API nests deeper."
+
+_TOP = ("summary", "content", "code", "queries", "action", "operation", "tool_calls", "heading", "tasks", "refusal")
+_AFTER = ("output", "outputs", "results")
+_PART = (
+    *("text", "value", "refusal", "transcript", "thinking", "query", "url", "command", "commands", "diff"),
+    *("function", "name", "arguments", "heading", "summary", "content", "logs", "stdout", "stderr", "output"),
+)
+
+
+def plain(text: str) -> str:
+    """Return the text as a table can hold it: half a surrogate pair becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def clean(body: bytes) -> bytes:
+    """Return the JSON with every half of a surrogate pair, and every byte that is not UTF-8, as U+FFFD."""
+    if _HALF.search(body):
+        body = _ESCAPE.sub(lambda m: b"\\ufffd" if m[1] else m[0], body)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "replace").encode()
+    return body
+
+
+def inexact(raw: bytes) -> bool:
+    """Tell whether a number may be in it that a fast parser would change or refuse."""
+    return _INEXACT.search(raw) is not None
+
+
+def loads(raw: bytes) -> Any:
+    """Return the value of any JSON, integers of any size included; `1e400` is infinite."""
+    if not inexact(raw):
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            pass
+    return json.loads(raw)
+
+
+def string(raw: bytes | None) -> str | None:
+    """Return the string that these tokens are; None where they are anything else."""
+    if raw is None or raw[:1] != b'"':
+        return None
+    return raw[1:-1].decode() if b"\\" not in raw else str(loads(raw))
+
+
+def members(body: bytes) -> dict[str, bytes] | None:
+    """Return the members of a JSON object by name, each as its tokens; None where it is not an object."""
+    if body.lstrip()[:1] != b"{":
+        return None
+    try:
+        return {key: bytes(raw) for key, raw in _MEMBERS.decode(body).items()}
+    except (msgspec.DecodeError, RecursionError):
+        return _split(body.decode())
+
+
+def _split(text: str) -> dict[str, bytes] | None:
+    """Do what `members` does without recursion and without judging numbers."""
+    found: dict[str, bytes] = {}
+    depth, begin, name = 0, 0, ""
+    key: str | None = None
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if depth == 1 and word == ":" and key is None:
+            key, begin = json.loads(name), token.end()
+        elif depth == 1 and word in ",}" and key is not None:
+            found[key], key = text[begin : token.start()].strip().encode(), None
+        depth += (word in "[{") - (word in "]}")
+        name = word
+    return found if depth == 0 and key is None else None
+
+
+def readable(fields: Mapping[str, bytes]) -> str | None:
+    """Return what a person would read in an entry, its parts one per line; None where it has no words."""
+    parts = []
+    if "role" not in fields:
+        call = [text for key in ("name", "arguments", "input") for text in _words(fields, key)]
+        parts += [" ".join(call)] if call else []
+    parts += [text for key in _TOP for text in _words(fields, key)]
+    if "role" not in fields:
+        parts += [text for key in _AFTER for text in _words(fields, key)]
+    return "\n".join(parts) if parts else None
+
+
+def _words(fields: Mapping[str, bytes], key: str) -> Iterator[str]:
+    """Yield the words of one member; what cannot be read has none."""
+    raw = fields.get(key)
+    if raw is None or raw == b"null":
+        return
+    if key in ("arguments", "input") and raw[:1] == b"{":
+        yield raw.decode()
+        return
+    try:
+        value = loads(raw)
+    except (ValueError, RecursionError):  # nested deeper than any parser goes
+        return
+    yield from _parts(value, DEEPEST)
+
+
+def _parts(value: Any, deepest: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif deepest and isinstance(value, list):
+        for part in value:
+            yield from _parts(part, deepest - 1)
+    elif deepest and isinstance(value, dict):
+        for key in _PART:
+            if key in value:
+                yield from _parts(value[key], deepest - 1)
