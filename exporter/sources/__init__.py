@@ -1,0 +1,91 @@
+"""The APIs that hold conversations: one file each, found by its name.
+
+A member `NAME.py` defines `NAMESource(transport, runs=True)` (first letter upper-case) with `name`, `prefixes` and
+`pages(thread, after)`: it yields what follows the given positions, list by list, in the server's order, and a `Gap`
+where a list cannot be walked to a proven end. It raises a `SourceError` when the whole source is unusable,
+`BudgetReached` when no request is left, and a `ThreadError` when the thread itself cannot be had. It knows no archive.
+A member imports nothing heavy, so all of them can be asked for their `prefixes`.
+
+Names that begin with `_` are shared by the members: `_paging` is the one loop that follows a cursor.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Protocol, cast
+
+from exporter.errors import UsageError
+from exporter.model import Gap, Page, Positions, ThreadRef, printable
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    "Keys in lower case."
+    body: bytes
+
+
+class Transport(Protocol):
+    """How a source asks its server. Retries, pacing and credentials are the transport's business."""
+
+    endpoint: str
+
+    async def get(
+        self, path: str, params: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] = NO_HEADERS
+    ) -> Answer:
+        """Answer with any status that no retry can better; raise `Temporary` when retries are used up."""
+
+
+class Source(Protocol):
+    """One API surface that holds conversations."""
+
+    name: str
+    prefixes: tuple[str, ...]
+
+    def pages(self, thread: ThreadRef, after: Positions) -> AsyncIterator[Page | Gap]:
+        """Yield what follows the positions; a list without a position is walked from its beginning."""
+
+
+class SourceClass(Protocol):
+    """What makes a source, and what is known of it without one."""
+
+    name: str
+    prefixes: tuple[str, ...]
+
+    def __call__(self, transport: Transport, runs: bool = True) -> Source:
+        """Return the source, reached through this transport."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all sources, sorted."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def load(name: str) -> SourceClass:
+    """Return the class of a source; an unknown name is a UsageError that lists the known ones."""
+    if name not in names():
+        raise UsageError(f"no source is called {printable(name)!r}; there are: {', '.join(names())}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    return cast("SourceClass", getattr(module, f"{name.capitalize()}Source"))
+
+
+def source_of(thread_id: str) -> str | None:
+    """Return the name of the source whose ids begin like this one; None when none does."""
+    return next((name for prefix, name in _prefixes() if thread_id.startswith(prefix)), None)
+
+
+@cache
+def _prefixes() -> tuple[tuple[str, str], ...]:
+    pairs = ((prefix, name) for name in names() for prefix in load(name).prefixes)
+    return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))

@@ -1,0 +1,122 @@
+"""What an answer means: JSON, or which error.
+
+A 404 means four things, and only the words in its body tell them apart: this thread is unknown here, this object is,
+this API is gone, or the key belongs to somebody else. Status 200 with a body that is no JSON is asked for again, as
+a connection that broke early can look like that; after `ATTEMPTS` times it is a `BadAnswer`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from exporter.errors import BadAnswer, CredentialsRefused, ExporterError, NotFound, SourceGone, Temporary, UsageError
+from exporter.model import ThreadRef, printable
+from exporter.sources import Answer
+
+ATTEMPTS = 3
+LONGEST = 300
+TEMPORARY = frozenset({408, 409, 425, 429})
+ID = re.compile(r"[A-Za-z0-9_.:=~-]{1,256}")
+SCOPES = ("missing_scope", "missing scopes", "insufficient permissions", "session key")
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """The error that a body tells of, whatever envelope it came in; texts are safe to print."""
+
+    message: str
+    code: str
+    param: str
+    text: str
+    "The whole body, to look for names in."
+
+    def names(self, word: str | None) -> bool:
+        """Whether the body speaks of this."""
+        return bool(word) and str(word) in self.text
+
+
+def complaint(body: bytes) -> Complaint:
+    """Read an error body: OpenAI's envelope, a framework's `detail`, or any text."""
+    text = body[:65536].decode("utf-8", "replace")
+    try:
+        told: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        told = None
+    error = told.get("error", told) if isinstance(told, dict) else told
+    if not isinstance(error, dict):
+        plain = error if isinstance(error, str) else re.sub(r"<[^>]*>", " ", text)
+        return Complaint(_short(plain), "", "", text)
+    message = error.get("message") or error.get("detail") or text
+    code, param = (str(error.get(name) or "") for name in ("code", "param"))
+    return Complaint(_short(message if isinstance(message, str) else json.dumps(message)), code, param, text)
+
+
+def checked_id(thread: ThreadRef) -> str:
+    """Return the thread's id as it goes into a path; one that cannot be there is a UsageError."""
+    if not ID.fullmatch(thread.id) or thread.id in {".", ".."}:
+        raise UsageError(f"{_short(str(thread))}: this is no id: letters, digits and _ . : = ~ - only, at most 256")
+    return quote(thread.id, safe="_.:=~-")
+
+
+def refusal(answer: Answer, thread: ThreadRef, path: str, *, identified: bool) -> ExporterError:
+    """Return the error that an answer other than 200 stands for; `identified`: this thread was just read."""
+    told = complaint(answer.body)
+    said = f"HTTP {answer.status}" + (f": {told.message}" if told.message else "")
+    if told.code == "insufficient_quota":
+        return CredentialsRefused(f"{thread.source}: the account's quota is used up ({said}); raise it, then run again")
+    if answer.status in (401, 403) or _about_the_key(told):
+        return CredentialsRefused(f"{thread.source}: {_advice(answer.status, told)} ({said})")
+    if answer.status in TEMPORARY or answer.status >= 500:
+        return Temporary(f"{thread}: GET {path} answered {said}; run again later")
+    if answer.status in (404, 410):
+        return _missing(told, thread, path, said, identified=identified)
+    if 300 <= answer.status < 400:
+        where = printable(answer.headers.get("location", "somewhere else"))[:LONGEST]
+        return BadAnswer(f"{thread}: GET {path} is redirected to {where}, which is not followed; check the base URL")
+    return BadAnswer(f"{thread}: GET {path} answered {said}; see `exporter doctor {printable(thread.id)}`")
+
+
+def _missing(told: Complaint, thread: ThreadRef, path: str, said: str, *, identified: bool) -> ExporterError:
+    if told.names(thread.id) and path not in told.text:
+        return NotFound(f"{thread}: the server has none ({said}); see `exporter doctor {printable(thread.id)}`")
+    if identified:
+        return BadAnswer(f"{thread}: GET {path} answered {said}, though the thread is there; this list cannot be had")
+    return SourceGone(
+        f"{thread.source}: GET {path} answered {said} without naming the thread: was this API removed, "
+        "or is the base URL wrong? Nothing was marked as gone"
+    )
+
+
+def _about_the_key(told: Complaint) -> bool:
+    return told.code in {"missing_scope", "mismatched_project", "invalid_api_key", "incorrect_hostname"} or (
+        "must be made with a session key" in told.message
+    )
+
+
+def _advice(status: int, told: Complaint) -> str:
+    text = f"{told.code} {told.message}".lower()
+    if "incorrect_hostname" in text:
+        return "the project lives in another region: set the base URL to that region's host"
+    if "mismatched_project" in text:
+        return "the key belongs to another project than the one asked for: check OPENAI_PROJECT_ID"
+    if any(word in text for word in SCOPES) or status == 403:
+        return "the key lacks a permission: give it the scope that is named, or use another key"
+    return "the key was refused: set a valid one for this organization and project"
+
+
+def not_json(answer: Answer, thread: ThreadRef, path: str, why: str) -> BadAnswer:
+    """Return the error for a 200 whose body is no JSON."""
+    kind = printable(answer.headers.get("content-type", "no content type"))[:80]
+    begins = _short(answer.body[:80].decode("utf-8", "replace"))
+    what = f"{len(answer.body)} bytes of {kind}, beginning {begins!r}" if answer.body else "nothing"
+    return BadAnswer(f"{thread}: GET {path} answered {what}: {why}; is the base URL an API's?")
+
+
+def _short(text: str) -> str:
+    """Return text of a server for a message: one line, no control characters, not long."""
+    line = printable(" ".join(text[: 4 * LONGEST].split()))
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

@@ -1,0 +1,169 @@
+"""Asks for one thing and comes back with it, or with the error it stands for.
+
+What a server refuses of the question itself (a limit, a value of include[]) is taken back, remembered in `Habits`
+and asked without; so the walk above sees pages only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from exporter.errors import BadAnswer
+from exporter.model import Gap, Kind, Page, ThreadRef, now
+from exporter.sources import NO_HEADERS, Answer, Transport
+from exporter.sources._answers import ATTEMPTS, Complaint, complaint, not_json, refusal
+from exporter.sources._habits import Habits, smaller
+from exporter.sources._split import Body, Piece, compact, name, piece, split
+
+Params = tuple[tuple[str, str], ...]
+Children = Callable[[Piece], AsyncIterator[Page | Gap]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One list of one thread: what to ask, and what its objects are."""
+
+    thread: ThreadRef
+    kind: Kind
+    list: str
+    path: str
+    params: Params = ()
+    "What can be left out when the server refuses it: include[]."
+    headers: Mapping[str, str] = NO_HEADERS
+    parent: str | None = None
+    children: Children | None = None
+    "What is to be walked before an object counts as had: a run's steps."
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page as the server gave it."""
+
+    pieces: tuple[Piece, ...]
+    last_id: str | None
+    more: bool
+    limit: int
+    "How many were asked for."
+    at: datetime
+
+
+class StaleCursor(Exception):
+    """The server does not know the object that `after` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where one source asks: its transport, and what it learned of the server, per kind of list."""
+
+    transport: Transport
+    _habits: dict[Kind, Habits] = field(default_factory=dict)
+
+    def habits(self, kind: Kind) -> Habits:
+        """Return what is known of this kind of list."""
+        return self._habits.setdefault(kind, Habits())
+
+    async def thread(self, thread: ThreadRef, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Piece:
+        """Return the thread's own object; a 404 is believed when it is said twice."""
+        answer = await self.transport.get(path, (), headers)
+        if answer.status == 404:
+            answer = await self.transport.get(path, (), headers)
+        if answer.status != 200:
+            raise refusal(answer, thread, path, identified=False)
+        body = await self._json(answer, thread, path, (), headers)
+        found = piece(body)
+        if found.id != thread.id:
+            raise BadAnswer(f"{thread}: GET {path} answered with another object than the one that was asked for")
+        return found
+
+    async def page(
+        self, listing: Listing, after: str | None, *, order: str = "asc", limit: int | None = None
+    ) -> Listed:
+        """Return one page of a list; StaleCursor when `after` is what the server refuses."""
+        habits = self.habits(listing.kind)
+        while True:
+            asked = min(limit or habits.limit, habits.limit)
+            kept = tuple(pair for pair in listing.params if pair not in habits.refused)
+            cursor = (("after", after),) if after is not None else ()
+            params = (("limit", str(asked)), ("order", order), *cursor, *kept)
+            answer = await self.transport.get(listing.path, params, listing.headers)
+            if answer.status == 200:
+                return await self._listed(answer, listing, params, asked)
+            if await self._give_in(answer, listing, asked, kept):
+                continue
+            told = complaint(answer.body)
+            if after is not None and answer.status in (400, 404, 422) and not _thread_is_missing(told, listing, after):
+                raise StaleCursor
+            raise refusal(answer, listing.thread, listing.path, identified=True)
+
+    async def _give_in(self, answer: Answer, listing: Listing, asked: int, kept: Params) -> bool:
+        """Take back what the server refuses of the question; False when it refuses something else."""
+        if answer.status not in (400, 422):
+            return False
+        told = complaint(answer.body)
+        habits = self.habits(listing.kind)
+        if kept and ("include" in told.param or "include" in told.text or any(told.names(v) for _, v in kept)):
+            habits.refused |= await self._refused(listing, told, kept)
+            return True
+        if told.param == "limit" or "limit" in told.text:
+            fewer = smaller(asked, told.text)
+            if fewer is not None:
+                habits.limit = fewer
+                return True
+        return False
+
+    async def _refused(self, listing: Listing, told: Complaint, kept: Params) -> set[tuple[str, str]]:
+        """Return the values that the server does not take: the one it names, else each is tried by itself."""
+        blamed = [pair for pair in kept if told.names(f"'{pair[1]}'") or told.names(f'"{pair[1]}"')]
+        # servers name the refused value first, and then perhaps all that they know
+        first = min(blamed, key=lambda pair: told.text.find(pair[1]), default=None)
+        if first is not None:
+            return {first}
+        bad: set[tuple[str, str]] = set()
+        for pair in kept:
+            answer = await self.transport.get(listing.path, (("limit", "1"), ("order", "asc"), pair), listing.headers)
+            if answer.status != 200:
+                bad.add(pair)
+        return bad or set(kept)
+
+    async def _listed(self, answer: Answer, listing: Listing, params: Params, asked: int) -> Listed:
+        body = await self._json(answer, listing.thread, listing.path, params, listing.headers)
+        envelope, pieces = _split(body, listing)
+        if pieces is None:
+            raise BadAnswer(f"{listing.thread}: GET {listing.path} answered no list: its `data` is none")
+        alien = next((p.thread for p in pieces if p.thread not in (None, listing.thread.id)), None)
+        if alien is not None:
+            raise BadAnswer(f"{listing.thread}: GET {listing.path} answered with objects of another thread")
+        more = envelope.get("has_more") in (True, "true")
+        return Listed(pieces, name(envelope.get("last_id")), more, asked, now())
+
+    async def _json(
+        self, answer: Answer, thread: ThreadRef, path: str, params: Params, headers: Mapping[str, str]
+    ) -> bytes:
+        """Return the compact body; one that is no JSON is asked for again first."""
+        for left in range(ATTEMPTS - 1, -1, -1):
+            try:
+                return compact(answer.body)
+            except ValueError as error:
+                if not left:
+                    raise not_json(answer, thread, path, _reason(error)) from None
+            answer = await self.transport.get(path, params, headers)
+            if answer.status != 200:
+                raise refusal(answer, thread, path, identified=False)
+        raise AssertionError
+
+
+def _split(body: bytes, listing: Listing) -> Body:
+    try:
+        return split(body)
+    except ValueError as error:
+        raise BadAnswer(f"{listing.thread}: GET {listing.path} answered no list: {_reason(error)}") from None
+
+
+def _reason(error: ValueError) -> str:
+    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else "not JSON" if not str(error) else f"{error}"[:100]
+
+
+def _thread_is_missing(told: Complaint, listing: Listing, after: str) -> bool:
+    return told.names(listing.thread.id) and not told.names(after)

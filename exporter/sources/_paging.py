@@ -1,0 +1,172 @@
+"""The one loop that follows a cursor.
+
+Progress is what ends it: each page must bring an id that this walk has not seen, and ask after something it has not
+asked after. A list ends when the server says so and can be believed; whatever else happens is a note on a page
+(survived exactly) or a `Gap` (named). A page is yielded once everything before it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from exporter.errors import Lie, NotFound, ThreadError
+from exporter.model import Gap, Page, Position
+from exporter.sources import _probes
+from exporter.sources._asking import Desk, Listed, Listing, StaleCursor
+from exporter.sources._habits import descending
+from exporter.sources._state import Walk
+
+RETRIES = 2
+"How often an empty page that promises more is asked for again, and a walk is begun again."
+TURNED_MAX = 100
+"Pages of a list that comes newest first which are held to be turned round; a longer one is a gap."
+
+
+async def walk(desk: Desk, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
+    """Yield what follows the position, None being never walked; an error of this list alone is a gap."""
+    state = Walk(listing, position)
+    turned: list[Page] = []
+    try:
+        async for event in _events(desk, state):
+            own = isinstance(event, Page) and event.list == listing.list
+            if isinstance(event, Page) and own and state.backwards and len(turned) < TURNED_MAX:
+                turned.append(event)
+            else:
+                for page in _too_long(state, turned) if own else ():
+                    yield page
+                yield event
+    except NotFound:
+        raise
+    except ThreadError as error:
+        state.gap(error.code, str(error))
+    for page in _turned(turned):
+        yield page
+    for gap in state.gaps:
+        yield gap
+
+
+async def _events(desk: Desk, state: Walk) -> AsyncIterator[Page | Gap]:
+    habits = desk.habits(state.listing.kind)
+    going = True
+    while going:
+        listed = await _ask(desk, state)
+        if listed is None or await _begun_again(desk, state, listed):
+            continue
+        if not listed.pieces and listed.more:
+            state.gap("empty_page_has_more", "an empty page says that more follows")
+            return
+        if await _by_second(desk, state, listed):
+            continue
+        await _look_at_order(desk, state, listed)
+        state.take(listed, habits)
+        async for event in _children(state):
+            yield event
+        page = state.page(listed)
+        if page is not None:
+            yield page
+        going = state.advance()
+
+
+async def _children(state: Walk) -> AsyncIterator[Page | Gap]:
+    """Yield what hangs on the new objects; one that cannot be had whole is looked at again by the next visit."""
+    for entry in state.taken if state.listing.children is not None else ():
+        assert state.listing.children is not None
+        async for event in state.listing.children(entry.piece):
+            if isinstance(event, Gap):
+                state.hold(entry)
+            yield event
+
+
+async def _ask(desk: Desk, state: Walk) -> Listed | None:
+    """Return the next page; None when the walk has to begin again."""
+    limit = desk.habits(state.listing.kind).limit
+    try:
+        listed = await desk.page(state.listing, state.after)
+        for _ in range(RETRIES):
+            if listed.pieces or not listed.more:
+                break
+            listed = await desk.page(state.listing, state.after)
+    except StaleCursor:
+        _begin_again(state, "stale_cursor", "the server does not know the object it is asked to go on after")
+        return None
+    if desk.habits(state.listing.kind).limit != limit:
+        state.note("smaller_limit")
+    if any(pair in desk.habits(state.listing.kind).refused for pair in state.listing.params):
+        state.note("include_refused")
+    return listed
+
+
+def _begin_again(state: Walk, note: str, why: str) -> None:
+    if state.restarts >= RETRIES or (state.after is None and state.restarts):
+        raise Lie(f"{state.listing.thread}: {state.listing.list}: {why}", note)
+    state.restart(note)
+
+
+async def _begun_again(desk: Desk, state: Walk, listed: Listed) -> bool:
+    """Whether the first page after a resumed cursor is not what follows it, so that all is walked again."""
+    after = state.after
+    if not state.resuming or after is None or not listed.pieces or listed.pieces[0].id == after:
+        return False
+    if descending(listed.pieces) and not await _probes.ordered(desk, state.listing, None):
+        _begin_again(state, "descending", "the list comes newest first")
+        return True
+    if not await _probes.restarted(desk, state.listing, after, listed.pieces[0]):
+        return False
+    _begin_again(state, "cursor_restarted", "the list begins again whatever it is asked for")
+    return True
+
+
+async def _by_second(desk: Desk, state: Walk, listed: Listed) -> bool:
+    """Whether objects of the second where the last page ended were skipped; the walk then asks again for them."""
+    if not state.suspects(listed, desk.habits(state.listing.kind)):
+        return False
+    if state.pair is None:
+        # more was promised and nothing came: look whether stepping back brings it
+        return state.step_back()
+    if not await _probes.by_second(desk, state.listing, state.pair):
+        return False
+    if not state.unproven:
+        return state.step_back()
+    _begin_again(state, "cursor_by_second", "the cursor means a second")
+    return True
+
+
+async def _look_at_order(desk: Desk, state: Walk, listed: Listed) -> None:
+    falls = descending(listed.pieces)
+    habits = desk.habits(state.listing.kind)
+    if falls is False and habits.ordered is None:
+        habits.ordered = True
+    if state.after is not None or len(listed.pieces) < 2:
+        if (falls or state.falls(listed)) and habits.ordered is False and not state.backwards:
+            state.gap("descending", "the list comes newest first although oldest first was asked for")
+        return
+    timeless = all(piece.time is None for piece in listed.pieces)
+    if not (falls or timeless) or await _probes.ordered(desk, state.listing, listed.pieces[0]):
+        return
+    if falls:
+        state.backwards = True
+    else:
+        state.gap("order_ignored", "the list comes in the same order whatever is asked for, and nothing tells which")
+
+
+def _turned(pages: list[Page]) -> list[Page]:
+    """Return the pages of a list that came newest first, oldest first; it has no cursor to go on from."""
+    seq = 0
+    found = []
+    for page in reversed(pages):
+        items = page.items[::-1]
+        notes = tuple(sorted({*page.notes, "descending"}))
+        found.append(replace(page, items=items, seq=seq, cursor=None, next_seq=0, notes=notes))
+        seq += len(items)
+    return found
+
+
+def _too_long(state: Walk, turned: list[Page]) -> list[Page]:
+    """Return the pages held back of a list that is too long to be turned round."""
+    pages = list(turned)
+    turned.clear()
+    if pages:
+        state.backwards = False
+        state.gap("descending", "the list comes newest first and is too long to be turned round")
+    return pages

@@ -1,0 +1,66 @@
+"""Questions that tell an honest server from a lying one, each asked once per server and kind of list.
+
+A probe that fails teaches nothing and harms nothing.
+"""
+
+from __future__ import annotations
+
+from exporter.errors import BadAnswer, NotFound, Temporary
+from exporter.sources._asking import Desk, Listing, StaleCursor
+from exporter.sources._split import Piece
+
+NOBODY = "0exporter0probe0"
+"Ends an id that no server has given to anything."
+
+
+async def by_second(desk: Desk, listing: Listing, pair: tuple[str, str]) -> bool:
+    """Whether `after` means a second: of two objects of one second, the other does not follow the one."""
+    habits = desk.habits(listing.kind)
+    if habits.by_second is None:
+        first, second = pair
+        try:
+            found = await desk.page(listing, first, limit=1)
+        except (StaleCursor, BadAnswer, Temporary, NotFound):
+            return False
+        # an inclusive server answers with the first itself: its cursor is an object
+        habits.by_second = not (found.pieces and found.pieces[0].id in (first, second))
+    return habits.by_second
+
+
+async def ordered(desk: Desk, listing: Listing, first: Piece | None) -> bool:
+    """Whether `order` is obeyed: the list begins with something else when asked for the newest first."""
+    habits = desk.habits(listing.kind)
+    if habits.ordered is None:
+        try:
+            if first is None:
+                first = next(iter((await desk.page(listing, None, limit=1)).pieces), None)
+            found = await desk.page(listing, None, order="desc", limit=1)
+        except (StaleCursor, BadAnswer, Temporary, NotFound):
+            return True
+        if first is None or not found.pieces:
+            return True
+        same = found.pieces[0].id == first.id if first.id else found.pieces[0].body == first.body
+        habits.ordered = not same
+    return habits.ordered
+
+
+async def restarted(desk: Desk, listing: Listing, after: str, first: Piece) -> bool:
+    """Whether a page that was asked for after a cursor is the list's beginning instead."""
+    habits = desk.habits(listing.kind)
+    try:
+        if habits.restarts is None:
+            habits.restarts = await _restarts(desk, listing, after)
+        if not habits.restarts:
+            return False
+        beginning = await desk.page(listing, None, limit=1)
+    except (StaleCursor, BadAnswer, Temporary, NotFound):
+        return False
+    return bool(beginning.pieces) and beginning.pieces[0].body == first.body
+
+
+async def _restarts(desk: Desk, listing: Listing, after: str) -> bool:
+    try:
+        found = await desk.page(listing, after[:40] + NOBODY, limit=1)
+    except (StaleCursor, BadAnswer):
+        return False
+    return bool(found.pieces)

@@ -1,0 +1,267 @@
+"""Where one walk of one list stands: what was seen, what comes next, what is to be said about it.
+
+No I/O here. Ids and bodies are remembered as 64-bit hashes, so a list of 200,000 objects fits into some 30 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from exporter.model import Gap, Item, Page, Position
+from exporter.sources._asking import Listed, Listing
+from exporter.sources._habits import Habits, same_second, settled, stepped_back, tied
+from exporter.sources._split import Piece
+
+WHY = {
+    "cursor_repeated": "the server answers with objects that it gave before, and says that more follow",
+    "no_cursor": "the server says that more follows but not after what: the last object has no id",
+    "cursor_by_second": "more than a page of objects share a second, and the cursor means seconds",
+}
+
+
+class Anchor(NamedTuple):
+    """A place to go on from, and the position of what comes then."""
+
+    cursor: str | None
+    seq: int
+
+
+class Entry(NamedTuple):
+    """An object that this walk has not seen before."""
+
+    piece: Piece
+    seq: int
+    before: Anchor
+
+
+class Walk:
+    """The walk of one list, from a position on."""
+
+    def __init__(self, listing: Listing, position: Position | None) -> None:
+        self.listing = listing
+        self.restarts = 0
+        self.gaps: list[Gap] = []
+        self._begin(position or Position(), fresh=position is None)
+        self.resumed = self.resuming = self.after is not None
+
+    def _begin(self, position: Position, *, fresh: bool) -> None:
+        self.after, self.seq, self.said_more = position.cursor, position.seq, position.more
+        self.fresh = fresh
+        self.backwards = False
+        self.taken: list[Entry] = []
+        self.anchor = Anchor(position.cursor, position.seq)
+        self._held: Anchor | None = None
+        self._notes: set[str] = set()
+        self._seen: dict[int, int] = {}
+        self._bodies: set[int] = set()
+        self._used = {position.cursor}
+        self._last: tuple[Piece, ...] = ()
+        self._pair: tuple[str, str] | None = None
+        self._pages = 0
+        self._once_more = self._stepped = False
+        self.next: str | None = None
+
+    def restart(self, note: str) -> None:
+        """Walk from the beginning again: the archive may hold any of it."""
+        self.restarts += 1
+        self._begin(Position(), fresh=False)
+        self.resumed = self.resuming = False
+        self.note(note)
+
+    def note(self, word: str) -> None:
+        """Remember an oddity for the next page."""
+        self._notes.add(word)
+
+    def gap(self, code: str, why: str) -> None:
+        """Name what cannot be walked; the first of a kind counts."""
+        if all(gap.code != code for gap in self.gaps):
+            listing = self.listing
+            detail = why if why.startswith(str(listing.thread)) else f"{listing.thread}: {listing.list}: {why}"
+            self.gaps.append(Gap(listing.thread, listing.list, self._place.cursor, code, detail))
+
+    def hold(self, entry: Entry) -> None:
+        """Let the next visit begin before this object: it is not as it will be."""
+        self._held = self._held or entry.before
+
+    @property
+    def _place(self) -> Anchor:
+        return self._held or self.anchor
+
+    # judging a page
+
+    def suspects(self, listed: Listed, habits: Habits) -> bool:
+        """Whether objects of the last page's last second may have been skipped before this page."""
+        if habits.by_second is not None or self._stepped or not self._last:
+            return False
+        if not listed.pieces:
+            return self.said_more
+        if same_second(self._last[-1], listed.pieces[0]):
+            habits.by_second = False
+            return False
+        return self.pair is not None and listed.pieces[0].id != self.after
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """Two objects of one second, of the pages so far."""
+        return self._pair
+
+    @property
+    def unproven(self) -> bool:
+        """Whether earlier pages may have been cut off in the middle of a second."""
+        return self.resumed or self._pages > 1
+
+    def step_back(self) -> bool:
+        """Go on after the last object of an earlier second; False where there is none."""
+        index = stepped_back(self._last)
+        self._stepped = True
+        if index is None:
+            self.gap("cursor_by_second", WHY["cursor_by_second"])
+            return False
+        self.after = self._last[index].id
+        self._used.add(self.after)
+        self.note("cursor_by_second")
+        return True
+
+    def falls(self, listed: Listed) -> bool:
+        """Whether this page is older than the one before."""
+        if not (self._last and listed.pieces):
+            return False
+        before, now = self._last[-1].time, listed.pieces[0].time
+        return before is not None and now is not None and now < before
+
+    # taking it
+
+    def take(self, listed: Listed, habits: Habits) -> None:
+        """Take what is new on a page, and find out how to go on: `next` is None at the end."""
+        repeats = self._sift(listed)
+        progress = self._progress
+        if self._once_more and progress:
+            habits.hides_more = True
+            self.note("has_more_false")
+        habits.says_more = habits.says_more or (listed.more and bool(listed.pieces))
+        self.next = None
+        overlap = repeats <= 1 or habits.by_second or self._stepped
+        if listed.pieces and not progress and (listed.more or not overlap):
+            self.gap("cursor_repeated", WHY["cursor_repeated"])
+        elif self._goes_on(listed, habits):
+            self.next = self._cursor(listed, habits)
+        self.resuming = False
+        self._stepped = bool(habits.by_second)
+        self._pair = self._pair or tied(listed.pieces)
+        self._last = listed.pieces or self._last
+        self._pages += 1
+
+    def _sift(self, listed: Listed) -> int:
+        """Fill `taken` with what was not seen; returns how many objects were."""
+        self.taken, self._progress = [], False
+        anchor = self.anchor
+        new = list(self._new(listed))
+        for piece in new:
+            if piece.id is None and not self._progress:
+                continue  # a page of nothing but repeats and nameless objects seen before
+            entry = Entry(piece, self.seq, anchor)
+            self.taken.append(entry)
+            self.seq += 1
+            anchor = Anchor(piece.id, self.seq) if piece.id else anchor
+            if not settled(piece, listed.at):
+                self.hold(entry)
+        if new and listed.last_id and new[-1] is listed.pieces[-1]:
+            anchor = Anchor(listed.last_id, self.seq)
+        self.anchor = anchor
+        return len(listed.pieces) - len(new)
+
+    def _new(self, listed: Listed) -> Iterator[Piece]:
+        found: list[Piece] = []
+        for index, piece in enumerate(listed.pieces):
+            body = hash(piece.body)
+            if piece.id is None:
+                self._progress = self._progress or body not in self._bodies
+                self._bodies.add(body)
+                found.append(piece)
+                continue
+            key = hash(piece.id)
+            known = self._seen.get(key)
+            if known is None and piece.id == self.after:
+                self._seen[key] = body  # the object that a resumed cursor names
+                self.note("inclusive_cursor")
+            elif known is None:
+                self._seen[key] = body
+                self._progress = True
+                found.append(piece)
+            elif known != body:
+                self.note("duplicate_ids")
+                self.fresh = False
+                found.append(piece)
+            elif not self._stepped:
+                self.note("inclusive_cursor" if index == 0 and piece.id == self.after else "repeated_ids")
+        yield from found
+
+    def _goes_on(self, listed: Listed, habits: Habits) -> bool:
+        """Whether to ask again; a full page that ends the list is believed of a server that ever said has_more."""
+        self._once_more = False
+        if listed.more:
+            return True
+        believed = habits.says_more and not habits.hides_more
+        if not believed and listed.pieces and len(listed.pieces) >= listed.limit:
+            self._once_more = True
+        return self._once_more
+
+    def _cursor(self, listed: Listed, habits: Habits) -> str | None:
+        """Return what to ask after, or name why there is nothing."""
+        last = listed.pieces[-1].id if listed.pieces else None
+        if habits.by_second:
+            index = stepped_back(listed.pieces) if listed.pieces else None
+            if index is not None:
+                self.anchor = Anchor(listed.pieces[index].id, self.seq - (len(listed.pieces) - 1 - index))
+                self.note("cursor_by_second")
+                return self._unused(listed.pieces[index].id, last)
+            self.gap("cursor_by_second", WHY["cursor_by_second"])
+        cursor = listed.last_id or last
+        if cursor is None:
+            if listed.more:
+                self.gap("no_cursor", WHY["no_cursor"])
+            return None
+        return self._unused(cursor, last)
+
+    def _unused(self, cursor: str | None, other: str | None) -> str | None:
+        for name in (cursor, other):
+            if name is not None and name not in self._used:
+                if name != cursor:
+                    self.note("last_id_wrong")
+                return name
+        self.gap("cursor_repeated", WHY["cursor_repeated"])
+        return None
+
+    # handing it on
+
+    def page(self, listed: Listed) -> Page | None:
+        """Return what the page brought; None when it has no news."""
+        if not self.taken and not (self.said_more and not listed.more and not self.gaps):
+            return None
+        seq = self.taken[0].seq if self.taken else self.seq
+        place = self._place
+        self.said_more = listed.more
+        notes, self._notes = tuple(sorted(self._notes)), set()
+        return Page(
+            thread=self.listing.thread,
+            kind=self.listing.kind,
+            items=tuple(Item(entry.piece.id, entry.piece.body) for entry in self.taken),
+            cursor=place.cursor,
+            more=listed.more,
+            fetched_at=listed.at,
+            list=self.listing.list,
+            seq=seq,
+            next_seq=None if place.seq == seq + len(self.taken) else place.seq,
+            fresh=self.fresh,
+            parent=self.listing.parent,
+            notes=notes,
+        )
+
+    def advance(self) -> bool:
+        """Go on to `next`; False at the end."""
+        if self.next is None:
+            return False
+        self.after = self.next
+        self._used.add(self.next)
+        return True
