@@ -31,7 +31,7 @@ class Listing:
     path: str
     params: Params = ()
     "What can be left out when the server refuses it: include[]."
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     children: Children | None = None
     "What is to be walked before an object counts as had: a run's steps."
