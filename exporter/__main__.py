@@ -1,0 +1,73 @@
+"""The `exporter` command as a process: private files, signals, and no traceback where a sentence does.
+
+Errors of ours become a line and an exit code in `exporter.cli`; here is what is left: interruption, closed pipes, bugs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from exporter.cli import cli
+from exporter.cli._output import Output, redacted
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line; return its exit code."""
+    try:
+        code = cli.main(argv, prog_name="exporter", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        _json_error(argv, error.exit_code, error.format_message())
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _ended(argv, 130, "interrupted")
+    except BrokenPipeError:
+        # whoever read us has enough; Python would complain again while it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        return _unexpected(argv, error)
+    return code if isinstance(code, int) else 0
+
+
+def _unexpected(argv: list[str], error: Exception) -> int:
+    if os.environ.get("EXPORTER_DEBUG"):
+        sys.stderr.write(redacted("".join(traceback.format_exception(error))))
+    what = redacted(f"{type(error).__name__}: {error}")
+    return _ended(argv, 1, f"unexpected {what}; EXPORTER_DEBUG=1 shows where. What was archived is safe")
+
+
+def _ended(argv: list[str], code: int, message: str) -> int:
+    _json_error(argv, code, message)
+    Output().complain(f"exporter: {message}")
+    return code
+
+
+def _json_error(argv: list[str], code: int, message: str) -> None:
+    Output(as_json="--json" in argv).item("error", {"exit_code": code, "code": "Error", "error": redacted(message)})
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a signal handler's signature
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""From the words of a command line to entries for the registry."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from exporter.config import Profiles
+    from exporter.model import Registration
+
+
+def named(
+    words: Sequence[str],
+    profiles: Profiles,
+    profile: str,
+    source: str | None,
+    *,
+    user: str | None = None,
+    customer: str | None = None,
+    title: str | None = None,
+    tags: tuple[str, ...] = (),
+) -> Iterator[Registration]:
+    """Yield what the words name, as threads of this profile's endpoint."""
+    from exporter.ids import Said, entries
+    from exporter.transport import endpoint_of
+
+    endpoint = endpoint_of(profiles.named(profile).base_url)
+    said = Said(endpoint, profile, source, user, customer, title, tags or None)
+    return entries(words, said, _stdin() if "-" in words else ())
+
+
+def _stdin() -> TextIO:
+    return io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "surrogateescape", newline="")

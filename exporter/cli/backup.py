@@ -1,0 +1,160 @@
+"""`exporter backup`: the product. Register what is named, visit, archive, publish, verify, report."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exporter.cli._command import EXITS, archive_option, makes_command, profile_options, source_option
+from exporter.cli._output import Output, redacted
+from exporter.model import printable
+
+if TYPE_CHECKING:
+    from exporter.config import Profiles
+    from exporter.crawl import Options, Report, Stop
+    from exporter.model import Registration, ThreadRef
+
+EXAMPLES = (
+    "OPENAI_API_KEY=... exporter backup thread_abc123 conv_abc123",
+    "exporter backup @threads.csv -a /backups/acme",
+    "exporter backup                            # every night: only what is new is fetched",
+)
+
+
+def _options(function: Any) -> Any:
+    """Add what tunes the crawl."""
+    for option in reversed(
+        (
+            click.option("--full", is_flag=True, help="Walk every list from its beginning: finds edits."),
+            click.option("--no-runs", is_flag=True, help="Leave out runs and their steps."),
+            click.option("--max-requests", type=click.IntRange(1), help="Stop after so many requests."),
+            click.option("--max-duration", type=click.FloatRange(0, min_open=True), help="Stop after so many seconds."),
+            click.option("--rate", type=click.FloatRange(0, min_open=True), help="Requests per second, at most."),
+            click.option("--jobs", type=click.IntRange(1, 256), default=16, show_default=True, help="Threads at once."),
+            click.option("--accept-gone", is_flag=True, help="Believe it when many threads vanished at once."),
+            click.option("--dry-run", is_flag=True, help="Only list what would be visited."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@makes_command(EXAMPLES, exits=tuple(EXITS))
+@click.argument("ids", nargs=-1, metavar="[ID | @FILE | -]...")
+@_options
+@source_option
+@profile_options
+@archive_option
+def command(
+    *,
+    ids: tuple[str, ...],
+    archive: Path,
+    profile: str,
+    config: str | None,
+    source: str | None,
+    dry_run: bool,
+    no_runs: bool,
+    **tuning: Any,
+) -> int:
+    """Back up conversations: register the ids that are named, then visit every registered thread.
+
+    Ids come as arguments, in files (CSV, JSON lines, any text) or on standard input. Only what is new since the last
+    run is fetched, so the same command starts, resumes and repeats every night. What was fetched is archived page by
+    page; Ctrl-C, a crash or a full disk lose none of it.
+    """
+    from exporter.archive import Archive
+    from exporter.cli._registering import named
+    from exporter.config import profiles
+    from exporter.crawl import Options
+    from exporter.errors import NoArchive
+
+    known = profiles(config)
+    entries = named(ids, known, profile, source) if ids else iter(())
+    if dry_run:
+        return _plan(archive, entries)
+    if ids:
+        first = next(entries)  # a mistake in the ids, or a missing key, makes no archive
+        known.named(profile).key.reveal()
+        Archive.create(archive)
+        entries = chain([first], entries)
+    elif not (archive / "archive.json").exists():
+        raise NoArchive(f"{archive}: no archive here; name the threads to begin with, or another folder with -a")
+    return _run(archive, known, entries, Options(runs=not no_runs, **tuning))
+
+
+def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: Options) -> int:
+    from exporter.archive import Archive
+    from exporter.cli._progress import Progress
+    from exporter.crawl import Stop, backup
+    from exporter.errors import UsageError
+    from exporter.registry import register
+
+    out, stop = Output.of(), Stop()
+    with Archive.write(path) as archive, _signals(stop):
+        register(archive, entries)
+        total = sum(archive.catalog.count().values())
+        if not total:
+            raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")
+        with Progress(out, total) as progress:
+            report = backup(archive, known, options, on_page=progress.page, on_outcome=progress.outcome, stop=stop)
+    _tell(out, path, report)
+    return report.exit_code
+
+
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the crawl with everything fetched committed."""
+
+    def handler(number: int, _: FrameType | None) -> None:
+        stop.request(128 + number)
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _tell(out: Output, path: Path, report: Report) -> None:
+    """End with one clear sentence, or with one line per reason for an early end."""
+    for why in report.stopped:
+        out.complain(f"exporter: {redacted(printable(why))}")
+    bad = report.failed + report.partial
+    got = f"{report.records:,} new objects of {report.visited:,} threads, {report.requests:,} requests"
+    if report.stopped:
+        sentence = f"NOT COMPLETE: {got}; run the same command to go on" if report.visited else ""
+    elif bad:
+        sentence = f"NOT COMPLETE: {bad:,} of {report.registered:,} threads are not whole; {got}; see exporter status"
+    else:
+        gone = f", {report.gone:,} gone from the server" if report.gone else ""
+        sentence = f"complete: {got}; {report.registered:,} registered{gone}; archived in {path}"
+    out.item("summary", report.to_json())
+    if sentence:
+        out.say(sentence)
+
+
+def _plan(path: Path, entries: Iterator[Registration]) -> int:
+    """List what would be visited; nothing is written and no server asked."""
+    from exporter.archive import Archive
+    from exporter.crawl import plan
+
+    out = Output.of()
+    threads: dict[ThreadRef, str] = {}
+    if (path / "archive.json").exists():
+        with Archive.open(path) as archive:
+            threads = {known.thread: known.state for known in plan(archive)}
+    for entry in entries:
+        threads.setdefault(entry.thread, "new")
+    for thread, state in threads.items():
+        fields = {"source": thread.source, "endpoint": thread.endpoint, "thread": thread.id, "state": state}
+        out.item("thread", fields, f"{thread} ({state})")
+    out.summary({"threads": len(threads)}, f"dry run: {len(threads):,} threads would be visited")
+    return 0

@@ -1,0 +1,52 @@
+"""`python -m exporter.cli.reference --write docs/cli.md`: the page about the command line, made from its help."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from exporter.cli import cli, names
+
+HEAD = """# The command line
+
+Made from `--help` by `make docs WRITE=1`; change the commands, not this page.
+Answers go to stdout, everything else to stderr; with `--json`, stdout has JSON lines only: each has a `message_type`,
+and the last is the `summary`, or an `error`.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    root = click.Context(cli, info_name="exporter", max_content_width=100, terminal_width=100)
+    parts = [HEAD, _section("exporter", cli.get_help(root))]
+    for name in names():
+        command = cli.get_command(root, name)
+        assert command is not None
+        context = click.Context(command, root, name, max_content_width=100, terminal_width=100)
+        parts.append(_section(f"exporter {name}", command.get_help(context)))
+    return "\n".join(parts)
+
+
+def _section(title: str, text: str) -> str:
+    body = "\n".join(line.rstrip() for line in text.splitlines())
+    return f"## {title}\n\n```text\n{body}\n```\n"
+
+
+def main(argv: list[str]) -> int:
+    """Write the page, or tell whether it is current."""
+    if len(argv) != 2 or argv[0] not in ("--write", "--check"):
+        sys.stderr.write("usage: python -m exporter.cli.reference --write|--check docs/cli.md\n")
+        return 2
+    path = Path(argv[1])
+    if argv[0] == "--write":
+        path.write_text(page(), encoding="utf-8")
+    elif not path.exists() or path.read_text("utf-8") != page():
+        sys.stderr.write(f"{path} is not what --help says; run make docs WRITE=1 and commit it\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

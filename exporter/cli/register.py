@@ -1,0 +1,61 @@
+"""`exporter register`: note threads, and whose they are, without visiting them."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from exporter.cli._command import archive_option, makes_command, profile_options, source_option
+from exporter.cli._output import Output
+
+EXAMPLES = (
+    "exporter register thread_abc123 --user ann --customer acme --tag vip",
+    "exporter register @threads.csv             # columns: thread_id, user, customer, title, tags",
+    "grep -h 'created thread' app*.log | exporter register -",
+)
+
+
+@makes_command(EXAMPLES, exits=(0, 10, 11))
+@click.argument("ids", nargs=-1, required=True, metavar="(ID | @FILE | -)...")
+@click.option("--user", help="Whose threads these are.")
+@click.option("--customer", help="The organization they belong to.")
+@click.option("--title", help="What they are called.")
+@click.option("--tag", "tags", multiple=True, help="A word to find them by; may be repeated.")
+@source_option
+@profile_options
+@archive_option
+def command(
+    *,
+    ids: tuple[str, ...],
+    user: str | None,
+    customer: str | None,
+    title: str | None,
+    tags: tuple[str, ...],
+    source: str | None,
+    profile: str,
+    config: str | None,
+    archive: Path,
+) -> None:
+    """Add threads to the registry: by id, or with the ids found in a file or on standard input.
+
+    A file may be CSV with a header, JSON lines, or any text with ids in it, such as logs. What a file says of a
+    thread's user, customer, title and tags counts more than the options. Registering again updates.
+    """
+    from exporter.archive import Archive
+    from exporter.cli._registering import named
+    from exporter.config import profiles
+    from exporter.registry import register
+
+    entries = named(ids, profiles(config), profile, source, user=user, customer=customer, title=title, tags=tags)
+    first = next(entries)  # a mistake in the first line makes no archive
+    Archive.create(archive)
+    with Archive.write(archive) as writing:
+        done = register(writing, chain([first], entries))
+        total = sum(writing.catalog.count().values())
+    fields = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged, "registered": total}
+    Output.of().summary(
+        fields,
+        f"{done.new:,} new, {done.changed:,} changed, {done.unchanged:,} as before; {total:,} threads registered",
+    )

@@ -1,0 +1,60 @@
+"""What records can be turned into: one file per format, found by its name.
+
+A member `NAME.py` offers `write(records, out)`: it takes the newest revision of each object, thread by thread in the
+order of positions, writes them to a binary file, and returns how many it wrote. It never needs all of them at once.
+What is here is what every format begins with: the records of a thread, each object once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Protocol, cast
+
+from exporter.archive import Archive
+from exporter.errors import UsageError
+from exporter.formats._newest import newest
+from exporter.model import Kind, Record, ThreadRef, printable
+
+KINDS: tuple[Kind, ...] = ("thread", "message", "run", "step")
+"Objects of a server, in the order in which a thread's history is told."
+
+
+class Format(Protocol):
+    """Something that records can be turned into."""
+
+    def write(self, records: Iterable[Record], out: BinaryIO) -> int:
+        """Write records; return how many."""
+
+
+def names() -> tuple[str, ...]:
+    """Name all formats, sorted."""
+    found_ = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found_ if not name.startswith("_")))
+
+
+def load(name: str) -> Format:
+    """Return a format by its name; `UsageError` lists the known ones."""
+    if name not in names():
+        raise UsageError(f"there is no format {printable(name)!r}; there is {', '.join(names())}")
+    return cast("Format", importlib.import_module(f"{__name__}.{name}"))
+
+
+def records(archive: Archive, thread: ThreadRef, kinds: Iterable[Kind] = KINDS) -> Iterator[Record]:
+    """Yield the newest revision of each object of a thread, kind by kind, in the order of positions."""
+    for kind in kinds:
+        yield from newest(archive, thread, kind)
+
+
+def found(archive: Archive, thread_id: str, source: str | None = None) -> ThreadRef:
+    """Return the thread that people mean by an id; `UsageError` where it is none or several."""
+    known = [one.thread for one in archive.catalog.named(thread_id) if source in (None, one.thread.source)]
+    shown = printable(thread_id[:80])
+    if not known:
+        raise UsageError(f"{shown}: it is not in {archive.path}; `exporter threads` lists what is")
+    if len({one.source for one in known}) > 1:
+        raise UsageError(f"{shown}: several sources use this id; say --source {' or '.join(o.source for o in known)}")
+    if len(known) > 1:
+        raise UsageError(f"{shown}: several endpoints use this id: {', '.join(one.endpoint for one in known)}")
+    return known[0]
