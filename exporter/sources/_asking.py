@@ -136,6 +136,8 @@ class Desk:
         if alien is not None:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered with objects of another thread")
         more = envelope.get("has_more") in (True, "true")
+        habits = self.habits(listing.kind)
+        habits.says_more = habits.says_more or (more and bool(pieces))
         return Listed(pieces, name(envelope.get("last_id")), more, asked, now())
 
     async def _json(

@@ -31,6 +31,8 @@ class Habits:
     "It said has_more: false, and more came."
     by_second: bool | None = None
     "Its cursor means a second, not an object."
+    inclusive: bool | None = None
+    "A page begins with what `after` names."
     ordered: bool | None = None
     "It obeys `order`."
     restarts: bool | None = None

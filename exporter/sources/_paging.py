@@ -81,12 +81,14 @@ async def _children(state: Walk) -> AsyncIterator[Page | Gap]:
 async def _ask(desk: Desk, state: Walk) -> Listed | None:
     """Return the next page; None when the walk has to begin again."""
     limit = desk.habits(state.listing.kind).limit
+    state.whole = state.alone(desk.habits(state.listing.kind))
+    after = None if state.whole else state.after
     try:
-        listed = await desk.page(state.listing, state.after)
+        listed = await desk.page(state.listing, after)
         for _ in range(RETRIES):
             if listed.pieces or not listed.more:
                 break
-            listed = await desk.page(state.listing, state.after)
+            listed = await desk.page(state.listing, after)
     except StaleCursor:
         _begin_again(state, "stale_cursor", "the server does not know the object it is asked to go on after")
         return None
@@ -106,7 +108,12 @@ def _begin_again(state: Walk, note: str, why: str) -> None:
 async def _begun_again(desk: Desk, state: Walk, listed: Listed) -> bool:
     """Whether the first page after a resumed cursor is not what follows it, so that all is walked again."""
     after = state.after
-    if not state.resuming or after is None or not listed.pieces or listed.pieces[0].id == after:
+    if not state.resuming or after is None or not listed.pieces:
+        return False
+    if state.whole:
+        return await _whole_again(desk, state, listed)
+    if listed.pieces[0].id == after:
+        state.overlaps = await _probes.inclusive(desk, state.listing)
         return False
     if descending(listed.pieces) and not await _probes.ordered(desk, state.listing, None):
         _begin_again(state, "descending", "the list comes newest first")
@@ -115,6 +122,21 @@ async def _begun_again(desk: Desk, state: Walk, listed: Listed) -> bool:
         return False
     _begin_again(state, "cursor_restarted", "the list begins again whatever it is asked for")
     return True
+
+
+async def _whole_again(desk: Desk, state: Walk, listed: Listed) -> bool:
+    """Judge a list that was one object long: it must begin with that one still, and grow at its end."""
+    first = listed.pieces[0]
+    if first.id != state.after:
+        _begin_again(state, "stale_cursor", "the list does not begin with the object that it began with")
+        return True
+    habits = desk.habits(state.listing.kind)
+    if len(listed.pieces) > 1 and descending(listed.pieces) is False:
+        habits.ordered = True
+    elif len(listed.pieces) > 1 and not await _probes.ordered(desk, state.listing, first):
+        _begin_again(state, "descending", "the list comes newest first")
+        return True
+    return False
 
 
 async def _by_second(desk: Desk, state: Walk, listed: Listed) -> bool:
@@ -141,8 +163,7 @@ async def _look_at_order(desk: Desk, state: Walk, listed: Listed) -> None:
         if (falls or state.falls(listed)) and habits.ordered is False and not state.backwards:
             state.gap("descending", "the list comes newest first although oldest first was asked for")
         return
-    timeless = all(piece.time is None for piece in listed.pieces)
-    if not (falls or timeless) or await _probes.ordered(desk, state.listing, listed.pieces[0]):
+    if falls is False or await _probes.ordered(desk, state.listing, listed.pieces[0]):
         return
     if falls:
         state.backwards = True

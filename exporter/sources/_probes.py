@@ -22,9 +22,25 @@ async def by_second(desk: Desk, listing: Listing, pair: tuple[str, str]) -> bool
             found = await desk.page(listing, first, limit=1)
         except (StaleCursor, BadAnswer, Temporary, NotFound):
             return False
+        name = (found.pieces[0].id or found.last_id) if found.pieces else ""
+        if name is None:
+            return False  # an object without a name says nothing
         # an inclusive server answers with the first itself: its cursor is an object
-        habits.by_second = not (found.pieces and found.pieces[0].id in (first, second))
+        habits.by_second = name not in (first, second)
     return habits.by_second
+
+
+async def inclusive(desk: Desk, listing: Listing) -> bool:
+    """Whether a page begins with the object that `after` names, and not just with one of the same id."""
+    habits = desk.habits(listing.kind)
+    if habits.inclusive is None:
+        try:
+            first = (await desk.page(listing, None, limit=1)).pieces[0]
+            found = await desk.page(listing, first.id, limit=1)
+        except (StaleCursor, BadAnswer, Temporary, NotFound, IndexError):
+            return True
+        habits.inclusive = bool(found.pieces) and found.pieces[0].body == first.body
+    return habits.inclusive
 
 
 async def ordered(desk: Desk, listing: Listing, first: Piece | None) -> bool:

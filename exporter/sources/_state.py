@@ -16,8 +16,12 @@ from exporter.sources._split import Piece
 WHY = {
     "cursor_repeated": "the server answers with objects that it gave before, and says that more follow",
     "no_cursor": "the server says that more follows but not after what: the last object has no id",
-    "cursor_by_second": "more than a page of objects share a second, and the cursor means seconds",
+    "cursor_by_second": "the cursor means a second, and there is no earlier one on the page to go back to",
 }
+
+
+USUAL = frozenset({20, 50})
+"Page sizes of servers that overlook `limit`: such a page may be full."
 
 
 class Anchor(NamedTuple):
@@ -49,16 +53,22 @@ class Walk:
         self.after, self.seq, self.said_more = position.cursor, position.seq, position.more
         self.fresh = fresh
         self.backwards = False
+        self.overlaps = True
+        "Whether an object with the id of a resumed cursor is that object."
+        self.whole = False
+        "Whether the page was asked for from the beginning although the walk is resumed."
         self.taken: list[Entry] = []
         self.anchor = Anchor(position.cursor, position.seq)
         self._held: Anchor | None = None
         self._notes: set[str] = set()
-        self._seen: dict[int, int] = {}
+        self._seen: set[int] = set()
         self._bodies: set[int] = set()
+        self._twice: set[int] = set()
         self._used = {position.cursor}
         self._last: tuple[Piece, ...] = ()
         self._pair: tuple[str, str] | None = None
         self._pages = 0
+        self._expected: str | None = None
         self._once_more = self._stepped = False
         self.next: str | None = None
 
@@ -88,18 +98,27 @@ class Walk:
     def _place(self) -> Anchor:
         return self._held or self.anchor
 
+    def alone(self, habits: Habits) -> bool:
+        """Whether this resumes after the only object of a list, on a server that may list newest first.
+
+        Asking after it would bring nothing there, for ever; so such a list is asked for from its beginning.
+        """
+        return self.resuming and self.seq == 1 and habits.ordered is None
+
     # judging a page
 
     def suspects(self, listed: Listed, habits: Habits) -> bool:
         """Whether objects of the last page's last second may have been skipped before this page."""
-        if habits.by_second is not None or self._stepped or not self._last:
+        if habits.by_second is not None or self._stepped or self.backwards or not self._last:
             return False
         if not listed.pieces:
             return self.said_more
+        if hash(listed.pieces[0].id) in self._seen:
+            return False
         if same_second(self._last[-1], listed.pieces[0]):
             habits.by_second = False
             return False
-        return self.pair is not None and listed.pieces[0].id != self.after
+        return self.pair is not None
 
     @property
     def pair(self) -> tuple[str, str] | None:
@@ -114,13 +133,19 @@ class Walk:
     def step_back(self) -> bool:
         """Go on after the last object of an earlier second; False where there is none."""
         index = stepped_back(self._last)
+        if index is None and self._pair is None and len(self._last) > 1:
+            # no times to go by: whoever skips a second then skips the last object too
+            index, self._expected = len(self._last) - 2, self._last[-1].id
         self._stepped = True
-        if index is None:
-            self.gap("cursor_by_second", WHY["cursor_by_second"])
+        name = None if index is None else self._last[index].id
+        if name is None:
+            if self._pair is not None:
+                self.gap("cursor_by_second", WHY["cursor_by_second"])
             return False
-        self.after = self._last[index].id
-        self._used.add(self.after)
-        self.note("cursor_by_second")
+        self.after = name
+        self._used.add(name)
+        if self._pair is not None:
+            self.note("cursor_by_second")
         return True
 
     def falls(self, listed: Listed) -> bool:
@@ -139,14 +164,18 @@ class Walk:
         if self._once_more and progress:
             habits.hides_more = True
             self.note("has_more_false")
-        habits.says_more = habits.says_more or (listed.more and bool(listed.pieces))
         self.next = None
         overlap = repeats <= 1 or habits.by_second or self._stepped
+        if self._expected and all(piece.id != self._expected for piece in listed.pieces):
+            self.gap("cursor_by_second", WHY["cursor_by_second"])
+        elif self._expected and progress:
+            self.note("cursor_by_second")
+        self._expected = None
         if listed.pieces and not progress and (listed.more or not overlap):
             self.gap("cursor_repeated", WHY["cursor_repeated"])
         elif self._goes_on(listed, habits):
             self.next = self._cursor(listed, habits)
-        self.resuming = False
+        self.resuming = self.whole = False
         self._stepped = bool(habits.by_second)
         self._pair = self._pair or tied(listed.pieces)
         self._last = listed.pieces or self._last
@@ -163,39 +192,52 @@ class Walk:
             entry = Entry(piece, self.seq, anchor)
             self.taken.append(entry)
             self.seq += 1
-            anchor = Anchor(piece.id, self.seq) if piece.id else anchor
+            anchor = Anchor(piece.id, self.seq) if self._names_one(piece) else anchor
             if not settled(piece, listed.at):
                 self.hold(entry)
-        if new and listed.last_id and new[-1] is listed.pieces[-1]:
+        nameless = not new or (new[-1].id is not None and not self._names_one(new[-1]))
+        if listed.last_id and not nameless and new[-1] is listed.pieces[-1]:
             anchor = Anchor(listed.last_id, self.seq)
         self.anchor = anchor
         return len(listed.pieces) - len(new)
 
     def _new(self, listed: Listed) -> Iterator[Piece]:
-        found: list[Piece] = []
+        """Yield the objects that this walk has not seen."""
+        known_until = self._had_before(listed)
         for index, piece in enumerate(listed.pieces):
-            body = hash(piece.body)
+            key, body = hash(piece.id), hash((piece.id, piece.body))
+            had, same = key in self._seen, body in self._bodies
+            self._bodies.add(body)
             if piece.id is None:
-                self._progress = self._progress or body not in self._bodies
-                self._bodies.add(body)
-                found.append(piece)
+                self._progress = self._progress or not same
+                yield piece
                 continue
-            key = hash(piece.id)
-            known = self._seen.get(key)
-            if known is None and piece.id == self.after:
-                self._seen[key] = body  # the object that a resumed cursor names
-                self.note("inclusive_cursor")
-            elif known is None:
-                self._seen[key] = body
+            self._seen.add(key)
+            if index < known_until:
+                continue
+            if not had:
                 self._progress = True
-                found.append(piece)
-            elif known != body:
+                yield piece
+            elif not same:
                 self.note("duplicate_ids")
+                self._twice.add(key)
                 self.fresh = False
-                found.append(piece)
+                yield piece
             elif not self._stepped:
                 self.note("inclusive_cursor" if index == 0 and piece.id == self.after else "repeated_ids")
-        yield from found
+
+    def _names_one(self, piece: Piece) -> bool:
+        """Whether a later visit can go on after this object's id."""
+        return piece.id is not None and hash(piece.id) not in self._twice
+
+    def _had_before(self, listed: Listed) -> int:
+        """Return how many objects a resumed page repeats: all up to the one that the cursor names."""
+        if not (self.resuming and self.overlaps):
+            return 0
+        found = next((n for n, piece in enumerate(listed.pieces, 1) if piece.id == self.after), 0)
+        if found and not self.whole:
+            self.note("inclusive_cursor" if found == 1 else "repeated_ids")
+        return found
 
     def _goes_on(self, listed: Listed, habits: Habits) -> bool:
         """Whether to ask again; a full page that ends the list is believed of a server that ever said has_more."""
@@ -203,8 +245,8 @@ class Walk:
         if listed.more:
             return True
         believed = habits.says_more and not habits.hides_more
-        if not believed and listed.pieces and len(listed.pieces) >= listed.limit:
-            self._once_more = True
+        full = len(listed.pieces) >= listed.limit or len(listed.pieces) in USUAL
+        self._once_more = bool(listed.pieces) and full and not believed
         return self._once_more
 
     def _cursor(self, listed: Listed, habits: Habits) -> str | None:
