@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from types import FrameType
 from typing import NoReturn
 
@@ -21,6 +22,8 @@ from exporter.cli._output import Output, redacted
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     os.umask(0o077)
+    if not sys.warnoptions and not os.environ.get("EXPORTER_DEBUG"):
+        warnings.simplefilter("ignore")  # what libraries tell their developers is nothing for users
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
