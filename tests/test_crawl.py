@@ -255,7 +255,7 @@ def test_a_run_under_way_is_seen_again_until_it_is_final(bench: Bench) -> None:
     bench.state.add_run("thread_a", {"id": "run_1", "status": "in_progress"})
     bench.backup("thread_a")
     run = loads(bench.lines("thread_a", "run")[0])
-    bench.state.shelves["threads"].holders["thread_a"].lists["runs"].replace("run_1", {**run, "status": "completed"})
+    bench.state.edit_run("thread_a", "run_1", {**run, "status": "completed"})
 
     bench.backup()
 
