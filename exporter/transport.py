@@ -76,7 +76,8 @@ class SdkTransport:
         "What the server's clock said last, in `Date`."
         self.last_seen: float | None = None
         "Our clock at that moment (time.time())."
-        self._profile, self._pace, self._key = profile, pace, _key(profile)
+        _check(profile)
+        self._profile, self._pace = profile, pace
         self._attempts, self._patience = attempts, patience
         self._timeout, self._max_bytes = timeout, max_bytes
         self._client: AsyncOpenAI | None = None
@@ -164,8 +165,8 @@ class SdkTransport:
         headers = {name.lower(): value for name, value in response.headers.items()}
         self._note_date(headers)
         content = bytes(body)
-        if response.status_code >= 300 and self._key:
-            content = content.replace(self._key.encode(), b"***")
+        if response.status_code >= 300 and self._profile.key:
+            content = content.replace(self._profile.key.reveal().strip().encode(), b"***")
         return Answer(response.status_code, headers, content)
 
     async def _hook(self, response: httpx2.Response) -> None:
@@ -199,7 +200,7 @@ class SdkTransport:
             timeout=timeout, follow_redirects=False, event_hooks={"response": [self._hook]}
         )
         client = openai.AsyncOpenAI(
-            api_key=self._key or "none",
+            api_key=self._profile.key.reveal().strip() or "none",
             base_url=self.endpoint,
             max_retries=0,
             timeout=timeout,
@@ -265,21 +266,23 @@ def _parsed(base_url: str) -> tuple[SplitResult, int | None]:
     return parts, port
 
 
-def _key(profile: Profile) -> str:
-    """Return the key, if it may be sent to this endpoint and a header can hold it."""
+def _check(profile: Profile) -> None:
+    """Refuse to send the key where it must not go; no frame here holds its text."""
     parts, _ = _parsed(profile.base_url)
     where = endpoint_of(profile.base_url)
     if parts.username is not None or parts.password is not None:
         raise UsageError(f"base URL {where}: credentials do not belong into a URL; use the profile's key")
-    key = profile.key.reveal().strip()
-    if not all("!" <= c <= "~" for c in key):
+    if not _fits_a_header(profile):
         raise UsageError(f"profile {printable(profile.name)}: the key has characters that no header can hold")
     local = _loopback(parts.hostname or "")
-    if key and parts.scheme == "http" and not local:
+    if profile.key and parts.scheme == "http" and not local:
         raise UsageError(f"base URL {where}: a key is not sent over plain http to another machine; use https")
-    if not key and not local:
+    if not profile.key and not local:
         raise CredentialsRefused(f"profile {printable(profile.name)} has no key for {where}; set OPENAI_API_KEY")
-    return key
+
+
+def _fits_a_header(profile: Profile) -> bool:
+    return all("!" <= c <= "~" for c in profile.key.reveal().strip())
 
 
 def _loopback(host: str) -> bool:

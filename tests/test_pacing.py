@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,9 @@ class Time:
 
 
 @given(st.integers(1, 64), events)
-def test_an_allowance_stays_between_one_and_jobs_and_never_shortens_a_pause(jobs: int, story: list[tuple[float, str]]) -> None:
+def test_an_allowance_stays_between_one_and_jobs_and_never_shortens_a_pause(
+    jobs: int, story: list[tuple[float, str]]
+) -> None:
     allowance, now = Allowance(jobs), 0.0
     for passed, event in story:
         now += passed
@@ -71,7 +74,7 @@ def test_a_rate_keeps_its_distance(rate: float, gaps: list[float]) -> None:
         now += gap
         beats.append(now + metronome.reserve(now))
 
-    assert all(b - a >= 1 / rate - 1e-6 for a, b in zip(beats, beats[1:], strict=False))
+    assert all(b - a >= 1 / rate - 1e-6 for a, b in pairwise(beats))
 
 
 @pytest.mark.parametrize("wrong", [lambda: Allowance(0), lambda: Metronome(0), lambda: Metronome(-1)])

@@ -71,7 +71,10 @@ class FakeApi:
         return sum(p.endswith(ending) and (probes or q.get("limit") != "1") for p, q in self.calls)
 
     async def get(
-        self, path: str, params: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002 - the protocol has them
     ) -> Answer:
         self.calls.append((path, dict(params)))
         if self.canned.get(path):
@@ -93,7 +96,7 @@ class FakeApi:
         if self.lie == "ignores_parameters":
             limit, order, after = min(20, self.most), "desc", None
         if order == "desc" or self.lie == "descending":
-            objects = objects[::-1]
+            objects.reverse()
         start = 0
         if after is not None:
             known = next((n for n, o in enumerate(objects) if o["id"] == after), None)
@@ -107,9 +110,7 @@ class FakeApi:
                 start = later[0] if later else len(objects)
         return self._page(objects[start : start + limit], start + limit < len(objects), limit, objects)
 
-    def _page(
-        self, data: list[dict[str, Any]], more: bool, limit: int, objects: list[dict[str, Any]]
-    ) -> Answer:
+    def _page(self, data: list[dict[str, Any]], more: bool, limit: int, objects: list[dict[str, Any]]) -> Answer:
         lie = self.lie
         if lie == "more_forever_same_page" and not data:
             data = objects[-limit:]

@@ -71,9 +71,7 @@ def test_every_item_is_kept_once_in_order_or_a_gap_says_so(
 
     # some time later, in another process
     start = before[-1]["created_at"] + 3 if before else 1_700_000_000
-    api.messages.extend(
-        item(n + len(before), one["created_at"] - 1_700_000_000 + start) for n, one in enumerate(later)
-    )
+    api.messages.extend(item(n + len(before), one["created_at"] - 1_700_000_000 + start) for n, one in enumerate(later))
     own = pages(events)
     second = listed(api, own[-1].position if own else Position())
     archive = kept(second, archive)
@@ -95,17 +93,35 @@ def test_an_honest_list_is_exact_from_any_page_on(messages: list[dict[str, Any]]
     assert gaps(after) == []
 
 
-@pytest.mark.parametrize(("lie", "code"), [("more_true", "empty_page_has_more"), ("ignores_parameters", "cursor_repeated"),
-    ("more_forever_same_page", "cursor_repeated"), ("inclusive_forever", "cursor_repeated"), ("null_last_and_cursor", "no_cursor")])
+@pytest.mark.parametrize(
+    ("lie", "code"),
+    [
+        ("more_true", "empty_page_has_more"),
+        ("ignores_parameters", "cursor_repeated"),
+        ("more_forever_same_page", "cursor_repeated"),
+        ("inclusive_forever", "cursor_repeated"),
+        ("null_last_and_cursor", "no_cursor"),
+    ],
+)
 def test_what_cannot_be_proven_is_named(lie: str, code: str) -> None:
     events = listed(FakeApi(some(45), lie, 10))
 
     assert gaps(events) == [code]
 
 
-@pytest.mark.parametrize(("lie", "note"), [("inclusive", "inclusive_cursor"), ("more_false", "has_more_false"),
-    ("descending", "descending"), ("duplicate_ids", "duplicate_ids"), ("limit_400", "smaller_limit"),
-    ("limit_422", "smaller_limit"), ("limit_unnamed", "smaller_limit"), ("last_id_constant", "last_id_wrong")])
+@pytest.mark.parametrize(
+    ("lie", "note"),
+    [
+        ("inclusive", "inclusive_cursor"),
+        ("more_false", "has_more_false"),
+        ("descending", "descending"),
+        ("duplicate_ids", "duplicate_ids"),
+        ("limit_400", "smaller_limit"),
+        ("limit_422", "smaller_limit"),
+        ("limit_unnamed", "smaller_limit"),
+        ("last_id_constant", "last_id_wrong"),
+    ],
+)
 def test_what_is_survived_is_noted(lie: str, note: str) -> None:
     events = listed(FakeApi(some(250), lie, 50 if lie.startswith("limit") else 100))
 
@@ -171,7 +187,9 @@ def test_an_empty_list_is_news_once() -> None:
 
 
 def test_an_unfinished_object_is_looked_at_again() -> None:
-    api = FakeApi([item(n, 4_000_000_000 + n, status="in_progress" if n == 3 else "completed") for n in range(6)], most=2)
+    api = FakeApi(
+        [item(n, 4_000_000_000 + n, status="in_progress" if n == 3 else "completed") for n in range(6)], most=2
+    )
     events = listed(api)
     position = pages(events)[-1].position
     api.messages[3]["status"] = "completed"

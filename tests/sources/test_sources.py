@@ -62,7 +62,10 @@ def test_sources_are_found_by_their_files_and_ids() -> None:
 
 
 def test_asking_whose_id_it_is_imports_nothing_heavy() -> None:
-    code = "import sys; from exporter.sources import source_of; source_of('x'); print('openai' in sys.modules, 'httpx2' in sys.modules)"
+    code = (
+        "import sys; from exporter.sources import source_of; source_of('x'); "
+        "print('openai' in sys.modules, 'httpx2' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["False", "False"]
@@ -129,7 +132,7 @@ class Items(FakeApi):
         self.refused, self.named = refused, named
         self.values: list[list[str]] = []
 
-    async def get(self, path: str, params: Any = (), headers: Any = None) -> Answer:
+    async def get(self, path: str, params: Any = (), headers: Any = None) -> Answer:  # noqa: ARG002 - the protocol has them
         self.calls.append((path, dict(params)))
         if path == "/conversations/conv_1":
             return ok({"id": "conv_1"})
@@ -137,7 +140,9 @@ class Items(FakeApi):
         self.values.append(values)
         for value in values:
             if value in self.refused:
-                return error(400, f"Invalid value: '{value}'." if self.named else "include is not what I like", "include")
+                return error(
+                    400, f"Invalid value: '{value}'." if self.named else "include is not what I like", "include"
+                )
         return ok({"data": [{"id": "item_1"}], "has_more": False})
 
 
@@ -218,7 +223,8 @@ def test_a_missing_list_of_a_thread_that_is_there_is_not_the_end_of_the_source()
 
 @pytest.mark.parametrize(("body", "message"), [
     (b'{"error":{"message":"a","code":"b","param":"c"}}', "a"), (b'{"error":"a"}', "a"), (b'{"detail":"a"}', "a"),
-    (b'{"detail":[{"msg":"a"}]}', '[{"msg": "a"}]'), (b"<p>a</p>", "a"), (b"", ""), (b"[1]", "[1]"), (b"\xff", "\ufffd"),
+    (b'{"detail":[{"msg":"a"}]}', '[{"msg": "a"}]'), (b"<p>a</p>", "a"), (b"", ""), (b"[1]", "[1]"),
+    (b"\xff", "\ufffd"),
 ])  # fmt: skip
 def test_complaints_come_in_many_envelopes(body: bytes, message: str) -> None:
     assert complaint(body).message == message

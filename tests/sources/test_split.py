@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from exporter.sources._split import compact, name, piece, split
 
 TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
-numbers = st.sampled_from(["1.10", "1E5", "-0", "-0.0", "1e400", "9" * 30, "123456789012345678901", "0.1e-7"]) | st.integers().map(str)
-texts = st.text(max_size=8).map(json.dumps) | st.sampled_from(['"\\ud800"', '"\\u00e9"', '"\\/"', '"a\\"b,]"', '"\\\\"'])
+numbers = st.sampled_from(
+    ["1.10", "1E5", "-0", "-0.0", "1e400", "9" * 30, "123456789012345678901", "0.1e-7"]
+) | st.integers().map(str)
+texts = st.text(max_size=8).map(json.dumps) | st.sampled_from(
+    ['"\\ud800"', '"\\u00e9"', '"\\/"', '"a\\"b,]"', '"\\\\"']
+)
 spaces = st.text(" \t\r\n", max_size=3)
 
 
@@ -26,7 +30,9 @@ def arrays(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.lists(st.tuples(spaces, values, spaces).map("".join), max_size=4).map(lambda v: "[" + ",".join(v) + "]")
 
 
-values = st.recursive(numbers | texts | st.sampled_from(["true", "false", "null", "NaN"]), lambda v: objects(v) | arrays(v), max_leaves=12)
+values = st.recursive(
+    numbers | texts | st.sampled_from(["true", "false", "null", "NaN"]), lambda v: objects(v) | arrays(v), max_leaves=12
+)
 
 
 def tokens(text: bytes) -> list[bytes]:
@@ -64,8 +70,23 @@ def test_lone_surrogates_and_huge_numbers_take_the_slow_way_to_the_same_bytes() 
     assert slow.envelope["last_id"] == "m1"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"data":[', b'{"a":1,}', b'{"a":"\xff"}', b"[1]", b'"x"', b"{}{}", b'{"a":"x\ny"}',
-    b"[" * 100_000, b'{"a":' * 100_000, '{"a":1}'.encode("utf-16")])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"data":[',
+        b'{"a":1,}',
+        b'{"a":"\xff"}',
+        b"[1]",
+        b'"x"',
+        b"{}{}",
+        b'{"a":"x\ny"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        '{"a":1}'.encode("utf-16"),
+    ],
+)
 def test_what_is_no_object_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any of its kind
         split(body)
@@ -83,13 +104,28 @@ def test_a_repeated_field_counts_as_parsers_count_it() -> None:
     assert [(p.id, p.body) for p in found.pieces] == [("c", b'{"id":"b","id":"c"}')]
 
 
-@pytest.mark.parametrize(("value", "known"), [("a", "a"), (7, "7"), (None, None), ("", None), (True, None), (1.5, None), ({}, None), ("\ud800", None)])
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [("a", "a"), (7, "7"), (None, None), ("", None), (True, None), (1.5, None), ({}, None), ("\ud800", None)],
+)
 def test_ids_are_read_leniently(value: Any, known: str | None) -> None:
     assert name(value) == known
 
 
-@pytest.mark.parametrize(("raw", "time"), [("5", 5.0), ("1700000000000", 1.7e9), ("1700000000.5", 1700000000.5), ("-5", None),
-    ('"x"', None), ("null", None), ("true", None), ("1e400", None), ("9" * 500, None)])
+@pytest.mark.parametrize(
+    ("raw", "time"),
+    [
+        ("5", 5.0),
+        ("1700000000000", 1.7e9),
+        ("1700000000.5", 1700000000.5),
+        ("-5", None),
+        ('"x"', None),
+        ("null", None),
+        ("true", None),
+        ("1e400", None),
+        ("9" * 500, None),
+    ],
+)
 def test_times_are_read_leniently(raw: str, time: float | None) -> None:
     assert piece(b'{"created_at":%s}' % raw.encode()).time == time
 

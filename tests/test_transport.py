@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import stamina
+
+from exporter.errors import BadAnswer, BudgetReached, CredentialsRefused, ExporterError, Temporary, UsageError
+from exporter.model import Profile, Secret
+from exporter.pacing import Pace
+from exporter.sources import Answer
+from exporter.transport import SdkTransport, _Again, backoff, endpoint_of, retry_after, retryable
+
+KEY = "sk-very-secret-0123456789"
+Reply = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class Server:
+    """What it answers, one after the other (the last for ever), and what it was asked."""
+
+    url: str
+    replies: list[Reply | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=4):
+        yield
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    told = Server("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            told.paths.append(self.path)
+            told.headers.append({name.lower(): value for name, value in self.headers.items()})
+            reply = told.replies.pop(0) if len(told.replies) > 1 else told.replies[0]
+            if reply is None:
+                self.close_connection = True
+                return
+            status, headers, body = reply
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+            if int(headers.get("Content-Length", "0")) > len(body):
+                self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    told.url = f"http://127.0.0.1:{httpd.server_address[1]}/v1"
+    yield told
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def profile(url: str, **more: Any) -> Profile:
+    return Profile(base_url=url, key=Secret(KEY), **more)
+
+
+def get(server: Server, *params: tuple[str, str], times: int = 1, **options: Any) -> tuple[Answer, SdkTransport]:
+    async def story() -> tuple[Answer, SdkTransport]:
+        async with SdkTransport(profile(server.url), Pace(4), **options) as transport:
+            for _ in range(times):
+                answer = await transport.get("/threads/t", params, {"OpenAI-Beta": "assistants=v2"})
+            return answer, transport
+
+    return asyncio.run(story())
+
+
+def reply(status: int = 200, body: bytes = b'{ "a" : 1.10 }', **headers: str) -> Reply:
+    return status, {name.replace("_", "-"): value for name, value in headers.items()}, body
+
+
+def test_the_bytes_come_as_they_were_sent(server: Server) -> None:
+    server.replies = [reply(Content_Type="application/json")]
+    answer, transport = get(server, ("include[]", "a"), ("include[]", "b[*]"), ("after", "x y"))
+
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b'{ "a" : 1.10 }', "application/json")
+    assert server.paths == ["/v1/threads/t?include%5B%5D=a&include%5B%5D=b%5B%2A%5D&after=x+y"]
+    assert (server.headers[0]["authorization"], server.headers[0]["openai-beta"]) == (f"Bearer {KEY}", "assistants=v2")
+    assert (transport.requests, transport.endpoint) == (1, server.url)
+    assert transport.last_date is not None
+
+
+def test_the_profile_says_who_asks_and_not_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org_env")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj_env")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/")
+    server.replies = [reply()]
+    get(server)
+
+    assert not {"openai-organization", "openai-project"} & server.headers[0].keys()
+
+
+def test_a_query_of_the_base_url_goes_along_and_names_nothing(server: Server) -> None:
+    server.replies = [reply()]
+    server.url += "/?api-version=v1"
+    _, transport = get(server, ("limit", "1"))
+
+    assert server.paths == ["/v1/threads/t?api-version=v1&limit=1"]
+    assert "?" not in transport.endpoint
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_what_no_retry_can_better_is_an_answer(server: Server, status: int) -> None:
+    server.replies = [reply(status, b'{"error": {"message": "no"}}')]
+    answer, transport = get(server)
+
+    assert (answer.status, answer.body, transport.requests) == (status, b'{"error": {"message": "no"}}', 1)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        reply(408),
+        reply(409),
+        reply(429),
+        reply(500),
+        reply(503),
+        reply(400, x_should_retry="true"),
+        None,
+        reply(200, b"half", Content_Length="100"),
+    ],
+)
+def test_what_a_retry_may_better_is_asked_again(server: Server, bad: Reply | None) -> None:
+    server.replies = [bad, bad, reply()]
+    answer, transport = get(server)
+
+    assert (answer.status, transport.requests) == (200, 3)
+
+
+@pytest.mark.parametrize(("bad", "says"), [(reply(502), "HTTP 502"), (None, "no whole answer")])
+def test_retries_end(server: Server, bad: Reply | None, says: str) -> None:
+    server.replies = [bad]
+    with pytest.raises(Temporary, match=rf"/threads/t at .*{says}.*attempt 4"):
+        get(server)
+
+    assert len(server.paths) == 4
+
+
+def test_a_used_up_quota_is_not_asked_again(server: Server) -> None:
+    server.replies = [reply(429, b'{"error":{"code":"insufficient_quota"}}')]
+
+    assert get(server)[1].requests == 1
+
+
+def test_a_429_slows_the_pace(server: Server) -> None:
+    server.replies = [reply(429), reply()]
+    pace = Pace(4)
+
+    async def story() -> None:
+        async with SdkTransport(profile(server.url), pace) as transport:
+            await transport.get("/x")
+
+    asyncio.run(story())
+
+    assert pace.allowance.careful
+
+
+def test_a_budget_is_never_passed(server: Server) -> None:
+    server.replies = [reply(500)]
+    with pytest.raises(BudgetReached, match="run again"):
+        get(server, budget=2)
+
+    assert len(server.paths) == 2
+
+
+def test_no_redirect_is_followed(server: Server) -> None:
+    server.replies = [reply(307, b"", Location="http://127.0.0.1:1/steal")]
+    answer, _ = get(server)
+
+    assert (answer.status, len(server.paths)) == (307, 1)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_body_without_end_is_refused(server: Server, status: int) -> None:
+    server.replies = [reply(status, b"x" * 5000)]
+    with pytest.raises(BadAnswer, match="longer than 1,000 bytes"):
+        get(server, max_bytes=1000)
+
+
+def test_a_server_that_says_nothing_runs_into_the_timeout() -> None:
+    async def story() -> None:
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        listener = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        transport = SdkTransport(profile(f"http://127.0.0.1:{port}"), Pace(1), timeout=(1.0, 0.05))
+        try:
+            await transport.get("/x")
+        finally:
+            await transport.aclose()
+            listener.close()
+
+    with pytest.raises(Temporary, match="no answer in time"):
+        asyncio.run(story())
+
+
+@pytest.mark.parametrize("bad", [reply(500), None, reply(200, b"half", Content_Length="100"), reply(200, b"x" * 5000)])
+def test_the_key_is_in_no_error(server: Server, bad: Reply | None, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.replies = [bad]
+    with pytest.raises(ExporterError) as caught:
+        get(server, max_bytes=1000)
+
+    # no SDK exception hangs on ours: it would hold the request with its headers
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert KEY not in "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caplog.text
+
+
+def test_a_server_that_repeats_the_key_is_not_quoted(server: Server) -> None:
+    server.replies = [reply(401, f"Incorrect API key provided: {KEY}".encode())]
+
+    assert get(server)[0].body == b"Incorrect API key provided: ***"
+
+
+def test_the_key_is_in_no_repr() -> None:
+    assert KEY not in repr(SdkTransport(profile("https://api.example/v1"), Pace(1)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.openai.com",
+        "ftp://x/v1",
+        "http://",
+        "https://a b/",
+        "https://x:99999/",
+        "https://x:abc/",
+        "https://[::1/",
+        "https://\u0001x/",
+        "https://xn--\u00e9" + "a" * 70,
+        "https://x/#f",
+        "https://user:pw@host/v1",
+        "http://api.example.com/v1",
+        "http://10.0.0.1/v1",
+    ],
+)
+def test_odd_base_urls_are_refused_without_their_secrets(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        SdkTransport(profile(url), Pace(1))
+
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://localhost/v1", "http://[::1]:8/v1", "https://h/v1"])
+def test_a_key_goes_over_tls_or_stays_on_this_machine(url: str) -> None:
+    SdkTransport(profile(url), Pace(1))
+
+
+@pytest.mark.parametrize("key", ["sk-\u00e9", "sk-a\nb", "sk a"])
+def test_a_key_that_no_header_holds_is_refused_unseen(key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        SdkTransport(Profile(key=Secret(key)), Pace(1))
+
+    assert key not in str(caught.value)
+
+
+def test_without_a_key_only_this_machine_is_asked() -> None:
+    SdkTransport(Profile(base_url="http://localhost:8000/v1"), Pace(1))
+    with pytest.raises(CredentialsRefused, match="OPENAI_API_KEY"):
+        SdkTransport(Profile(), Pace(1))
+
+
+@pytest.mark.parametrize(("url", "endpoint"), [
+    ("https://API.OpenAI.com:443/v1/", "https://api.openai.com/v1"), ("HTTP://localhost:80", "http://localhost"),
+    ("http://localhost:8080/v1//", "http://localhost:8080/v1"), ("https://[::1]/V1?a=b", "https://[::1]/V1"),
+    ("https://user:pw@host/v1", "https://host/v1"),
+])  # fmt: skip
+def test_one_endpoint_has_one_name(url: str, endpoint: str) -> None:
+    assert endpoint_of(url) == endpoint
+    assert endpoint_of(endpoint) == endpoint
+
+
+@pytest.mark.parametrize(("headers", "seconds"), [
+    ({}, None), ({"retry-after": "3"}, 3.0), ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+    ({"retry-after": "nan"}, None), ({"retry-after": "soon"}, None), ({"retry-after": "-1"}, None),
+    ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+])  # fmt: skip
+def test_how_long_the_server_wants_us_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_waiting_is_what_the_server_says_else_longer_each_time_and_never_much() -> None:
+    waits = [[backoff(_Again("x", attempt)) for _ in range(200)] for attempt in range(1, 9)]
+
+    assert [backoff(_Again("x", 1, after)) for after in (3.0, 121.0)] == [3.0, False]
+    assert backoff(ValueError()) is False
+    assert all(0 <= wait <= 30 for row in waits for wait in row)
+    assert max(waits[0]) < max(waits[7])
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "again"),
+    [(200, {}, False), (500, {"x-should-retry": "false"}, False), (404, {}, False), (429, {}, True)],
+)
+def test_the_server_decides_what_to_ask_again(status: int, headers: dict[str, str], again: bool) -> None:
+    assert retryable(Answer(status, headers, b"")) is again
