@@ -1,16 +1,16 @@
 """Where one walk of one list stands: what was seen, what comes next, what is to be said about it.
 
-No I/O here. Ids and bodies are remembered as 64-bit hashes, so a list of 200,000 objects fits into some 30 MB.
+No I/O here, and one page at a time: `take` it, then hand on `page`, then `advance`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from exporter.model import Gap, Item, Page, Position
 from exporter.sources._asking import Listed, Listing
 from exporter.sources._habits import Habits, same_second, settled, stepped_back, tied
+from exporter.sources._seen import Seen
 from exporter.sources._split import Piece
 
 WHY = {
@@ -61,9 +61,7 @@ class Walk:
         self.anchor = Anchor(position.cursor, position.seq)
         self._held: Anchor | None = None
         self._notes: set[str] = set()
-        self._seen: set[int] = set()
-        self._bodies: set[int] = set()
-        self._twice: set[int] = set()
+        self._seen = Seen()
         self._used = {position.cursor}
         self._last: tuple[Piece, ...] = ()
         self._pair: tuple[str, str] | None = None
@@ -113,7 +111,7 @@ class Walk:
             return False
         if not listed.pieces:
             return self.said_more
-        if hash(listed.pieces[0].id) in self._seen:
+        if listed.pieces[0].id in self._seen:
             return False
         if same_second(self._last[-1], listed.pieces[0]):
             habits.by_second = False
@@ -165,7 +163,7 @@ class Walk:
             habits.hides_more = True
             self.note("has_more_false")
         self.next = None
-        overlap = repeats <= 1 or habits.by_second or self._stepped
+        overlap = not repeats or habits.by_second or self._stepped
         if self._expected and all(piece.id != self._expected for piece in listed.pieces):
             self.gap("cursor_by_second", WHY["cursor_by_second"])
         elif self._expected and progress:
@@ -181,54 +179,37 @@ class Walk:
         self._last = listed.pieces or self._last
         self._pages += 1
 
-    def _sift(self, listed: Listed) -> int:
-        """Fill `taken` with what was not seen; returns how many objects were."""
-        self.taken, self._progress = [], False
-        anchor = self.anchor
-        new = list(self._new(listed))
-        for piece in new:
-            if piece.id is None and not self._progress:
-                continue  # a page of nothing but repeats and nameless objects seen before
-            entry = Entry(piece, self.seq, anchor)
+    def _sift(self, listed: Listed) -> bool:
+        """Fill `taken` with what was not seen; returns whether the page has repeats that no cursor explains."""
+        skip = self._had_before(listed)
+        found = self._seen.sift(listed.pieces, skip)
+        self._progress = found.progress
+        for index in found.repeated if not self._stepped else ():
+            self.note("inclusive_cursor" if index == 0 and listed.pieces[0].id == self.after else "repeated_ids")
+        if found.twice:
+            self.note("duplicate_ids")
+            self.fresh = False
+        self.taken = []
+        for piece in found.new:
+            entry = Entry(piece, self.seq, self.anchor)
             self.taken.append(entry)
             self.seq += 1
-            anchor = Anchor(piece.id, self.seq) if self._names_one(piece) else anchor
+            if self._seen.names_one(piece):
+                self.anchor = Anchor(piece.id, self.seq)
             if not settled(piece, listed.at):
                 self.hold(entry)
-        nameless = not new or (new[-1].id is not None and not self._names_one(new[-1]))
-        if listed.last_id and not nameless and new[-1] is listed.pieces[-1]:
-            anchor = Anchor(listed.last_id, self.seq)
-        self.anchor = anchor
-        return len(listed.pieces) - len(new)
+        last = found.new[-1] if found.new else None
+        cursor = self._last_id(listed)
+        if last and last is listed.pieces[-1] and cursor and (last.id is None or self._seen.names_one(last)):
+            self.anchor = Anchor(cursor, self.seq)
+        return skip + len(found.repeated) > 1
 
-    def _new(self, listed: Listed) -> Iterator[Piece]:
-        """Yield the objects that this walk has not seen."""
-        known_until = self._had_before(listed)
-        for index, piece in enumerate(listed.pieces):
-            key, body = hash(piece.id), hash((piece.id, piece.body))
-            had, same = key in self._seen, body in self._bodies
-            self._bodies.add(body)
-            if piece.id is None:
-                self._progress = self._progress or not same
-                yield piece
-                continue
-            self._seen.add(key)
-            if index < known_until:
-                continue
-            if not had:
-                self._progress = True
-                yield piece
-            elif not same:
-                self.note("duplicate_ids")
-                self._twice.add(key)
-                self.fresh = False
-                yield piece
-            elif not self._stepped:
-                self.note("inclusive_cursor" if index == 0 and piece.id == self.after else "repeated_ids")
-
-    def _names_one(self, piece: Piece) -> bool:
-        """Whether a later visit can go on after this object's id."""
-        return piece.id is not None and hash(piece.id) not in self._twice
+    def _last_id(self, listed: Listed) -> str | None:
+        """Return what the server calls the page's end, unless that is the name of another object."""
+        last = listed.pieces[-1].id if listed.pieces else None
+        if listed.last_id is None or (listed.last_id != last and listed.last_id in self._seen):
+            return last
+        return listed.last_id
 
     def _had_before(self, listed: Listed) -> int:
         """Return how many objects a resumed page repeats: all up to the one that the cursor names."""
@@ -259,7 +240,9 @@ class Walk:
                 self.note("cursor_by_second")
                 return self._unused(listed.pieces[index].id, last)
             self.gap("cursor_by_second", WHY["cursor_by_second"])
-        cursor = listed.last_id or last
+        cursor = self._last_id(listed)
+        if listed.last_id not in (None, last, cursor):
+            self.note("last_id_wrong")
         if cursor is None:
             if listed.more:
                 self.gap("no_cursor", WHY["no_cursor"])
