@@ -3,7 +3,8 @@
 The idea: a field is left out of `extra_json` only where its column alone tells what was sent. So the row determines
 the object, except that halves of surrogate pairs are U+FFFD.
 In `extra_json` are: fields without a column, explicit nulls, values of another type than the column's, and a field
-whose column would have the same value without it (`thread_id`; `type` of what has a role; `run_id` of a step).
+whose column may have the same value without it (`thread_id`; `type` of what has a role; `run_id` of a step;
+`assistant_id` beside `agent_id`, `last_error` beside `error`).
 A body that is no object is `extra_json` as a whole.
 """
 
@@ -48,6 +49,8 @@ class _Shape:
     jsons: Mapping[str, str]
 
 
+_OTHER_NAMES = {"assistant_id": ("agent", "agent_id"), "last_error": ("error",)}
+"Other names of a field; where one is there too, the column alone does not tell which was sent."
 _TIMES = {"created_at": "created_at"}
 _METADATA = {"metadata": "metadata_json"}
 _FAILURE = {"usage": "usage_json", "last_error": "error_json"} | _METADATA
@@ -90,6 +93,9 @@ def row(record: Record, owner: Registration) -> dict[str, Any] | None:
         return _finish(out, record, shape, {})
     rest = dict(fields)
     _move(out, rest, shape)
+    for first, seconds in _OTHER_NAMES.items():
+        if first in fields and any(second in fields for second in seconds):
+            rest[first] = fields[first]
     if record.id is not None and string(fields.get("id")) == plain(record.id):
         del rest["id"]
     _type(out, rest, fields, record.kind)
@@ -272,7 +278,7 @@ class Fold:
         self._since = since
         self._seen = 0
         self._number: dict[bytes, int] = {}
-        self._state: list[bytes] = []
+        self._state = bytearray()
         # Of each object: when first seen, its time, whether that is the server's, position, revision, newest state.
         self._first, self._time, self._told, self._seq, self._revision, self._newest = (array("q") for _ in range(6))
 
@@ -285,11 +291,11 @@ class Fold:
         at = self._number.setdefault(key, len(self))
         if at == len(self):
             self._add(record, state)
-        elif self._state[at] == state:
+        elif self._state[16 * at : 16 * at + 16] == state:
             self._seen += 1
             return
         else:
-            self._state[at] = state
+            self._state[16 * at : 16 * at + 16] = state
             self._revision[at] += 1
             self._newest[at] = self._seen
         self._seen += 1
@@ -298,7 +304,7 @@ class Fold:
 
     def _add(self, record: Record, state: bytes) -> None:
         time, told = birth(record)
-        self._state.append(state)
+        self._state += state
         self._first.append(microseconds(record.observed_at))
         self._time.append(microseconds(time))
         self._told.append(told)

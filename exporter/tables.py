@@ -33,15 +33,15 @@ from exporter.rows import SHAPES, Fold, month, row
 from exporter.schemas import SCHEMAS, SORT, VERSIONS
 from exporter.text import loads, plain
 
-PACK_BYTES = 2 << 20
+PACK_BYTES = 1 << 20
 "Rows in Python's memory, before they become a batch."
-RUN_BYTES = 12 << 20
+RUN_BYTES = 6 << 20
 "Batches in memory, before they are sorted and go to the disk."
 BLOCK_BYTES = 512 << 10
 "What a merge reads of each run at a time."
 FAN = 16
 "Runs that are merged at a time."
-GROUP_BYTES = 16 << 20
+GROUP_BYTES = 12 << 20
 GROUP_ROWS = 100_000
 KEEP_BYTES = 4 << 20
 "A thread whose pages are not larger is read once to be folded, else twice."
@@ -52,15 +52,13 @@ EMPTY = "0000-00"
 
 _PLAIN_COLUMNS = {"message_id", "step_id", "text", "content_json", "details_json", "body_json"}
 "Too many different values for a dictionary."
-_EVENT = pa.schema(
-    [
-        *(pa.field(name, pa.binary()) for name in ("source", "endpoint", "thread", "body")),
-        *(pa.field(name, pa.int64()) for name in ("order", "number", "count", "_month")),
-        pa.field("kind", pa.string()),
-        pa.field("fresh", pa.bool_()),
-        pa.field("observed_at", pa.timestamp("us", "UTC")),
-    ]
-)
+_EVENT_COLUMNS: dict[str, pa.DataType] = {
+    **dict.fromkeys(("source", "endpoint", "thread", "body"), pa.binary()),
+    **dict.fromkeys(("order", "number", "count", "_month"), pa.int64()),
+    "kind": pa.string(),
+    "observed_at": pa.timestamp("us", "UTC"),
+}
+_EVENT = pa.schema(_EVENT_COLUMNS)
 _HIDDEN = [pa.field("_month", pa.int64()), pa.field("_number", pa.int64())]
 
 Whose = tuple[str, ...]
@@ -107,13 +105,15 @@ class Published:
 
 def publish(reader: Reader, since: int, into: Path | None = None) -> Published:
     """Bring the tables, which hold manifest `since`, to the newest; with `into` make them in another folder."""
-    folder = reader.tmp()
+    folder, pool = reader.tmp(), pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own pools keep what is freed: three times the memory
     try:
         work = _Work(reader, since, reader.path if into is None else into, folder, note=into is None)
         work.collect()
         work.join()
         return work.write()
     finally:
+        pa.set_memory_pool(pool)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -197,7 +197,6 @@ class _Sorter:
         table = _in_order(pa.Table.from_batches(self._batches), self._keys)
         self._batches = []
         self._put(0, self._write(iter([table])))
-        pa.default_memory_pool().release_unused()
 
     def _put(self, level: int, run: _Run) -> None:
         """Add a run; as many as can be merged at a time become one of the next level."""
@@ -250,6 +249,7 @@ def _by_month(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     """Cut a table that is sorted by month."""
     begin = 0
     for of, count in Counter(table["_month"].to_pylist()).items():
+        assert of is not None
         yield of, table.slice(begin, count)
         begin += count
 
@@ -387,7 +387,6 @@ class _Work:
             "order": order,
             "number": number,
             "kind": mark.kind,
-            "fresh": mark.fresh,
             "count": mark.count,
             "observed_at": mark.fetched_at if record is None else record.observed_at,
             "body": record.body if ours and record is not None else None,
@@ -721,7 +720,7 @@ def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
     about = file.metadata
     size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     rows = max(1, min(GROUP_ROWS, about.num_rows * BLOCK_BYTES // max(1, size)))
-    yield from file.iter_batches(batch_size=rows)
+    yield from file.iter_batches(batch_size=rows, use_threads=False)
 
 
 def _proven(path: Path, table: str, rows: int) -> str:

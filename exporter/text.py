@@ -28,6 +28,7 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 DEEPEST = 12
 "Levels of nesting that are searched for words; no API nests deeper."
 
+_CALL = ("name", "arguments", "input")
 _TOP = ("summary", "content", "code", "queries", "action", "operation", "tool_calls", "heading", "tasks", "refusal")
 _AFTER = ("output", "outputs", "results")
 _PART = (
@@ -47,7 +48,7 @@ def plain(text: str) -> str:
 
 def clean(body: bytes) -> bytes:
     """Return the JSON with every half of a surrogate pair, and every byte that is not UTF-8, as U+FFFD."""
-    if _HALF.search(body):
+    if b"\\u" in body and _HALF.search(body):
         body = _ESCAPE.sub(lambda m: b"\\ufffd" if m[1] else m[0], body)
     try:
         body.decode()
@@ -62,13 +63,11 @@ def inexact(raw: bytes) -> bool:
 
 
 def loads(raw: bytes) -> Any:
-    """Return the value of any JSON, integers of any size included; `1e400` is infinite."""
-    if not inexact(raw):
-        try:
-            return orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            pass
-    return json.loads(raw)
+    """Return the value of any JSON; integers above 64 bits may come as floats, `1e400` is infinite."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw)
 
 
 def string(raw: bytes | None) -> str | None:
@@ -108,19 +107,17 @@ def readable(fields: Mapping[str, bytes]) -> str | None:
     """Return what a person would read in an entry, its parts one per line; None where it has no words."""
     parts = []
     if "role" not in fields:
-        call = [text for key in ("name", "arguments", "input") for text in _words(fields, key)]
+        call = [text for key in _CALL if key in fields for text in _words(fields, key)]
         parts += [" ".join(call)] if call else []
-    parts += [text for key in _TOP for text in _words(fields, key)]
+    parts += [text for key in _TOP if key in fields for text in _words(fields, key)]
     if "role" not in fields:
-        parts += [text for key in _AFTER for text in _words(fields, key)]
+        parts += [text for key in _AFTER if key in fields for text in _words(fields, key)]
     return "\n".join(parts) if parts else None
 
 
 def _words(fields: Mapping[str, bytes], key: str) -> Iterator[str]:
     """Yield the words of one member; what cannot be read has none."""
-    raw = fields.get(key)
-    if raw is None or raw == b"null":
-        return
+    raw = fields[key]
     if key in ("arguments", "input") and raw[:1] == b"{":
         yield raw.decode()
         return
