@@ -35,17 +35,12 @@ def run(argv: list[str]) -> int:
     """Run the command line; return its exit code."""
     try:
         code = cli.main(argv, prog_name="exporter", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         _json_error(argv, error.exit_code, error.format_message())
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _ended(argv, 130, "interrupted")
-    except BrokenPipeError:
-        # whoever read us has enough; Python would complain again while it flushes
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _unexpected(argv, error)
     return code if isinstance(code, int) else 0

@@ -27,6 +27,7 @@ from exporter.errors import (
 )
 from exporter.model import Gap, Profile, ThreadRef
 from exporter.pacing import Pace
+from exporter.registry import checked_id
 from exporter.sources import load, names, source_of
 from exporter.transport import SdkTransport, endpoint_of
 
@@ -34,6 +35,8 @@ NOBODY = "0exporter0doctor0"
 "Ends an id that no server has given to anything."
 SKEW = 60.0
 "Seconds that clocks may differ."
+TEMPORARY = 75
+"Exit code: the server is unwell, try again later."
 FREE = 2**30
 "Bytes of free disk below which a backup is at risk."
 
@@ -58,6 +61,7 @@ def everything(profiles: Sequence[Profile], archive: Path) -> Iterator[Look]:
 
 def thread(profiles: Sequence[Profile], thread_id: str, source: str | None = None) -> Iterator[Look]:
     """Look for a thread with every profile; where none sees it, say why as far as the answers tell."""
+    checked_id(thread_id)
     source = source or source_of(thread_id)
     if source is None:
         raise UsageError(f"{thread_id}: what kind of thread is it? Say --source {' or '.join(names())}")
@@ -87,8 +91,7 @@ def _nobody(source: str, thread_id: str, errors: Sequence[ExporterError]) -> Loo
         for error in errors:
             if isinstance(error, kind):
                 return Look(thread_id, "bad", what, help_, error.exit_code)
-    temporary = all(isinstance(error, Temporary) for error in errors)
-    return Look(thread_id, "bad", "no server answered as it should", "try again later", 75 if temporary else 3)
+    return Look(thread_id, "bad", "no server answered as it should", "try again later", _code(errors[0]))
 
 
 _NOT_FOUND = (
@@ -128,8 +131,11 @@ async def _profile(profile: Profile) -> list[Look]:
             prefix = load(source).prefixes[0]
             answer = await _ask(transport, source, f"{prefix}{NOBODY}")
             looks.append(_source(subject, source, answer))
-    looks += _clock(subject, transport)
-    return _judged(looks)
+    return [*_judged(looks), *_clock(subject, transport)]
+
+
+def _code(error: ExporterError) -> int:
+    return TEMPORARY if isinstance(error, Temporary) else error.exit_code
 
 
 def _source(subject: str, source: str, answer: ExporterError | None) -> Look:
@@ -138,7 +144,7 @@ def _source(subject: str, source: str, answer: ExporterError | None) -> Look:
         return Look(where, "good", "answers")
     if answer is None:
         return Look(where, "note", "answers, but claims to have a thread that nobody made", "do not trust emptiness")
-    return Look(where, "bad", str(answer), exit_code=answer.exit_code)
+    return Look(where, "bad", str(answer), exit_code=_code(answer))
 
 
 def _judged(looks: list[Look]) -> list[Look]:

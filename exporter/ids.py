@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -196,11 +197,16 @@ def _made(thread_id: str, place: str, said: Said, source: str | None = None, **o
         raise UsageError(f"{place}{error}") from None
     source = source or said.source or source_of(thread_id)
     if source is None:
-        raise UsageError(f"{place}{thread_id}: what kind of thread is it? Say --source {' or '.join(names())}")
-    if source not in names():
-        raise UsageError(f"{place}there is no source {printable(source)!r}; there is {', '.join(names())}")
+        raise UsageError(f"{place}{thread_id}: what kind of thread is it? Say --source {' or '.join(_sources())}")
+    if source not in _sources():
+        raise UsageError(f"{place}there is no source {printable(source)!r}; there is {', '.join(_sources())}")
     owner = owner or {"user": said.user, "customer": said.customer, "title": said.title, "tags": said.tags}
     return Registration(ThreadRef(source, said.endpoint, thread_id), said.profile, **owner)
+
+
+@cache
+def _sources() -> tuple[str, ...]:
+    return names()  # reads a folder: too slow for each line
 
 
 def _plain(name: str) -> str:

@@ -7,7 +7,9 @@ A command reads options, makes one call and prints what came back. Nothing here 
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import sys
 from typing import Any, cast
 
 import click
@@ -55,9 +57,14 @@ class Commands(click.Group):
         """Run a command; its exit code is what it returns, or the error's."""
         try:
             code = super().invoke(ctx)
+            sys.stdout.flush()
         except ExporterError as error:
             Output.of(ctx).error(error)
             code = error.exit_code
+        except BrokenPipeError:
+            # whoever read us has enough; Python would complain again when it flushes
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
         ctx.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,13 +33,21 @@ class Progress:
 
     def page(self, page: Page) -> None:
         """A page is archived."""
+        with suppress(OSError):  # a closed terminal or pipe ends no backup
+            self._page(page)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """A visit ended."""
+        with suppress(OSError):
+            self._outcome(outcome)
+
+    def _page(self, page: Page) -> None:
         self._pages += 1
         self._objects += len(page.items) if page.kind != "visit" else 0
         self._out.say(f"{page.thread}: {page.list} {page.seq}+{len(page.items)}", level=2)
         self._tell()
 
-    def outcome(self, outcome: Outcome) -> None:
-        """A visit ended."""
+    def _outcome(self, outcome: Outcome) -> None:
         self._threads += 1
         fields = {"source": outcome.thread.source, "endpoint": outcome.thread.endpoint, "thread": outcome.thread.id}
         told = {"state": outcome.state, "records": outcome.records, "code": outcome.code, "error": outcome.error}

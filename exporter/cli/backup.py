@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from types import FrameType
@@ -104,7 +105,9 @@ def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: 
             raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")
         with Progress(out, total) as progress:
             report = backup(archive, known, options, on_page=progress.page, on_outcome=progress.outcome, stop=stop)
-    _tell(out, path, report)
+    with suppress(BrokenPipeError):  # the exit code is what counts
+        _tell(out, path, report)
+        sys.stdout.flush()
     return report.exit_code
 
 

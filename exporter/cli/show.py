@@ -32,7 +32,7 @@ def command(archive: Path, thread_id: str, source: str | None) -> None:
         if out.as_json:
             for record in records(reading, thread):
                 count += 1
-                out.raw(b'{"message_type":"record",' + line(record)[1:])
+                out.raw(b'{"message_type":"record",' + line(record)[1:] + b"\n")
         else:
             for text in paragraphs(records(reading, thread, ("message",))):
                 count += 1

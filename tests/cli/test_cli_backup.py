@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exporter.archive import Archive
+from exporter.archive._lock import Lock
+from tests.cli.conftest import Shell
+
+
+def fill(shell: Shell, messages: int = 3) -> None:
+    shell.state.add_thread("thread_1")
+    shell.state.add_conversation("conv_1")
+    for number in range(messages):
+        shell.state.add_message(
+            "thread_1", {"role": "user", "content": [{"type": "text", "text": {"value": f"{number}"}}]}
+        )
+        shell.state.add_item("conv_1", {"type": "message", "role": "user", "content": f"{number}"})
+
+
+def test_backup_registers_archives_and_ends_with_one_clear_sentence(shell: Shell) -> None:
+    fill(shell)
+    result = shell.ok("backup", "thread_1", "conv_1")
+
+    assert result.stdout == ""
+    assert result.stderr.startswith("complete: 8 new objects of 2 threads")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_second_backup_brings_nothing_and_needs_no_ids(shell: Shell) -> None:
+    fill(shell)
+    shell.ok("backup", "thread_1", "conv_1")
+
+    *threads, summary = shell.json("backup")
+    assert [line["records"] for line in threads] == [0, 0]
+    assert (summary["records"], summary["registered"], summary["complete"]) == (0, 2, 2)
+
+
+def test_json_tells_each_thread_and_the_equation(shell: Shell) -> None:
+    fill(shell)
+    *threads, summary = shell.json("backup", "thread_1", "thread_nope1")
+
+    assert {(line["thread"], line["state"], line["code"]) for line in threads} == {
+        ("thread_1", "complete", None),
+        ("thread_nope1", "failed", "not_found"),
+    }
+    states = ("complete", "partial", "gone", "failed", "never_visited")
+    assert summary["registered"] == sum(summary[state] for state in states) == 2
+    assert summary["exit_code"] == 3
+
+
+def test_a_failed_thread_is_named_and_doctor_too(shell: Shell) -> None:
+    fill(shell)
+    result = shell.run("backup", "thread_1", "thread_nope1")
+
+    assert result.exit_code == 3
+    failed, sentence = result.stderr.splitlines()
+    assert failed.startswith("failed: assistants/thread_nope1: ")
+    assert "exporter doctor thread_nope1" in failed
+    assert sentence.startswith("NOT COMPLETE: 1 of 2 threads")
+
+
+def test_a_wrong_key_is_one_line_and_exit_12(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(shell)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-key-of-somebody")
+    result = shell.run("backup", "thread_1")
+
+    assert result.exit_code == 12
+    assert len(result.stderr.splitlines()) == 1
+    assert "set a valid one" in result.stderr
+    assert "sk-wrong-key-of-somebody" not in result.output
+
+
+def test_without_a_key_nothing_is_made(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.example/v1")
+    result = shell.run("backup", "thread_1")
+
+    assert result.exit_code == 12
+    assert "set OPENAI_API_KEY" in result.stderr
+    assert not shell.archive.exists()
+
+
+@pytest.mark.parametrize("words", [["../../x"], ["abc1"], ["thread_1", "--profile", "defualt"], ["@nowhere"]])
+def test_a_mistake_makes_nothing_and_ends_with_2(shell: Shell, words: list[str]) -> None:
+    error = shell.json("backup", *words)[-1]
+
+    assert (error["message_type"], error["exit_code"]) == ("error", 2)
+    assert not shell.archive.exists()
+
+
+def test_without_ids_and_archive_it_says_how_to_begin(shell: Shell) -> None:
+    result = shell.run("backup")
+
+    assert result.exit_code == 10
+    assert "name the threads to begin with" in result.stderr
+
+
+def test_a_folder_with_other_files_is_no_archive(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "photo.jpg").write_text("x")
+
+    assert shell.run("backup", "thread_1").exit_code == 10
+    assert shell.run("threads").exit_code == 10
+
+
+def test_a_newer_format_is_exit_10_everywhere(shell: Shell) -> None:
+    fill(shell)
+    shell.ok("backup", "thread_1")
+    about = shell.archive / "archive.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "format": 99}))
+
+    for verb in (["backup"], ["threads"], ["status"], ["check"], ["rebuild"], ["show", "thread_1"], ["export"]):
+        assert shell.run(*verb).exit_code == 10, verb
+
+
+def test_a_locked_archive_is_exit_11_and_says_who(shell: Shell) -> None:
+    fill(shell)
+    shell.ok("backup", "thread_1")
+    with Lock(shell.archive):
+        result = shell.run("backup")
+
+    assert result.exit_code == 11
+    assert "is writing" in result.stderr
+
+
+def test_a_removed_api_is_exit_13_and_nothing_is_marked(shell: Shell) -> None:
+    fill(shell)
+    shell.ok("backup", "thread_1")
+    shell.state.switches = shell.state.switches.with_changes({"fault": "api_removed"})
+    result = shell.run("backup")
+
+    assert result.exit_code == 13
+    assert len(result.stderr.splitlines()) <= 2
+    with Archive.open(shell.archive) as archive:
+        assert archive.catalog.count() == {"complete": 1}
+
+
+def test_a_budget_ends_with_14_and_the_next_run_goes_on(shell: Shell) -> None:
+    fill(shell)
+    result = shell.run("backup", "thread_1", "conv_1", "--max-requests", "2")
+
+    assert result.exit_code == 14
+    assert "run the same command to go on" in result.stderr or "run again" in result.stderr
+    assert shell.json("backup")[-1]["complete"] == 2
+
+
+def test_a_dry_run_asks_nobody_and_makes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    *threads, summary = shell.json("backup", "thread_1", "conv_1", "--dry-run")
+
+    assert [line["thread"] for line in threads] == ["thread_1", "conv_1"]
+    assert summary["threads"] == 2
+    assert shell.state.requests == []
+    assert not shell.archive.exists()
+
+
+def test_no_runs_leaves_runs_out(shell: Shell) -> None:
+    fill(shell)
+    shell.ok("backup", "thread_1", "--no-runs")
+
+    assert not [request for request in shell.state.requests if request.path.endswith("/runs")]
+
+
+def test_quiet_is_quiet_and_verbose_names_threads(shell: Shell) -> None:
+    fill(shell)
+
+    assert shell.ok("-q", "backup", "thread_1").stderr == ""
+    assert "complete: assistants/thread_1" in shell.ok("-v", "backup").stderr
+    assert "messages 3+" in shell.ok("-vv", "backup", "--full").stderr or shell.ok("-vv", "backup", "--full").stderr
+
+
+def test_another_profile_of_a_file_is_used(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(shell)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    (tmp_path / "key").write_text("sk-sandbox-one\n")
+    (tmp_path / "exporter.toml").write_text(
+        f'[profiles.box]\nbase_url = "{shell.url}"\napi_key_file = "{tmp_path}/key"\n'
+    )
+
+    shell.ok("backup", "thread_1", "--profile", "box")
+    assert shell.json("backup")[-1]["complete"] == 1
+    written = [path.read_bytes() for path in shell.archive.rglob("*") if path.is_file()]
+    assert not any(b"sk-sandbox" in content for content in written)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.__main__ import run
+from exporter.cli import names
+from exporter.cli._output import redacted
+from exporter.sandbox import State, running
+from tests.cli.conftest import Shell
+
+HEAVY = ("openai", "httpx2", "pyarrow", "sqlalchemy", "rich", "starlette", "orjson", "msgspec", "stamina", "asyncio")
+
+
+def exporter(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "exporter", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, **options)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom exporter.__main__ import run\n"
+        f"run(['--help'])\nsys.exit(' '.join(name for name in {HEAVY} if name in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.stderr == ""
+    assert all(f"  {name} " in done.stdout for name in names())
+
+
+def test_help_answers_at_once() -> None:
+    def seconds() -> float:
+        process = subprocess.Popen([sys.executable, "-m", "exporter", "--help"], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return used.ru_utime + used.ru_stime
+
+    # processor time, because the machine may be busy with other tests
+    assert min(seconds() for _ in range(5)) < 0.2
+
+
+@pytest.mark.parametrize("words", [["--version"], ["-h"], *([name, "--help"] for name in names())])
+def test_help_and_version_end_with_0(words: list[str]) -> None:
+    assert run(words) == 0
+
+
+def test_a_wrong_command_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bakcup"]) == 2
+    assert "did you mean 'backup'" in capsys.readouterr().err
+
+
+def test_a_wrong_option_is_an_error_in_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["threads", "--json", "--stat"]) == 2
+    assert json.loads(capsys.readouterr().out)["message_type"] == "error"
+
+
+def test_a_bug_is_one_line_without_the_key(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"oops, the key is {os.environ['OPENAI_API_KEY']}")
+
+    monkeypatch.setattr("exporter.archive.Archive.open", broken)
+
+    assert run(["threads", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["exit_code"] == 1
+    assert len(printed.err.splitlines()) == 1
+    monkeypatch.setenv("EXPORTER_DEBUG", "1")
+    assert run(["threads"]) == 1
+    traced = capsys.readouterr().err
+    assert "Traceback" in traced
+    assert "sk-sandbox-one" not in printed.out + printed.err + traced
+
+
+def test_keys_are_redacted_wherever_they_come_from() -> None:
+    text = "Authorization: Bearer abc.def and sk-proj-abcdefgh123 and hunter2hunter2"
+
+    assert redacted(text, {"MY_TOKEN": "hunter2hunter2"}) == "Authorization: Bearer *** and *** and ***"
+
+
+def test_a_reader_that_has_enough_is_no_error(shell: Shell) -> None:
+    shell.ok("register", "-", stdin="".join(f"thread_{number}\n" for number in range(3000)))
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", "threads"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert b"rror" not in process.stderr.read()
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_backup_within_two_seconds_and_loses_nothing(tmp_path: Path, number: int, code: int) -> None:
+    state = State()
+    state.add_generated("thread_1", 100_000)
+    with running(state, latency=0.02) as sandbox:
+        environ = os.environ | {"OPENAI_BASE_URL": sandbox.url, "OPENAI_API_KEY": "sk-sandbox-one"}
+        command = [sys.executable, "-m", "exporter", "backup", "thread_1", "--json", "-a", str(tmp_path / "a")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ) as process:
+            deadline = time.monotonic() + 30
+            while len(state.requests) < 20:
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.01)
+            begin = time.monotonic()
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=30)
+            seconds = time.monotonic() - begin
+        asked = len(state.requests)
+        show = exporter("show", "thread_1", "--json", "-a", str(tmp_path / "a"))
+
+    assert process.returncode == code
+    assert seconds < 2.5
+    kept = [json.loads(line)["seq"] for line in show.stdout.splitlines()[:-1] if '"kind":"message"' in line]
+    assert kept == list(range(len(kept)))
+    assert len(kept) >= 100 * (asked - 8)
+    assert json.loads(out.splitlines()[-1])["message_type"] in ("summary", "error")
+
+
+def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "exporter", "sandbox", "--json", "--threads", "1", "--conversations", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        told = json.loads(process.stdout.readline())
+        environ = os.environ | {"OPENAI_BASE_URL": told["url"], "OPENAI_API_KEY": told["keys"][0]}
+        done = exporter("backup", *told["threads"], "-a", str(tmp_path / "a"), env=environ)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+
+    assert done.returncode == 0, done.stderr
+    assert process.returncode in (0, 130)
+
+
+def test_a_wrong_switch_of_the_sandbox_is_wrong_usage() -> None:
+    assert run(["sandbox", "--switches", '{"rat": 5}']) == 2
+    assert run(["sandbox", "--switches", "{"]) == 2
+    assert run(["sandbox", "--host", "0.0.0.0"]) == 2

@@ -1,0 +1,58 @@
+"""Imports go one way: what a room may know is written here, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import exporter
+
+ROOT = Path(exporter.__file__).parent
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+GROUND = {"model", "errors"}
+TABLES = {"tables", "rows", "schemas", "text"}
+READS = GROUND | {"archive", "files", "storage"} | TABLES
+MAY = {
+    "model": set[str](),
+    "errors": set[str](),
+    "files": GROUND,
+    "text": GROUND,
+    "pacing": GROUND,
+    "config": GROUND,
+    "sandbox": {"errors"},
+    "schemas": GROUND | {"text"},
+    "rows": GROUND | {"text", "schemas"},
+    "sources": GROUND | {"text"},
+    "storage": GROUND | {"files"},
+    "archive": GROUND | {"files", "storage"},
+    "transport": GROUND | {"pacing", "sources"},
+    "registry": GROUND | {"archive"},
+    "ids": GROUND | {"registry", "sources"},
+    "tables": READS,
+    "check": READS | {"rebuild", "registry"},
+    "rebuild": READS | {"check", "registry"},
+    "formats": READS,
+    "crawl": READS | {"sources", "registry", "pacing", "transport"},
+    "doctor": GROUND | {"archive", "sources", "pacing", "transport", "registry"},
+    "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
+    "__main__": {"cli", "errors"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "exporter":
+            rest = (node.module or "").split(".")[1:]
+            yield from rest[:1] or (alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("exporter."))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+    assert set(imports(path)) - {room} <= MAY[room]
