@@ -33,6 +33,8 @@ class Habits:
     "Its cursor means a second, not an object."
     inclusive: bool | None = None
     "A page begins with what `after` names."
+    tokens: bool = False
+    "Its cursors are `last_id`, and not ids of objects."
     ordered: bool | None = None
     "It obeys `order`."
     restarts: bool | None = None

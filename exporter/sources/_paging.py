@@ -90,6 +90,11 @@ async def _ask(desk: Desk, state: Walk) -> Listed | None:
                 break
             listed = await desk.page(state.listing, after)
     except StaleCursor:
+        other = state.other_cursor()
+        if other is not None and not desk.habits(state.listing.kind).tokens:
+            desk.habits(state.listing.kind).tokens = True
+            state.use(other)
+            return None
         _begin_again(state, "stale_cursor", "the server does not know the object it is asked to go on after")
         return None
     if desk.habits(state.listing.kind).limit != limit:

@@ -67,6 +67,7 @@ class Walk:
         self._pair: tuple[str, str] | None = None
         self._pages = 0
         self._expected: str | None = None
+        self._other: str | None = None
         self._once_more = self._stepped = False
         self.next: str | None = None
 
@@ -157,7 +158,7 @@ class Walk:
 
     def take(self, listed: Listed, habits: Habits) -> None:
         """Take what is new on a page, and find out how to go on: `next` is None at the end."""
-        repeats = self._sift(listed)
+        repeats = self._sift(listed, habits)
         progress = self._progress
         if self._once_more and progress:
             habits.hides_more = True
@@ -179,7 +180,7 @@ class Walk:
         self._last = listed.pieces or self._last
         self._pages += 1
 
-    def _sift(self, listed: Listed) -> bool:
+    def _sift(self, listed: Listed, habits: Habits) -> bool:
         """Fill `taken` with what was not seen; returns whether the page has repeats that no cursor explains."""
         skip = self._had_before(listed)
         found = self._seen.sift(listed.pieces, skip)
@@ -199,23 +200,32 @@ class Walk:
             if not settled(piece, listed.at):
                 self.hold(entry)
         last = found.new[-1] if found.new else None
-        cursor = self._last_id(listed)
+        cursor = self._last_id(listed, habits)
         if last and last is listed.pieces[-1] and cursor and (last.id is None or self._seen.names_one(last)):
             self.anchor = Anchor(cursor, self.seq)
         return skip + len(found.repeated) > 1
 
-    def _last_id(self, listed: Listed) -> str | None:
-        """Return what the server calls the page's end, unless that is the name of another object."""
+    def _last_id(self, listed: Listed, habits: Habits) -> str | None:
+        """Return what the page ends with: its last object's id, `last_id` where that has none or is no cursor."""
         last = listed.pieces[-1].id if listed.pieces else None
-        if listed.last_id is None or (listed.last_id != last and listed.last_id in self._seen):
+        if listed.last_id is None or (last is not None and not habits.tokens):
             return last
         return listed.last_id
 
+    def other_cursor(self) -> str | None:
+        """Return the `last_id` that differed from the last object's id."""
+        return self._other
+
+    def use(self, cursor: str) -> None:
+        """Ask after this instead."""
+        self.after = cursor
+        self._used.add(cursor)
+
     def _had_before(self, listed: Listed) -> int:
-        """Return how many objects a resumed page repeats: all up to the one that the cursor names."""
-        if not (self.resuming and self.overlaps):
-            return 0
-        found = next((n for n, piece in enumerate(listed.pieces, 1) if piece.id == self.after), 0)
+        """Return how many objects a page repeats: all up to the one that it was to come after."""
+        found = next((n for n, piece in enumerate(listed.pieces, 1) if piece.id and piece.id == self.after), 0)
+        if found == 1 and not (self.resuming and self.overlaps):
+            return 0  # seen in this walk, or another object of that id
         if found and not self.whole:
             self.note("inclusive_cursor" if found == 1 else "repeated_ids")
         return found
@@ -240,8 +250,9 @@ class Walk:
                 self.note("cursor_by_second")
                 return self._unused(listed.pieces[index].id, last)
             self.gap("cursor_by_second", WHY["cursor_by_second"])
-        cursor = self._last_id(listed)
-        if listed.last_id not in (None, last, cursor):
+        cursor = self._last_id(listed, habits)
+        self._other = listed.last_id if listed.last_id not in (None, last, cursor) else None
+        if self._other and last is not None:
             self.note("last_id_wrong")
         if cursor is None:
             if listed.more:

@@ -35,6 +35,7 @@ LIES = (
     "negative_times",
     "no_times",
     "more_when_full",
+    "tokens",
 )
 
 
@@ -98,6 +99,8 @@ class FakeApi:
         if order == "desc" or self.lie == "descending":
             objects.reverse()
         start = 0
+        if after is not None and self.lie == "tokens":
+            after = after.removeprefix("token:") if after.startswith("token:") else "unknown"
         if after is not None:
             known = next((n for n, o in enumerate(objects) if o["id"] == after), None)
             if known is None and self.lie != "unknown_restarts":
@@ -120,6 +123,8 @@ class FakeApi:
         last = data[-1]["id"] if data else None
         if lie == "last_id_constant":
             last = objects[0]["id"] if objects else None
+        if lie == "tokens" and last is not None:
+            last = f"token:{last}"
         if data and lie.startswith("null_last"):
             data = [*data[:-1], {**data[-1], "id": None}]
             last = None if lie == "null_last_and_cursor" else last
