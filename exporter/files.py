@@ -6,9 +6,10 @@ Write beside, fsync, rename, fsync the folder: in that order, always through her
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,12 +36,19 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and its parents, readable by their owner only."""
-    if not path.is_dir():
-        if path != path.parent:
-            make_folder(path.parent)
-        with translated(path):
-            path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    """Make a folder and its parents, durably, readable by their owner only."""
+    if path.is_dir():
+        return path
+    if path != path.parent:
+        make_folder(path.parent)
+    with translated(path):
+        try:
+            path.mkdir(mode=FOLDER_MODE)
+        except FileExistsError:
+            if not path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "a file has this name") from None
+        with suppress(PermissionError):  # a parent that is not ours may refuse to be opened
+            sync_folder(path.parent)
     return path
 
 
@@ -49,6 +57,9 @@ def sync_folder(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what network file systems answer that have no such thing
+            raise
     finally:
         os.close(fd)
 
@@ -81,3 +92,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             sync_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """Hash an open file, which is closed."""
+    digest = hashlib.sha256()
+    with file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()

@@ -6,18 +6,21 @@ A registration is a record like any other, so ids that were never visited surviv
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 import orjson
 
 from exporter.archive import Archive
+from exporter.archive.catalog import owner_of, plain
 from exporter.errors import UsageError
 from exporter.model import Item, Page, Registration, ThreadRef, now, printable
 
-BATCH = 1000
-"Registrations in one page."
+BATCH = 20_000
+"Registrations that are compared and committed together: a million ids pass in constant memory."
+
+DEFAULT = "default"
 
 THREAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=-]{0,255}")
 "What an id may look like: it becomes part of a URL."
@@ -43,12 +46,13 @@ def checked_id(text: str) -> str:
 def register(archive: Archive, entries: Iterable[Registration]) -> Registered:
     """Add threads to the registry, durably; what is said of a known thread replaces what was known."""
     new = changed = unchanged = 0
+    archive.seal()  # what the catalog says is compared, and it knows what is sealed
     stream = iter(entries)
     while batch := list(islice(stream, BATCH)):
+        known = _known(archive, batch)
         news: dict[ThreadRef, Registration] = {}
         for entry in batch:
-            checked_id(entry.thread.id)
-            before = news.get(entry.thread) or _known(archive, entry.thread)
+            before = known.get(entry.thread)
             after = _merged(before, entry)
             if before is None:
                 new += 1
@@ -57,24 +61,32 @@ def register(archive: Archive, entries: Iterable[Registration]) -> Registered:
             else:
                 unchanged += 1
                 continue
-            news[entry.thread] = after
-        if news:
-            archive.append(map(_page, news.values()))
-    archive.seal()
+            known[entry.thread] = news[entry.thread] = after
+        archive.append(map(_page, news.values()))
+        archive.seal()
     return Registered(new, changed, unchanged)
 
 
-def _known(archive: Archive, thread: ThreadRef) -> Registration | None:
-    known = archive.catalog.find(thread)
-    return archive.owner(thread) if known and known.registered_at else None
+def _known(archive: Archive, batch: Sequence[Registration]) -> dict[ThreadRef, Registration]:
+    found = archive.catalog.find_all([replace(one.thread, id=checked_id(one.thread.id)) for one in batch])
+    return {thread: owner_of(known) for thread, known in found.items() if known.registered_at}
 
 
 def _merged(before: Registration | None, entry: Registration) -> Registration:
-    entry = replace(entry, tags=entry.tags or None)
-    if before is None:
-        return entry
-    said = {name: getattr(entry, name) for name in ("profile", "user", "customer", "title", "tags")}
-    return replace(before, **{name: value for name, value in said.items() if value is not None})
+    """What is known once this was said, too; the default profile says nothing of a thread that has one."""
+    known = before or Registration(entry.thread, entry.profile)
+    return Registration(
+        entry.thread,
+        known.profile if entry.profile == DEFAULT else entry.profile,
+        _said(entry.user, known.user),
+        _said(entry.customer, known.customer),
+        _said(entry.title, known.title),
+        tuple(map(plain, entry.tags)) if entry.tags else known.tags,
+    )
+
+
+def _said(text: str | None, known: str | None) -> str | None:
+    return known if text is None else plain(text)
 
 
 def _page(entry: Registration) -> Page:

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,8 @@ class Journal:
         self._folder = folder
         self._archive = archive
         self._fd: int | None = None
+        self._torn = False
+        self._head = 0
         self.size = 0
         self.writer = ""
 
@@ -33,39 +36,63 @@ class Journal:
         """The file, once there is one."""
         return self._folder / f"{self.writer}.jsonl"
 
+    @property
+    def has_pages(self) -> bool:
+        """Whether anything was archived in it."""
+        return self.size > self._head
+
     def append(self, pages: Iterable[Page], run: str) -> None:
         """Add pages, durably: when this returns, a crash cannot lose them."""
         self.write(b"".join(page_lines(page, run) for page in pages))
 
     def write(self, pages: bytes) -> None:
         """Add pages that are lines already, with one write and one fsync."""
+        if not pages:
+            return
         with translated(self._folder):
+            self._mend()
             if self._fd is None:
                 self._fd = self._start()
             try:
                 _write_all(self._fd, pages)
                 os.fsync(self._fd)
-            except OSError:
-                # What this write left is no whole page: cut it, so that a later page can follow the last whole one.
-                os.ftruncate(self._fd, self.size)
+                self.size += len(pages)
+            except BaseException:  # a signal's exception tears a page as a full disk does
+                self._torn = True
+                with suppress(OSError):
+                    self._mend()
                 raise
-        self.size += len(pages)
 
     def close(self) -> None:
         """Close the file; it stays."""
         if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+            try:
+                self._mend()
+            finally:
+                os.close(self._fd)
+                self._fd = None
+
+    def _mend(self) -> None:
+        """Cut what a failed write left: it is no whole page, and what follows it would not be read."""
+        if self._torn and self._fd is not None:
+            os.ftruncate(self._fd, self.size)
+            os.fsync(self._fd)
+            self._torn = False
 
     def _start(self) -> int:
         started_at = now()
         self.writer = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         make_folder(self._folder)
         fd = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
-        header = header_line(self._archive, self.writer, started_at)
-        _write_all(fd, header)
-        sync_folder(self._folder)
-        self.size = len(header)
+        try:
+            header = header_line(self._archive, self.writer, started_at)
+            _write_all(fd, header)
+            sync_folder(self._folder)
+        except BaseException:
+            os.close(fd)
+            self.path.unlink(missing_ok=True)
+            raise
+        self.size = self._head = len(header)
         return fd
 
 
@@ -128,7 +155,7 @@ def salvage(path: Path, aside: Path) -> int:
             end += sum(map(len, lines))
             pages += 1
         file.seek(end)
-        if any(line.startswith(MARK) for line in file):
+        if any(line.startswith(MARK) and line.endswith(b"\n") for line in file):
             file.seek(0)
             with replacing(make_folder(aside) / path.name) as copy:
                 shutil.copyfileobj(file, copy)

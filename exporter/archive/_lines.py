@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
 import orjson
 
-from exporter.errors import Damaged
+from exporter.errors import ArchiveError, Damaged
 from exporter.model import Kind, Mark, Page, Position, Record, ThreadRef
 
 FORMAT = 1
@@ -27,7 +27,12 @@ def dump(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+        return dump_ascii(value)
+
+
+def dump_ascii(value: Any) -> bytes:
+    """JSON of our own values with everything beyond ASCII escaped."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
 def load(line: bytes) -> Any:
@@ -40,7 +45,7 @@ def load(line: bytes) -> Any:
 
 def stamp(time: datetime) -> str:
     """Time as it stands in lines: UTC, microseconds."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def header_line(archive: str, writer: str, started_at: datetime) -> bytes:
@@ -62,6 +67,8 @@ def page_lines(page: Page, run: str) -> bytes:
     parent = {"parent": page.parent} if page.parent is not None else {}
     lines: list[bytes] = []
     for seq, item in enumerate(page.items, page.seq):
+        if b"\n" in item.body:
+            raise ArchiveError(f"{thread}: object {seq} of {page.list!r} holds a line break, so it is no line")
         fields = {**whose, "id": item.id, "seq": seq, "observed_at": observed_at, "run": run, **parent}
         lines += (dump(fields)[:-1], BODY, item.body, b"}\n")
     records = b"".join(lines)

@@ -25,16 +25,25 @@ class Lock:
         folder = make_folder(path / ".exporter")
         self._archive = path
         self._holder = folder / "holder.json"
-        self._lock = filelock.FileLock(folder / "lock", mode=0o600, timeout=0)
+        self._lock = filelock.FileLock(folder / "lock", mode=0o600, timeout=0, thread_local=False)
         self._refused = filelock.Timeout
 
     def acquire(self) -> None:
         """Take the lock; `Locked` at once if somebody has it, saying who."""
-        try:
-            with translated(self._holder):
+        with translated(self._holder):
+            try:
                 self._lock.acquire()
-        except self._refused:
-            raise Locked(f"{self._archive}: {self._who()} is writing; wait for it, or stop it") from None
+            except self._refused:  # which is an OSError, too
+                raise Locked(f"{self._archive}: {self._who()} is writing; wait for it, or stop it") from None
+            except (NotImplementedError, RuntimeError) as error:
+                raise Locked(f"{self._archive}: {error}") from error
+        try:
+            self._sign()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _sign(self) -> None:
         with replacing(self._holder) as file:
             command = " ".join(["exporter", *sys.argv[1:2]])
             about = {"pid": os.getpid(), "host": socket.gethostname(), "since": stamp(now()), "command": command}
@@ -42,8 +51,10 @@ class Lock:
 
     def release(self) -> None:
         """Give the lock back."""
-        self._holder.unlink(missing_ok=True)
-        self._lock.release()
+        try:
+            self._holder.unlink(missing_ok=True)
+        finally:
+            self._lock.release()
 
     def _who(self) -> str:
         about: dict[str, object] = {}

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from exporter.archive._lines import FORMAT, dump, load, stamp
-from exporter.errors import Damaged
+from exporter.errors import Damaged, Locked
 from exporter.files import writing
 from exporter.model import Segment, now
 from exporter.storage import Storage
@@ -51,12 +51,15 @@ def draft(
 
 
 def commit(manifest: Manifest, storage: Storage) -> Manifest:
-    """Write a manifest; when this returns, what it names is committed. FileExistsError if its number is taken."""
+    """Write a manifest; when this returns, what it names is committed. `Locked` if somebody else took its number."""
     data = encode(manifest)
     path = storage.tmp() / f"{manifest.number:09d}.json"
     with writing(path) as file:
         file.write(data)
-    storage.create(manifest.name, path)
+    try:
+        storage.create(manifest.name, path)
+    except FileExistsError:
+        raise Locked(f"{manifest.name}: another writer made it, past the lock; stop one of them") from None
     return decode(data, manifest.name)
 
 
@@ -108,15 +111,34 @@ def read(storage: Storage, number: int) -> Manifest | None:
 def log(storage: Storage, since: int = 0) -> Iterator[Manifest]:
     """Read all manifests after `since`, in order; `Damaged` at a hole, a changed byte or a broken chain."""
     last = read(storage, since) if since else None
-    for name in storage.names("manifests"):
-        number = int(name.rsplit("/", 1)[-1].removesuffix(".json"))
-        if number <= since:
-            continue
-        expected = last.number + 1 if last else since + 1
-        manifest = read(storage, number)
-        if number != expected or manifest is None or manifest.number != number:
-            raise Damaged(f"{manifest_name(expected)}: it is missing; restore this file from a copy")
-        if last is not None and manifest.previous != last.file_sha256:
-            raise Damaged(f"{last.name}: it is not the file that {name} follows; restore this file from a copy")
+    if since and last is None:
+        raise missing(since)
+    number = since + 1
+    while manifest := read(storage, number) or _late(storage, number):
+        if manifest.number != number or (last and manifest.previous != last.file_sha256):
+            raise Damaged(f"{manifest.name}: it does not follow the one before; restore both files from a copy")
         yield manifest
-        last = manifest
+        last, number = manifest, number + 1
+
+
+def _late(storage: Storage, number: int) -> Manifest | None:
+    """Tell the end of the log from a hole: a writer may have added several since we looked."""
+    if max(numbers(storage), default=0) < number:
+        return None
+    manifest = read(storage, number)
+    if manifest is None:
+        raise missing(number)
+    return manifest
+
+
+def numbers(storage: Storage) -> Iterator[int]:
+    """The numbers of all manifests there are; other files do not count."""
+    for name in storage.names("manifests"):
+        stem = name.removeprefix("manifests/").removesuffix(".json")
+        if stem.isascii() and stem.isdigit() and manifest_name(int(stem)) == name:
+            yield int(stem)
+
+
+def missing(number: int) -> Damaged:
+    """Say that a manifest is not there."""
+    return Damaged(f"{manifest_name(number)}: it is missing; restore this file from a copy")

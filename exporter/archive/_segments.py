@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from exporter.archive._journal import header, pages_until_torn
-from exporter.archive._lines import MARK, is_whole
+from exporter.archive._lines import is_whole
 from exporter.errors import Damaged
 from exporter.files import writing
 from exporter.model import Segment
@@ -60,6 +60,8 @@ def seal(journal: Path, number: int, sealed_at: datetime, tmp: Path) -> tuple[Se
             out.write(frame)
             raw, size, pages = raw + len(block), size + len(frame), pages + count[0]
             records += count[1]
+    if raw != journal.stat().st_size:
+        raise Damaged(f"{journal}: it does not end with a whole page; open the archive again to cut what follows")
     sha256 = digest.hexdigest()
     name = f"segments/{sealed_at:%Y/%m}/{number:09d}-{sha256[:12]}.jsonl.zst"
     return Segment(name, sha256, records, pages, size, raw, journal.stem), path
@@ -135,15 +137,23 @@ def read_header(file: BinaryIO, where: str) -> dict[str, object]:
     return header(io.BytesIO(text))
 
 
-def read_at(file: BinaryIO, offset: int, wanted: Callable[[bytes], bool], where: str) -> Iterator[list[bytes]]:
-    """Read the pages of the frame at `offset` whose mark line is wanted."""
+def read_at(file: BinaryIO, offset: int, wanted: tuple[bytes, ...], where: str) -> Iterator[list[bytes]]:
+    """Read the pages of the frame at `offset` whose mark line begins with what is wanted."""
     file.seek(offset)
     text, _, _ = _frame(file.read(FRAME), file, where)
-    lines: list[bytes] = []
-    for line in io.BytesIO(text):
-        if not line.startswith(MARK):
-            lines.append(line)
-            continue
-        if wanted(line):
-            yield [*(one for one in lines if not one.startswith(b'{"kind":"journal"')), line]
-        lines = []
+    lines = io.BytesIO(text)
+    if offset == 0:
+        lines.readline()
+    yield from (page for page in pages_until_torn(lines) if page[-1].startswith(wanted))
+
+
+def describe(name: str, sha256: str, file: BinaryIO) -> Segment:
+    """Say what a segment is from its own bytes; `Damaged` if they are not whole pages."""
+    writer = read_header(file, name).get("writer")
+    size, pages, records, raw = 0, 0, 0, 0
+    file.seek(0)
+    for frame in frames(file, name):
+        size, raw = size + frame.length, raw + frame.raw
+        for lines in checked(frame.pages, name):
+            pages, records = pages + 1, records + len(lines) - 1
+    return Segment(name, sha256, records, pages, size, raw, str(writer))

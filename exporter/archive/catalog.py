@@ -6,88 +6,28 @@ rebuilding it is indexing again from nothing.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
-from exporter.archive._lines import dump, load, read_mark, read_record
+from exporter.archive._lines import load
+from exporter.archive._news import News, digest, plain
+from exporter.archive._schema import facts, frames, lists, metadata, segments, table_files, threads
 from exporter.archive._segments import Frame
-from exporter.errors import Damaged, DiskFull, Locked
-from exporter.files import make_folder, translated, writing
-from exporter.model import Mark, Position, Record, Registration, Segment, State, ThreadRef
+from exporter.archive._sqlite import engine_for_reading, engine_for_writing
+from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
+from exporter.files import make_folder, writing
+from exporter.model import Position, Registration, Segment, State, ThreadRef
 
 BATCH = 500
 "Threads per statement: SQLite takes 32,766 values in one."
-
-metadata = sa.MetaData()
-facts = sa.Table("facts", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text))
-threads = sa.Table(
-    "threads",
-    metadata,
-    sa.Column("no", sa.Integer, primary_key=True),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("endpoint", sa.Text, nullable=False),
-    sa.Column("id", sa.Text, nullable=False),
-    sa.Column("profile", sa.Text, nullable=False, server_default="default"),
-    sa.Column("user", sa.Text),
-    sa.Column("customer", sa.Text),
-    sa.Column("title", sa.Text),
-    sa.Column("tags", sa.Text),
-    sa.Column("state", sa.Text, nullable=False, server_default="new"),
-    sa.Column("code", sa.Text),
-    sa.Column("error", sa.Text),
-    sa.Column("registered_at", sa.Text),
-    sa.Column("seen_at", sa.Text),
-    sa.Column("visited_at", sa.Text),
-    sa.Column("body", sa.Text),
-    sa.UniqueConstraint("source", "endpoint", "id"),
-    sa.Index("threads_state", "state"),
-    sa.Index("threads_id", "id"),
-)
-lists = sa.Table(
-    "lists",
-    metadata,
-    sa.Column("thread", sa.Integer, primary_key=True),
-    sa.Column("list", sa.Text, primary_key=True),
-    sa.Column("cursor", sa.Text),
-    sa.Column("seq", sa.Integer, nullable=False),
-    sa.Column("more", sa.Boolean, nullable=False),
-    sqlite_with_rowid=False,
-)
-frames = sa.Table(
-    "frames",
-    metadata,
-    sa.Column("thread", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("segment", sa.Integer, primary_key=True),
-    sa.Column("offset", sa.Integer, primary_key=True),
-    sqlite_with_rowid=False,
-)
-segments = sa.Table(
-    "segments",
-    metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-)
-table_files = sa.Table(
-    "table_files",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("sha256", sa.Text),
-    sa.Column("pending", sa.Text),
-    sa.Column("rows", sa.Integer),
-    sa.Column("manifest", sa.Integer),
-)
-
-OWNED = ("profile", "user", "customer", "title", "tags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,63 +50,25 @@ class Known:
     "Digest of the newest thread object."
 
 
-@dataclass
-class _News:
-    """What the pages of one segment change, gathered before it is written."""
-
-    threads: dict[ThreadRef, dict[str, Any]] = field(default_factory=dict)
-    lists: dict[tuple[ThreadRef, str], Position] = field(default_factory=dict)
-    frames: set[tuple[ThreadRef, str, int]] = field(default_factory=set)
-
-    def add(self, lines: list[bytes], offset: int) -> None:
-        mark = read_mark(lines[-1])
-        if mark.list == "registry":
-            for line in lines[:-1]:
-                self._register(read_record(line))
-            return
-        known = self.threads.setdefault(mark.thread, {})
-        self.frames.add((mark.thread, mark.kind, offset))
-        if mark.kind == "visit":
-            self._visit(known, read_record(lines[-2]))
-            return
-        self.lists[mark.thread, mark.list] = mark.position
-        if mark.kind == "thread" and mark.count:
-            self._see(known, mark, read_record(lines[-2]))
-
-    def _register(self, record: Record) -> None:
-        said = {key: value for key, value in load(record.body).items() if value is not None}
-        if "tags" in said:
-            said["tags"] = dump(said["tags"]).decode()
-        known = self.threads.setdefault(record.thread, {})
-        known.setdefault("registered_at", record.observed_at.isoformat())
-        known.update(said)
-
-    @staticmethod
-    def _visit(known: dict[str, Any], record: Record) -> None:
-        body = load(record.body)
-        known.update(
-            state=body["state"], code=body["code"], error=body["error"], visited_at=record.observed_at.isoformat()
-        )
-
-    @staticmethod
-    def _see(known: dict[str, Any], mark: Mark, record: Record) -> None:
-        known.setdefault("seen_at", mark.fetched_at.isoformat())
-        known["body"] = digest(record.body)
-
-
 class Catalog:
     """An open catalog; every method is one short transaction."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
-        if create and not path.exists():
+        if not create:
+            self._engine = engine_for_reading(path)
+            return
+        if not path.exists():
             make_folder(path.parent)
             with writing(path):
                 pass
-        self._engine = _engine(path)
-        if create:
-            with translated(path), self._db() as db:
+        self._engine = engine_for_writing(path)
+        try:
+            with self._db() as db:
                 metadata.create_all(db)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -178,11 +80,7 @@ class Catalog:
             with self._engine.begin() as db:
                 yield db
         except sa.exc.DatabaseError as error:
-            if "full" in str(error.orig):
-                raise DiskFull(f"{self.path}: the disk is full; free space and run again") from error
-            if "locked" in str(error.orig):
-                raise Locked(f"{self.path}: another program keeps it locked; close that and run again") from error
-            raise Damaged(f"{self.path}: {error.orig}; run `exporter rebuild`") from error
+            raise _translated(error, self.path) from error
 
     def indexed(self) -> int:
         """The newest manifest whose segments are indexed here; 0 for none."""
@@ -202,21 +100,34 @@ class Catalog:
         """Take over what the segments of a manifest say, in one transaction."""
         with self._db() as db:
             for segment, parts in sealed:
-                news = _News()
+                news = News()
                 for part in parts:
                     for lines in part.pages:
                         news.add(lines, part.offset)
                 db.execute(insert(segments).values(number=segment.number, name=segment.name).on_conflict_do_nothing())
-                _write(db, news, segment.number)
+                news.write(db, segment.number)
             _note_fact(db, "manifest", str(manifest))
 
     def find(self, thread: ThreadRef) -> Known | None:
         """The thread, if it is registered."""
         return next(self._known(_is(thread)), None)
 
+    def find_all(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, Known]:
+        """Those of these threads that are registered."""
+        places: dict[tuple[str, str], list[str]] = {}
+        for thread in wanted:
+            places.setdefault((thread.source, thread.endpoint), []).append(thread.id)
+        found: dict[ThreadRef, Known] = {}
+        for (source, endpoint), ids in places.items():
+            for begin in range(0, len(ids), BATCH):
+                one_of = threads.c.id.in_(ids[begin : begin + BATCH])
+                known = self._known(threads.c.source == source, threads.c.endpoint == endpoint, one_of)
+                found.update((one.thread, one) for one in known)
+        return found
+
     def named(self, thread_id: str) -> list[Known]:
         """All threads with this id, whatever their source and endpoint."""
-        return list(self._known(threads.c.id == thread_id))
+        return list(self._known(threads.c.id == plain(thread_id)))
 
     def known(self, **equal: str | None) -> Iterator[Known]:
         """Threads whose columns equal what is given (None: any), in the order they were registered."""
@@ -248,9 +159,9 @@ class Catalog:
 
     def note_visited(self, visited: Mapping[ThreadRef, datetime]) -> None:
         """Note visits that brought nothing: a hint for scheduling, not part of the truth."""
+        news = News({thread: {"visited_at": at.isoformat()} for thread, at in visited.items()})
         with self._db() as db:
-            for thread, at in visited.items():
-                db.execute(sa.update(threads).where(_is(thread)).values(visited_at=at.isoformat()))
+            news.update(db)
 
     def table_rows(self) -> Iterator[Mapping[str, Any]]:
         """What is noted of each table file."""
@@ -290,29 +201,14 @@ class Catalog:
             last = rows[-1].no
 
 
-def digest(body: bytes) -> str:
-    """Tell whether a thread object changed since it was last written."""
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
-
-
 def owner_of(known: Known) -> Registration:
     """What is known about a thread's owner."""
     return Registration(known.thread, known.profile, known.user, known.customer, known.title, known.tags)
 
 
-def _engine(path: Path) -> Engine:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: object) -> None:
-        # Derived data: a crash may cost the newest transactions, never their order; indexing again brings them back.
-        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
-
-    return engine
-
-
 def _is(thread: ThreadRef) -> sa.ColumnElement[bool]:
-    return sa.and_(threads.c.source == thread.source, threads.c.endpoint == thread.endpoint, threads.c.id == thread.id)
+    same = {"source": thread.source, "endpoint": plain(thread.endpoint), "id": plain(thread.id)}
+    return sa.and_(*(threads.c[name] == value for name, value in same.items()))
 
 
 def _known(row: Any) -> Known:
@@ -328,31 +224,15 @@ def _note_fact(db: Connection, key: str, value: str) -> None:
     db.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
-def _write(db: Connection, news: _News, segment: int) -> None:
-    numbers: dict[ThreadRef, int] = {}
-    for thread, said in news.threads.items():
-        fields = {"source": thread.source, "endpoint": thread.endpoint, "id": thread.id, **said}
-        row = insert(threads).values(fields)
-        first = {c: sa.func.coalesce(threads.c[c], row.excluded[c]) for c in ("seen_at", "registered_at") if c in said}
-        newest = {c: row.excluded[c] for c in said if c not in first}
-        update: dict[str, Any] = {"source": thread.source} | dict(first) | dict(newest)
-        row = row.on_conflict_do_update(index_elements=["source", "endpoint", "id"], set_=update)
-        numbers[thread] = db.execute(row.returning(threads.c.no)).scalar_one()
-    positions = [
-        {
-            "thread": numbers[thread],
-            "list": dump(name).decode(),
-            "cursor": dump(at.cursor).decode(),
-            "seq": at.seq,
-            "more": at.more,
-        }
-        for (thread, name), at in news.lists.items()
-    ]
-    if positions:
-        db.execute(sa.insert(lists).prefix_with("OR REPLACE"), positions)
-    places = [
-        {"thread": numbers[thread], "kind": kind, "segment": segment, "offset": offset}
-        for thread, kind, offset in sorted(news.frames)
-    ]
-    if places:
-        db.execute(sa.insert(frames).prefix_with("OR REPLACE"), places)
+def _translated(error: sa.exc.DatabaseError, path: Path) -> ArchiveError:
+    said = str(error.orig)
+    if "full" in said:
+        return DiskFull(f"{path}: the disk is full; free space and run again")
+    if "locked" in said:
+        return Locked(f"{path}: another program keeps it locked; close that and run again")
+    if "unable to open" in said or "readonly" in said:
+        return ArchiveError(f"{path}: {said}; check the disk and the folder's permissions")
+    return Damaged(f"{path}: {said}; run `exporter rebuild`")
+
+
+__all__ = ["BATCH", "Catalog", "Known", "digest", "owner_of", "plain"]

@@ -29,7 +29,7 @@ class Storage(Protocol):
         """Open a kept file for reading; FileNotFoundError if there is none."""
 
     def names(self, folder: str) -> Iterator[str]:
-        """Name all files below a folder, in order."""
+        """Name all files below a folder, in order; none if there is no such folder, an error if it cannot be read."""
 
     def tmp(self) -> Path:
         """Return a local folder for files on their way here."""

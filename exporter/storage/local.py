@@ -37,10 +37,17 @@ class LocalStorage:
 
     def names(self, folder: str) -> Iterator[str]:
         """See `Storage.names`."""
-        for here, folders, files in os.walk(self.path / folder):
-            folders.sort()
-            for file in sorted(files):
-                yield (Path(here) / file).relative_to(self.path).as_posix()
+        with translated(self.path / folder):
+            try:
+                with os.scandir(self.path / folder) as entries:
+                    found = sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+            except FileNotFoundError:
+                return
+        for name in found:
+            if name.endswith("/"):
+                yield from self.names(f"{folder}/{name[:-1]}")
+            else:
+                yield f"{folder}/{name}"
 
     def tmp(self) -> Path:
         """See `Storage.tmp`."""
@@ -48,7 +55,5 @@ class LocalStorage:
 
     def _target(self, name: str) -> Path:
         target = self.path / name
-        if not target.parent.is_dir():
-            make_folder(target.parent)
-            sync_folder(target.parent.parent)
+        make_folder(target.parent)
         return target

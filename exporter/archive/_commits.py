@@ -1,0 +1,109 @@
+"""What only the writer does: seal journals, write manifests, and finish what a crash interrupted.
+
+Every step may be the last one; `recover` goes on from any of them, so that what was archived is committed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from exporter.archive import _journal, _manifests, _segments
+from exporter.archive._manifests import Manifest
+from exporter.archive.catalog import Catalog
+from exporter.errors import Damaged
+from exporter.files import sha256_of, translated
+from exporter.model import Segment, now
+from exporter.storage import Storage
+
+
+class Commits:
+    """The end of an archive's commit log, where the next manifest goes."""
+
+    def __init__(self, path: Path, archive: str, run: str, storage: Storage, catalog: Catalog) -> None:
+        self._path = path
+        self._archive = archive
+        self._run = run
+        self._storage = storage
+        self._catalog = catalog
+        self._last: Manifest | None = None
+
+    @property
+    def _next(self) -> int:
+        return self._last.number + 1 if self._last else 1
+
+    def seal(self, journal: Path, report: dict[str, Any] | None = None) -> Manifest:
+        """Commit a journal of whole pages as a segment, and remove it."""
+        segment, source = _segments.seal(journal, self._next, now(), self._storage.tmp())
+        self._storage.create(segment.name, source)
+        manifest = self.commit((segment,), report)
+        self._remove(journal)
+        return manifest
+
+    def commit(self, made: tuple[Segment, ...], report: dict[str, Any] | None = None) -> Manifest:
+        """Write the next manifest and index what it names."""
+        draft = _manifests.draft(self._archive, self._last, self._run, made, report)
+        self._last = _manifests.commit(draft, self._storage)
+        index(self._last, self._catalog, self._storage)
+        return self._last
+
+    def recover(self) -> None:
+        """Bring the catalog up to date, and commit what was archived but not committed."""
+        indexed = self._catalog.indexed()
+        self._last = _manifests.read(self._storage, indexed) if indexed else None
+        for manifest in _manifests.log(self._storage, since=indexed):
+            index(manifest, self._catalog, self._storage)
+            self._last = manifest
+        if self._last and self._last.archive != self._archive:
+            raise Damaged(f"{self._last.name}: it is of another archive than archive.json says; restore that file")
+        self._adopt()
+        self._salvage()
+
+    def _adopt(self) -> None:
+        """Commit a whole segment whose manifest the crash prevented."""
+        for name in self._storage.names("segments"):
+            if name.rsplit("/", 1)[-1].startswith(f"{self._next:09d}-"):
+                self.commit((self._described(name),))
+                return
+
+    def _described(self, name: str) -> Segment:
+        sha256 = sha256_of(self._storage.open(name))
+        if not name.endswith(f"-{sha256[:12]}.jsonl.zst"):
+            where = "move it away and run again: its journal is still there"
+            raise Damaged(f"{name}: its hash is {sha256[:12]}..., not what its name says; {where}")
+        with self._storage.open(name) as file:
+            return _segments.describe(name, sha256, file)
+
+    def _salvage(self) -> None:
+        """Seal the journals that were left behind; remove those that are sealed already."""
+        left = sorted((self._path / "journal").glob("*.jsonl"))
+        sealed = self._sealed() if left else set()
+        for path in left:
+            if path.stem not in sealed and _journal.salvage(path, self._path / ".exporter" / "salvaged"):
+                self.seal(path)
+            else:
+                self._remove(path)  # sealed already, or nothing in it was ever reported archived
+
+    def _sealed(self) -> set[str]:
+        """The journals that any manifest holds, however long ago: a copied archive may bring an old one back."""
+        return {segment.journal for manifest in _manifests.log(self._storage) for segment in manifest.segments}
+
+    @staticmethod
+    def _remove(journal: Path) -> None:
+        with translated(journal):
+            journal.unlink()
+
+
+def index(manifest: Manifest, catalog: Catalog, storage: Storage) -> None:
+    """Take a manifest's segments over into a catalog."""
+    catalog.index(manifest.number, ((segment, frames(segment.name, storage)) for segment in manifest.segments))
+
+
+def frames(name: str, storage: Storage) -> Iterator[_segments.Frame]:
+    """Read a segment frame by frame; `Damaged` if it is missing."""
+    try:
+        with storage.open(name) as file:
+            yield from _segments.frames(file, name)
+    except FileNotFoundError as error:
+        raise Damaged(f"{name}: it is missing; restore this file from a copy") from error

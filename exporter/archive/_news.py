@@ -1,0 +1,138 @@
+"""What the pages of one segment change in the catalog: gathered in memory, then written in a few statements."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from exporter.archive._lines import dump, load, read_mark, read_record
+from exporter.archive._schema import frames, lists, threads
+from exporter.model import Mark, Position, Record, ThreadRef
+
+IDENTITY = ("source", "endpoint", "id")
+FIRST = ("registered_at", "seen_at")
+"The first thing said of these stays; of all else the newest counts."
+
+
+@dataclass
+class News:
+    """What the pages of one segment say."""
+
+    threads: dict[ThreadRef, dict[str, Any]] = field(default_factory=dict)
+    lists: dict[tuple[ThreadRef, str], Position] = field(default_factory=dict)
+    frames: set[tuple[ThreadRef, str, int]] = field(default_factory=set)
+
+    def add(self, lines: list[bytes], offset: int) -> None:
+        """Take a page that stands in the frame at `offset`."""
+        mark = read_mark(lines[-1])
+        if mark.list == "registry":
+            for line in lines[:-1]:
+                self._register(read_record(line))
+            return
+        known = self.threads.setdefault(mark.thread, {})
+        self.frames.add((mark.thread, mark.kind, offset))
+        if mark.kind == "visit":
+            for line in lines[:-1]:
+                self._visit(known, read_record(line))
+            return
+        self.lists[mark.thread, mark.list] = mark.position
+        if mark.kind == "thread" and mark.count:
+            self._see(known, mark, read_record(lines[-2]))
+
+    def _register(self, record: Record) -> None:
+        said = {key: value for key, value in load(record.body).items() if value is not None}
+        if "tags" in said:
+            said["tags"] = dump(said["tags"]).decode()
+        known = self.threads.setdefault(record.thread, {})
+        known.setdefault("registered_at", record.observed_at.isoformat())
+        known.update(said)
+
+    @staticmethod
+    def _visit(known: dict[str, Any], record: Record) -> None:
+        body = load(record.body)
+        said = {name: body[name] for name in ("state", "code", "error")}
+        known.update(said, visited_at=record.observed_at.isoformat())
+
+    @staticmethod
+    def _see(known: dict[str, Any], mark: Mark, record: Record) -> None:
+        known.setdefault("seen_at", mark.fetched_at.isoformat())
+        known["body"] = digest(record.body)
+
+    def write(self, db: Connection, segment: int) -> None:
+        """Write it all down."""
+        if self.threads:
+            named = insert(threads).on_conflict_do_nothing(index_elements=IDENTITY)
+            db.execute(named, [_named(thread, "") for thread in self.threads])
+        self.update(db)
+        positions = [
+            {**_named(thread), "_list": dump(name).decode(), "_cursor": dump(at.cursor).decode(), "_seq": at.seq}
+            | {"_more": at.more}
+            for (thread, name), at in self.lists.items()
+        ]
+        if positions:
+            db.execute(_REPLACE_LISTS, positions)
+        places = [
+            {**_named(thread), "_kind": kind, "_segment": segment, "_offset": offset}
+            for thread, kind, offset in sorted(self.frames)
+        ]
+        if places:
+            db.execute(_REPLACE_FRAMES, places)
+
+    def update(self, db: Connection) -> None:
+        """Write what is said of threads that are known."""
+        for columns, rows in _alike(self.threads):
+            db.execute(_update(columns), rows)
+
+
+def digest(body: bytes) -> str:
+    """Tell whether a thread object changed since it was last written."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def plain(text: str) -> str:
+    """Text that a database takes: lone surrogates are U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _alike(said: dict[ThreadRef, dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[dict[str, Any]]]]:
+    """What is said of threads, those of the same columns together."""
+    columns = {thread: tuple(sorted(fields)) for thread, fields in said.items() if fields}
+    for names, group in groupby(sorted(columns, key=columns.__getitem__), key=columns.__getitem__):
+        yield names, [_named(thread) | {name: _plain(said[thread][name]) for name in names} for thread in group]
+
+
+def _plain(value: Any) -> Any:
+    return plain(value) if isinstance(value, str) else value
+
+
+def _named(thread: ThreadRef, prefix: str = "_") -> dict[str, Any]:
+    names = (thread.source, thread.endpoint, thread.id)
+    return {prefix + column: plain(value) for column, value in zip(IDENTITY, names, strict=True)}
+
+
+def _is_named() -> sa.ColumnElement[bool]:
+    return sa.and_(*(threads.c[name] == sa.bindparam(f"_{name}") for name in IDENTITY))
+
+
+def _update(columns: tuple[str, ...]) -> sa.Executable:
+    said: dict[str, Any] = {name: sa.bindparam(name) for name in columns}
+    said |= {name: sa.func.coalesce(threads.c[name], said[name]) for name in columns if name in FIRST}
+    return sa.update(threads).where(_is_named()).values(said)
+
+
+def _replace(table: sa.Table, *columns: str) -> sa.Executable:
+    """Insert rows of a thread that is named by what it is, not by its number."""
+    values = [sa.bindparam(f"_{name}", type_=table.c[name].type) for name in columns]
+    rows = sa.select(threads.c.no, *values).where(_is_named())
+    return sa.insert(table).prefix_with("OR REPLACE").from_select(["thread", *columns], rows)
+
+
+_REPLACE_LISTS = _replace(lists, "list", "cursor", "seq", "more")
+_REPLACE_FRAMES = _replace(frames, "kind", "segment", "offset")

@@ -1,0 +1,70 @@
+"""Opening a SQLite file: for the one writer, or for readers, who never change a byte and need no write access."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+PATIENCE = 30
+"Seconds to wait for another program that has the file locked."
+
+
+def engine_for_writing(path: Path) -> Engine:
+    """Open for writing; readers beside see the last whole transaction."""
+
+    def connect() -> sqlite3.Connection:
+        db = _connect(path, "mode=rw")
+        db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+        return db
+
+    return _engine(connect)
+
+
+def engine_for_reading(path: Path) -> Engine:
+    """Open for reading, also in a folder that cannot be written, such as a snapshot or a disc."""
+
+    def connect() -> sqlite3.Connection:
+        db = _connect(path, "mode=ro")
+        try:
+            db.execute("SELECT name FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            db.close()
+            if "readonly" not in str(error) and "unable to open" not in str(error):
+                raise
+            return _frozen(path)
+        return db
+
+    return _engine(connect)
+
+
+def _frozen(path: Path) -> sqlite3.Connection:
+    """Open a file of a folder that cannot be written; what a writer left in the write-ahead log is honoured."""
+    log = path.with_name(path.name + "-wal")
+    if not log.exists() or not log.stat().st_size:
+        return _connect(path, "immutable=1")
+    # SQLite would need to write its index of the log beside it: read a copy, kept only as long as it is open.
+    with tempfile.TemporaryDirectory(prefix="exporter-") as folder:
+        for file in (path, log):
+            shutil.copyfile(file, Path(folder) / file.name)
+        db = _connect(Path(folder) / path.name, "mode=rw")
+        db.execute("SELECT name FROM sqlite_master").fetchone()
+        copy = sqlite3.connect("", check_same_thread=False)  # a private temporary file, gone when closed
+        db.backup(copy)
+        db.close()
+    return copy
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    name = f"file:{quote(str(path.absolute()))}?{how}"
+    return sqlite3.connect(name, uri=True, timeout=PATIENCE, check_same_thread=False)
+
+
+def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
+    return sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool)
