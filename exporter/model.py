@@ -179,7 +179,7 @@ class Outcome:
     error: str | None = None
     "A sentence for people: what, about which thread, what now."
     code: str | None = None
-    "The reason in one word, as in `gaps`."
+    "The reason in one word, as in `gaps`; of a complete visit, the oddity that makes the next one walk from the start."
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
     requests: int = 0

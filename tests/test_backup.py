@@ -130,10 +130,18 @@ def test_a_lie_ends_exact_or_loud_and_never_doubles(bench: Bench, lie: str) -> N
 
     assert first.exit_code in {0, 3}
     for name in ("thread_l", "conv_l"):
+        served = bench.state.messages(name) if name == "thread_l" else bench.state.items(name)
         kept = [r["seq"] for r in rows(bench.path) if r["thread_id"] == name]
-        whole = count + 1 == len(kept)
-        assert len(kept) <= count + 1, "something is doubled"
-        assert whole or again[name].state == "partial", (lie, name, len(kept), states[name], again[name])
+        whole = len(served) == len(kept) or lie in SAME_IDS
+        assert len(kept) <= len(served) + (lie in NAMELESS), "something is doubled"
+        assert whole or again[name].state == "partial", (lie, len(kept), states[name], again[name])
+
+
+SAME_IDS = {"duplicate_ids"}
+"Two objects of one id are one row; the segments and the `revisions` table hold both."
+
+NAMELESS = {"null_ids_and_cursor"}
+"An object that comes first without an id and later with one is two rows: nothing tells that it is one."
 
 
 def command(bench: Bench, *arguments: str) -> list[str]:

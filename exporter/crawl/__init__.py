@@ -30,6 +30,11 @@ from exporter.errors import (
 )
 from exporter.model import Gap, Item, Outcome, Page, Position, Profile, ThreadRef, now
 
+UNRESUMABLE = frozenset(
+    {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
+)
+"Oddities of a server after which a cursor proves nothing: the next visit walks from the beginning."
+
 HINTS = 1000
 "Visits without news that are noted in the catalog together."
 
@@ -200,7 +205,9 @@ class _Visit:
     def __init__(self, known: Known, options: Options, archive: Archive) -> None:
         self._known = known
         self._positions = archive.catalog.positions(known.thread)
-        self._after: Mapping[str, Position] = {} if options.full else self._positions
+        self._after: Mapping[str, Position] = self._positions
+        if options.full or known.code in UNRESUMABLE:
+            self._after = {}
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
         self.records = 0
@@ -221,9 +228,10 @@ class _Visit:
     def outcome(self) -> Outcome:
         """How the visit ended."""
         thread, notes = self._known.thread, tuple(self._notes)
+        odd = next((note for note in notes if note in UNRESUMABLE), None)
         if not self._gaps:
-            return Outcome(thread, self.records, "complete", notes=notes)
-        first = self._gaps[0]
+            return Outcome(thread, self.records, "complete", code=odd, notes=notes)
+        first = next((gap for gap in self._gaps if gap.code in UNRESUMABLE), self._gaps[0])
         return Outcome(thread, self.records, "partial", first.detail, first.code, tuple(self._gaps), notes)
 
 

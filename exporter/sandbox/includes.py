@@ -49,7 +49,7 @@ def opened(ask: Ask, locks: dict[str, Lock]) -> frozenset[str]:
     if "include_refused" in ask.lies:
         refused |= set(locks)
     if "include_refused_one" in ask.lies and not refused:
-        refused = {next(iter(locks))}
+        refused = set(list(locks)[:1])
     for value in asked:
         if value not in locks or value in refused:
             raise Refusal(bad_include(value, [name for name in locks if name not in refused]))

@@ -283,3 +283,14 @@ def test_an_unknown_name_is_a_mistake() -> None:
         Switches(lies=frozenset({"white"}))
     with pytest.raises(UsageError, match="the sandbox knows no fire"):
         Switches(fault="fire")
+
+
+def test_refusing_one_include_leaves_answers_alone_that_know_none() -> None:
+    state = State()
+    state.add_thread("thread_a")
+
+    with running(state, lies={"include_refused_one"}) as sandbox:
+        headers = {"Authorization": "Bearer sk-sandbox-one", "OpenAI-Beta": "assistants=v2"}
+        answer = httpx.get(f"{sandbox.url}/threads/thread_a", headers=headers)
+
+    assert answer.status_code == 200
