@@ -23,6 +23,8 @@ NAME = "exporter.toml"
 API = "https://api.openai.com/v1"
 TEXTS = ("base_url", "organization", "project", "api_key_env", "api_key_file")
 KEYS = ("api_key_env", "api_key_file", "api_key_command")
+SDK = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+"Who sets one of these means a profile by it, beside those of the file."
 SETTINGS = (*TEXTS, "api_key_command")
 COMMAND_SECONDS = 60
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -84,7 +86,8 @@ def profiles(path: str | None = None, environ: Mapping[str, str] = os.environ) -
     """Read the profiles from the file named, $EXPORTER_CONFIG, ./exporter.toml or the user's, and the environment."""
     file = _find(path, environ)
     settings = _read(file) if file else {}
-    settings["default"] = _filled(settings.get("default", Setting("default")), environ)
+    if "default" in settings or not settings or any(environ.get(name) for name in SDK):
+        settings["default"] = _filled(settings.get("default", Setting("default")), environ)
     return Profiles({name: _profile(setting, environ) for name, setting in settings.items()})
 
 

@@ -189,7 +189,9 @@ def _archive(path: Path) -> Iterator[Look]:
 
 
 def _lock(path: Path) -> Look:
-    try:
+    if not (path / ".exporter" / "holder.json").exists():
+        return Look("lock", "good", "nobody is writing")
+    try:  # a note may be left of a process that died
         with Lock(path):
             return Look("lock", "good", "nobody is writing")
     except Locked as error:

@@ -107,13 +107,15 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
 def test_an_unknown_profile_comes_with_a_suggestion(tmp_path: Path) -> None:
     found = profiles(config(tmp_path, "[profiles.production]\n"), {})
 
+    assert "default" not in found
+    assert "default" in profiles(str(tmp_path / "exporter.toml"), {"OPENAI_API_KEY": "sk-1"})
     with pytest.raises(UsageError, match="did you mean 'production'"):
         found.named("prodution")
     assert found.named("production").name == "production"
 
 
 def test_a_key_is_asked_for_only_when_it_is_needed(tmp_path: Path) -> None:
-    found = profiles(config(tmp_path, '[profiles.a]\napi_key_command = "false"\n[profiles.b]\nproject = "p"'), {})
+    found = profiles(config(tmp_path, '[profiles.a]\napi_key_command = "false"\n[profiles.b]\nproject = "p"\n[profiles.default]'), {})
 
     with pytest.raises(CredentialsRefused, match="set OPENAI_API_KEY"):
         found["default"].key.reveal()

@@ -44,7 +44,7 @@ def command(archive: Path) -> None:
             where = f"{gap['source']}/{gap['thread']} {gap['list']} after {gap['after'] or 'the beginning'}"
             out.item("gap", gap, printable(f"gap: {where}: {gap['code']}: {gap['detail']}"))
     fields = {**_equation(counts), "gaps": gaps, "last_run": report and report.get("run")}
-    out.summary(fields, _verdict(counts, gaps))
+    out.summary(fields, _verdict(counts, gaps, (report or {}).get("exit_code", 0)))
 
 
 def _equation(counts: dict[str, int]) -> dict[str, int]:
@@ -91,8 +91,12 @@ def _gaps(archive: Archive) -> Iterator[dict[str, Any]]:
             yield {"source": known.thread.source, "endpoint": known.thread.endpoint, "thread": known.thread.id, **gap}
 
 
-def _verdict(counts: dict[str, int], gaps: int) -> str:
+def _verdict(counts: dict[str, int], gaps: int, code: int) -> str:
     missing = sum(counts.get(state, 0) for state in ("partial", "failed", "new"))
     if not counts:
         return "no threads are registered yet"
-    return f"NOT COMPLETE: {missing:,} threads to go, {gaps:,} gaps" if missing else "complete: nothing is missing"
+    if missing:
+        return f"NOT COMPLETE: {missing:,} threads to go, {gaps:,} gaps"
+    if code:
+        return f"NOT UP TO DATE: the last run ended early with exit code {code}; what came before it is complete"
+    return "complete: nothing is missing"

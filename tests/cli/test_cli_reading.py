@@ -77,6 +77,15 @@ def test_status_names_gaps(shell: Shell) -> None:
     assert gaps[0]["thread"] == "thread_1"
 
 
+def test_status_does_not_call_complete_what_the_last_run_could_not_look_at(
+    filled: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-wrong")
+    filled.run("backup")
+
+    assert filled.ok("status").stderr.startswith("NOT UP TO DATE: the last run ended early with exit code 12")
+
+
 def test_status_of_an_archive_without_a_backup(shell: Shell) -> None:
     shell.ok("register", "thread_1")
 
