@@ -203,11 +203,19 @@ def signature(body: bytes) -> bytes:
     """Return 16 bytes that are equal for equal content: JSON without order, white space and volatile fields."""
     body = clean(body)
     try:
-        value = _lasting(_careful(body) if inexact(body) else orjson.loads(body), bool(_VOLATILE.search(body)))
-        text = _canonical(value)
+        text = _canonical(_lasting(_exact(body), look=bool(_VOLATILE.search(body))))
     except (ValueError, RecursionError):  # not JSON, or too deep to look into: then the bytes are the content
         text = body
     return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def _exact(body: bytes) -> Any:
+    if not inexact(body):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:  # NaN, or deeper than orjson goes
+            pass
+    return _careful(body)
 
 
 def _careful(body: bytes) -> Any:

@@ -65,34 +65,9 @@ JSON = st.recursive(
 )
 FIELDS = st.sampled_from(
     [
-        "type",
-        "role",
-        "status",
-        "content",
-        "created_at",
-        "metadata",
-        "attachments",
-        "model",
-        "assistant_id",
-        "run_id",
-        "agent",
-        "agent_id",
-        "error",
-        "thread_id",
-        "object",
-        "name",
-        "arguments",
-        "summary",
-        "output",
-        "usage",
-        "last_error",
-        "step_details",
-        "started_at",
-        "completed_at",
-        "title",
-        "user",
-        "deleted",
-        "text",
+        *("type", "role", "status", "content", "created_at", "metadata", "attachments", "model", "assistant_id"),
+        *("run_id", "agent", "agent_id", "error", "thread_id", "object", "name", "arguments", "summary", "output"),
+        *("usage", "last_error", "step_details", "started_at", "completed_at", "title", "user", "deleted", "text"),
     ]
 )
 SHAPED = st.sampled_from(["message", "function_call", "thread.message", "user", "conv_1", "", 1_760_000_000, None])

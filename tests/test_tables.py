@@ -456,7 +456,7 @@ def test_an_archive_in_which_nothing_was_found_can_be_read(tmp_path: Path) -> No
 
 
 def test_a_long_thread_is_published_in_flat_memory(tmp_path: Path) -> None:
-    code = "import tests.test_tables as t; t.measure(40_000)"
+    code = "import tests.test_tables as t; t.measure(20_000)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[1],
