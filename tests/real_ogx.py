@@ -175,7 +175,7 @@ def backup(url: str, ids: list[str], archive: Path) -> dict[str, Any]:
     done = exporter(url, "backup", "--json", "-a", str(archive), *ids)
     if done.returncode:
         raise SystemExit(f"exporter backup ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-    summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    summary: dict[str, Any] = json.loads(done.stdout.rstrip("\n").rpartition("\n")[2])
     return summary
 
 
@@ -184,7 +184,9 @@ def compared(client: openai.OpenAI, ids: list[str], archive: Path) -> Iterator[s
     done = exporter("http://unused.invalid/v1", "export", "--format", "jsonl", "-a", str(archive))
     if done.returncode:
         raise SystemExit(f"exporter export ended with {done.returncode}:\n{done.stderr}")
-    kept: list[Any] = [json.loads(line) for line in done.stdout.splitlines()]
+    # not splitlines(): a text may hold U+2028, which is no line end in JSON lines
+    lines = [json.loads(line) for line in done.stdout.split("\n") if line]
+    kept: list[Any] = [line["body"] for line in lines if line["kind"] == "message"]
     served = [item for conversation in ids for item in items_of(client, conversation)]
     by_id = {item["id"]: item for item in kept}
     yield verdict("objects archived", len(kept) == len(served), f"{len(kept)} of {len(served)}")
