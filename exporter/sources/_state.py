@@ -15,7 +15,7 @@ from exporter.sources._split import Piece
 
 WHY = {
     "cursor_repeated": "the server answers with objects that it gave before, and says that more follow",
-    "no_cursor": "the server says that more follows but not after what: the last object has no id",
+    "no_cursor": "the last object has no id, so nothing can be asked for that follows it",
     "cursor_by_second": "the cursor means a second, and there is no earlier one on the page to go back to",
 }
 
@@ -174,6 +174,8 @@ class Walk:
             self.gap("cursor_repeated", WHY["cursor_repeated"])
         elif self._goes_on(listed, habits):
             self.next = self._cursor(listed, habits)
+        elif self._loses_a_name(listed):
+            self.gap("no_cursor", WHY["no_cursor"])
         self.resuming = self.whole = False
         self._stepped = bool(habits.by_second)
         self._pair = self._pair or tied(listed.pieces)
@@ -211,6 +213,11 @@ class Walk:
         if listed.last_id is None or (last is not None and not habits.tokens):
             return last
         return listed.last_id
+
+    def _loses_a_name(self, listed: Listed) -> bool:
+        """Whether the last object's id was left out: it has one when another object is last, and is two then."""
+        nameless = bool(listed.pieces) and listed.pieces[-1].id is None and listed.last_id is None
+        return nameless and any(piece.id is not None for piece in listed.pieces)
 
     def other_cursor(self) -> str | None:
         """Return the `last_id` that differed from the last object's id."""
