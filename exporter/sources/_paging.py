@@ -148,10 +148,15 @@ async def _by_second(desk: Desk, state: Walk, listed: Listed) -> bool:
     """Whether objects of the second where the last page ended were skipped; the walk then asks again for them."""
     if not state.suspects(listed, desk.habits(state.listing.kind)):
         return False
-    if state.pair is None:
+    around = state.around(listed)
+    if around is not None:
+        proven = await _probes.boundary_by_second(desk, state.listing, around)
+    elif state.pair is not None:
+        proven = await _probes.by_second(desk, state.listing, state.pair)
+    else:
         # more was promised and nothing came: look whether stepping back brings it
         return state.step_back()
-    if not await _probes.by_second(desk, state.listing, state.pair):
+    if not proven:
         return False
     if not state.unproven:
         return state.step_back()

@@ -30,6 +30,25 @@ async def by_second(desk: Desk, listing: Listing, pair: tuple[str, str]) -> bool
     return habits.by_second
 
 
+async def boundary_by_second(desk: Desk, listing: Listing, around: tuple[str, str, str]) -> bool:
+    """Whether `after` means a second, where no times tell: of three neighbours over a page's end, two follow the one.
+
+    Looked at once: the objects of one turn mostly share a second.
+    """
+    habits = desk.habits(listing.kind)
+    if habits.by_second is None:
+        before, last, first = around
+        try:
+            found = await desk.page(listing, before, limit=3)
+        except (StaleCursor, BadAnswer, Temporary, NotFound):
+            return False
+        ids = [piece.id for piece in found.pieces if piece.id != before][:2]
+        if None in ids or (len(ids) == 1 and ids[0] == last):
+            return False  # nameless objects, or a server of very short pages
+        habits.by_second = ids != [last, first]
+    return habits.by_second
+
+
 async def inclusive(desk: Desk, listing: Listing) -> bool:
     """Whether a page begins with the object that `after` names, and not just with one of the same id."""
     habits = desk.habits(listing.kind)

@@ -117,7 +117,13 @@ class Walk:
         if same_second(self._last[-1], listed.pieces[0]):
             habits.by_second = False
             return False
-        return self.pair is not None
+        return self.pair is not None or self.around(listed) is not None
+
+    def around(self, listed: Listed) -> tuple[str, str, str] | None:
+        """Return the last two objects before this page and its first, where none of them has a time."""
+        three = (*self._last[-2:], *listed.pieces[:1])
+        names = [piece.id for piece in three if piece.id is not None and piece.time is None]
+        return (names[0], names[1], names[2]) if len(names) == 3 else None
 
     @property
     def pair(self) -> tuple[str, str] | None:
