@@ -17,11 +17,12 @@ from typing import Any, Self
 
 from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
-from exporter.archive._commits import Commits, frames
+from exporter.archive._commits import Commits, frames, index
 from exporter.archive._journal import Journal
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_record
 from exporter.archive._lock import Lock
 from exporter.archive._manifests import Manifest
+from exporter.archive._published import TABLES
 from exporter.archive.catalog import Catalog, owner_of
 from exporter.errors import ArchiveError, Damaged
 from exporter.files import make_folder
@@ -30,8 +31,6 @@ from exporter.storage import load as load_storage
 
 SEAL_BYTES = 64 * 1024 * 1024
 "A journal of this size is sealed while the crawl goes on."
-
-TABLES = ("messages", "threads", "runs", "steps", "revisions", "gaps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +146,13 @@ class Archive:
     def manifests(self, since: int = 0) -> Iterator[Manifest]:
         """The commits after `since`, in order; `Damaged` at a hole, a changed byte or a broken chain."""
         return _manifests.log(self.storage, since)
+
+    def index_into(self, catalog: Catalog, until: int | None = None) -> None:
+        """Take the commits that another catalog lacks over into it, all or those up to manifest `until`."""
+        for manifest in self.manifests(catalog.indexed()):
+            if until is not None and manifest.number > until:
+                return
+            index(manifest, catalog, self.storage)
 
     def manifest(self) -> int:
         """Number of the newest manifest that is indexed."""

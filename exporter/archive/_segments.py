@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +44,8 @@ class Frame:
     "The lines of each page, its mark last."
     raw: int
     "Length once decompressed."
+    writer: str = ""
+    "Of the first frame: the journal this was."
 
 
 def seal(journal: Path, number: int, sealed_at: datetime, tmp: Path) -> tuple[Segment, Path]:
@@ -96,17 +98,18 @@ def checked(pages: Iterable[list[bytes]], where: str) -> Iterator[list[bytes]]:
 
 def frames(file: BinaryIO, where: str) -> Iterator[Frame]:
     """Read a segment frame by frame; `Damaged` where a frame does not decompress to whole pages."""
-    offset, first, pending = 0, True, b""
+    offset, pending = 0, b""
     while data := pending or file.read(FRAME):
         text, length, pending = _frame(data, file, where)
-        lines = io.BytesIO(text)
-        if first and not header(lines):
+        lines, first = io.BytesIO(text), offset == 0
+        fields = header(lines) if first else {}
+        if first and not fields:
             raise Damaged(f"{where}: it does not begin with a header; restore this file from a copy")
         pages = tuple(pages_until_torn(lines))
         if (not pages and not first) or _lines_left(text, pages, first):
             raise Damaged(f"{where}: the frame at byte {offset} ends inside a page; restore this file from a copy")
-        yield Frame(offset, length, pages, len(text))
-        offset, first = offset + length, False
+        yield Frame(offset, length, pages, len(text), str(fields.get("writer", "")))
+        offset += length
 
 
 def _lines_left(text: bytes, pages: tuple[list[bytes], ...], first: bool) -> bool:
@@ -147,13 +150,16 @@ def read_at(file: BinaryIO, offset: int, wanted: tuple[bytes, ...], where: str) 
     yield from (page for page in pages_until_torn(lines) if page[-1].startswith(wanted))
 
 
-def describe(name: str, sha256: str, file: BinaryIO) -> Segment:
-    """Say what a segment is from its own bytes; `Damaged` if they are not whole pages."""
-    writer = read_header(file, name).get("writer")
-    size, pages, records, raw = 0, 0, 0, 0
-    file.seek(0)
+def describe(name: str, sha256: str, file: BinaryIO, see: Callable[[list[bytes]], None] | None = None) -> Segment:
+    """Read a segment from its beginning and say what it is; `Damaged` if it does not hold whole pages.
+
+    Each page is shown to `see`.
+    """
+    size, pages, records, raw, writer = 0, 0, 0, 0, ""
     for frame in frames(file, name):
-        size, raw = size + frame.length, raw + frame.raw
+        size, raw, writer = size + frame.length, raw + frame.raw, writer or frame.writer
         for lines in checked(frame.pages, name):
             pages, records = pages + 1, records + len(lines) - 1
-    return Segment(name, sha256, records, pages, size, raw, str(writer))
+            if see:
+                see(lines)
+    return Segment(name, sha256, records, pages, size, raw, writer)

@@ -6,11 +6,15 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+
+from exporter.errors import ArchiveError
+from exporter.files import sync_folder, translated
 
 PATIENCE = 30
 "Seconds to wait for another program that has the file locked."
@@ -42,6 +46,25 @@ def engine_for_reading(path: Path) -> Engine:
         return db
 
     return _engine(connect)
+
+
+def put_in_place(fresh: Path, path: Path) -> None:
+    """Make the database at `path` what `fresh` is, at once; who reads it sees the old or the new."""
+    try:
+        with closing(_connect(fresh, "mode=ro")) as source, closing(_connect(path, "mode=rw")) as target:
+            source.backup(target)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in (
+            sqlite3.SQLITE_NOTADB,
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_CANTOPEN,
+        ):
+            raise ArchiveError(f"{path}: {error}; check the disk, close other programs, and run again") from error
+        with translated(path):  # missing, or no database any more, so nobody reads it
+            for rest in ("-wal", "-shm"):
+                path.with_name(path.name + rest).unlink(missing_ok=True)
+            fresh.replace(path)
+            sync_folder(path.parent)
 
 
 def _frozen(path: Path) -> sqlite3.Connection:

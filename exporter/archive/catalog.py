@@ -82,6 +82,13 @@ class Catalog:
         except sa.exc.DatabaseError as error:
             raise _translated(error, self.path) from error
 
+    def verify(self) -> None:
+        """Read the whole file; `Damaged` if it contradicts itself."""
+        with self._db() as db:
+            said = db.execute(sa.text("PRAGMA integrity_check(1)")).scalar()
+        if said != "ok":
+            raise Damaged(f"{self.path}: {said}; run `exporter rebuild`")
+
     def indexed(self) -> int:
         """The newest manifest whose segments are indexed here; 0 for none."""
         return int(self.fact("manifest") or 0)

@@ -1,0 +1,126 @@
+"""Reading manifests and segments to the last byte, to find whatever is not as it was committed. Changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import BinaryIO, cast
+
+from exporter.archive import _manifests, _segments
+from exporter.archive._lines import load, read_mark
+from exporter.archive._manifests import Manifest
+from exporter.errors import ArchiveError, Damaged
+from exporter.model import Finding, Mark, Segment, ThreadRef
+from exporter.storage import Storage
+
+RESTORE = "restore this file from a copy"
+REBUILD = "run `exporter rebuild`"
+UNREADABLE = (ArchiveError, OSError, ValueError, KeyError, TypeError)
+
+See = Callable[[Mark], None]
+"Is told of every page."
+
+
+def damage(where: str, error: object, help_: str = RESTORE) -> Finding:
+    """A finding from an error or a sentence; what an error says to do is its last part."""
+    what = str(error).removeprefix(f"{where}: ")
+    if isinstance(error, ArchiveError) and "; " in what:
+        what, help_ = what.rsplit("; ", 1)
+    return Finding(where, what, help_)
+
+
+def manifests(storage: Storage, archive: str, at_least: int) -> Iterator[Manifest | Finding]:
+    """Every manifest that can be read, and what is wrong with the log; it must reach `at_least` this number."""
+    last: Manifest | None = None
+    for number in range(1, max(at_least, *_manifests.numbers(storage), 0) + 1):
+        name = _manifests.manifest_name(number)
+        try:
+            found = _manifests.read(storage, number)
+        except UNREADABLE as error:
+            yield damage(name, error)
+            found = None
+        else:
+            if found is None:
+                yield damage(name, "it is missing")
+            else:
+                yield from _misfits(found, last, name, archive)
+                yield found
+        last = found
+
+
+def _misfits(manifest: Manifest, last: Manifest | None, name: str, archive: str) -> Iterator[Finding]:
+    if manifest.number != _number(name):
+        yield damage(name, f"it says that its number is {manifest.number}")
+    if manifest.archive != archive:
+        yield damage(name, "it is of another archive than archive.json says", "restore the one that was changed")
+    if last and manifest.previous != last.file_sha256:
+        yield damage(last.name, f"it is not the file that {name} follows")
+
+
+def _number(name: str) -> int:
+    return int(name.rsplit("/", 1)[-1].removesuffix(".json"))
+
+
+def segment(one: Segment, storage: Storage, archive: str, see: See) -> Iterator[Finding]:
+    """Read a segment and compare it with what its manifest says: at most one finding."""
+    try:
+        with storage.open(one.name) as file:
+            found = _read(file, one.name, archive, see)
+    except FileNotFoundError:
+        yield damage(one.name, "it is missing")
+    except UNREADABLE as error:
+        yield damage(one.name, error)
+    else:
+        if found != one:
+            yield damage(one.name, "it is not the file that its manifest names")
+
+
+def _read(file: BinaryIO, name: str, archive: str, see: See) -> Segment:
+    if _segments.read_header(file, name).get("archive") != archive:
+        raise Damaged(f"{name}: its header names another archive; {RESTORE}")
+    file.seek(0)
+    hashing, walk = _Hashing(file), _Walk(name)
+
+    def seen(lines: list[bytes]) -> None:
+        mark = read_mark(lines[-1])
+        walk.step(mark, lines[:-1])
+        see(mark)
+
+    found = _segments.describe(name, "", cast("BinaryIO", hashing), seen)  # which only reads forward
+    return replace(found, sha256=hashing.hexdigest())
+
+
+class _Hashing:
+    """A file that is hashed while it is read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._digest.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+class _Walk:
+    """The lists of one segment: positions go on where the page before ended, or begin again."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._next: dict[tuple[ThreadRef, str], int] = {}
+
+    def step(self, mark: Mark, lines: list[bytes]) -> None:
+        seqs = [load(line[: line.index(b',"body":')] + b"}")["seq"] for line in lines]
+        if seqs != list(range(mark.seq, mark.seq + mark.count)):
+            raise Damaged(f"{self._name}: {mark.thread}: positions in {mark.list} do not ascend by one; {RESTORE}")
+        if mark.kind in ("registration", "visit"):
+            return
+        expected = self._next.get((mark.thread, mark.list), mark.seq)
+        self._next[mark.thread, mark.list] = mark.position.seq
+        if mark.seq > expected:
+            raise Damaged(f"{self._name}: {mark.thread}: {mark.list} misses positions from {expected}; {RESTORE}")

@@ -1,0 +1,248 @@
+"""`check` finds any changed byte and names its file; it never cries over a healthy archive."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.archive import TABLES, Archive
+from exporter.check import check
+from exporter.errors import NoArchive
+from exporter.model import Finding
+from exporter.schemas import SCHEMAS
+from tests.archive.making import memory, recover
+from tests.archive.publishing import messages, publish_all, published, step, visit
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Iterator[Path]:
+    """Read-only for tests: they change single bytes and change them back."""
+    with tempfile.TemporaryDirectory(dir=memory()) as folder:
+        yield published(Path(folder) / "archive")
+
+
+@pytest.fixture
+def copied(healthy: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(healthy, tmp_path / "copy"))
+
+
+def damages(path: Path, *, rebuild: bool = False) -> list[Finding]:
+    return [found for found in check(path, rebuild=rebuild) if found.severity == "damage"]
+
+
+def kept(path: Path) -> Iterator[Path]:
+    """Every file whose bytes were committed or published."""
+    for folder in ("manifests", "segments", *TABLES):
+        yield from sorted(file for file in (path / folder).rglob("*") if file.is_file())
+
+
+def flipped(file: Path, at: int, bit: int) -> Iterator[None]:
+    """Change one bit, and change it back."""
+    data = file.read_bytes()
+    changed = bytearray(data)
+    changed[at] ^= 1 << bit
+    file.write_bytes(changed)
+    yield
+    file.write_bytes(data)
+
+
+def test_a_healthy_archive_has_no_damage_and_its_gap_is_a_note(healthy: Path) -> None:
+    notes = list(check(healthy, rebuild=True))
+
+    assert [(found.severity, found.where) for found in notes] == [("note", "assistants/thread_1")]
+    assert "gap in messages after msg_4: temporary" in notes[0].what
+
+
+def test_one_flipped_bit_anywhere_is_found_and_its_file_named(healthy: Path) -> None:
+    for number, file in enumerate(kept(healthy)):
+        name, size = file.relative_to(healthy).as_posix(), file.stat().st_size
+        for at in {0, size // 3, size // 2, size - 9, size - 1}:
+            for _ in flipped(file, at, (number + at) % 8):
+                assert name in [found.where for found in damages(healthy)], (name, at)
+
+
+def test_one_flipped_bit_at_any_byte_of_a_manifest_is_found(healthy: Path) -> None:
+    from exporter.archive import _verify
+    from exporter.storage import load
+
+    file = healthy / "manifests" / "000000002.json"
+    with Archive.open(healthy) as archive:
+        identity = archive.id
+    for at in range(file.stat().st_size):
+        for _ in flipped(file, at, at % 8):
+            found = [one for one in _verify.manifests(load("local", healthy), identity, 3) if isinstance(one, Finding)]
+            assert "manifests/000000002.json" in [one.where for one in found], at
+
+
+def test_a_missing_file_is_found_and_named(healthy: Path) -> None:
+    for file in list(kept(healthy)):
+        away = healthy / "away"
+        file.rename(away)
+
+        assert file.relative_to(healthy).as_posix() in [found.where for found in damages(healthy)]
+        away.rename(file)
+    assert not damages(healthy)
+
+
+def test_every_finding_says_what_to_do(copied: Path) -> None:
+    for file in list(kept(copied))[::3]:
+        file.write_bytes(b"x")
+
+    found = list(check(copied))
+    assert all(one.where and one.what and one.help for one in found)
+    assert not any(one.what.endswith(one.help) for one in found)
+
+
+def test_files_that_nobody_made_are_notes(copied: Path) -> None:
+    for name in ("messages/.DS_Store", "segments/2026/x.bak", "manifests/copy of 000000001.json"):
+        (copied / name).parent.mkdir(parents=True, exist_ok=True)
+        (copied / name).write_text("x")
+
+    found = {one.where: one.severity for one in check(copied)}
+    assert {"messages/.DS_Store", "segments/2026/x.bak", "manifests/copy of 000000001.json"} <= found.keys()
+    assert set(found.values()) == {"note"}
+
+
+def test_the_middle_of_a_backup_is_no_damage(copied: Path) -> None:
+    with Archive.write(copied) as archive:
+        archive.append([messages(5, 2)])
+        assert not damages(copied, rebuild=True)
+        archive.seal()
+        assert not damages(copied, rebuild=True)
+        archive.append([messages(7, 1), visit()])
+        assert [f"journal/{p.name}" for p in (copied / "journal").iterdir()] == [
+            found.where for found in check(copied) if "journal" in found.where
+        ]
+        archive.seal({"command": "backup"})
+        assert not damages(copied, rebuild=True)
+        publish_all(archive)
+        assert not damages(copied, rebuild=True)
+
+
+def test_a_crash_at_any_step_of_publishing_is_no_damage(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Archive.write(copied) as archive:
+        archive.append([messages(5, 4), visit()])
+        archive.seal()
+    notes, base = Archive.note_table_file, copied.with_name("base")
+    copied.rename(base)
+    for crash_at in range(1, 100):
+        count = [0]
+
+        def noted(*args: object, count: list[int] = count, at: int = crash_at) -> None:
+            count[0] += 1
+            if count[0] == at:
+                raise KeyboardInterrupt
+            notes(*args)  # type: ignore[arg-type]
+
+        shutil.copytree(base, copied)
+        monkeypatch.setattr(Archive, "note_table_file", noted)
+        try:
+            with Archive.write(copied) as archive:
+                publish_all(archive)
+        except KeyboardInterrupt:
+            pass
+        else:
+            break
+        monkeypatch.setattr(Archive, "note_table_file", notes)
+
+        assert not damages(copied), crash_at
+        with Archive.write(copied) as archive:
+            publish_all(archive)
+        assert not damages(copied, rebuild=True), crash_at
+        shutil.rmtree(copied)
+    assert crash_at > 4
+
+
+def test_a_lost_catalog_is_damage_and_everything_else_is_checked(copied: Path) -> None:
+    (copied / "catalog.sqlite").unlink()
+    segment = next((copied / "segments").rglob("*.zst"))
+    segment.write_bytes(segment.read_bytes()[:-1])
+
+    assert ["catalog.sqlite", segment.relative_to(copied).as_posix()] == [found.where for found in damages(copied)]
+
+
+def test_tables_that_no_catalog_notes_are_read_to_the_last_page(copied: Path) -> None:
+    (copied / "catalog.sqlite").unlink()
+    recover(copied)
+    notes = {found.where for found in check(copied)}
+    assert "messages/2025-10.parquet" in notes
+    assert not damages(copied)
+
+    file = copied / "messages" / "2025-10.parquet"
+    for _ in flipped(file, 100, 3):
+        assert [found.where for found in damages(copied)] == ["messages/2025-10.parquet"]
+
+
+def test_a_broken_catalog_is_damage_and_says_rebuild(copied: Path) -> None:
+    (copied / "catalog.sqlite").write_bytes(b"no database" * 1000)
+
+    (found,) = damages(copied)
+    assert (found.where, found.help) == ("catalog.sqlite", "run `exporter rebuild`")
+
+
+def test_a_catalog_behind_the_commits_is_a_note(copied: Path) -> None:
+    catalog = (copied / "catalog.sqlite").read_bytes()
+    step(copied, messages(5, 1))
+    for file in ("messages", "threads", "runs", "steps", "revisions", "gaps"):
+        shutil.rmtree(copied / file)
+    (copied / "catalog.sqlite").write_bytes(catalog)
+
+    behind = [found for found in check(copied) if found.where == "catalog.sqlite"]
+    assert [found.severity for found in behind] == ["note"]
+
+
+def test_tables_with_other_rows_than_the_segments_differ_from_a_rebuild(copied: Path) -> None:
+    with Archive.write(copied) as archive:
+        archive.append([messages(5, 2)])
+        archive.seal()
+        archive.catalog.note_fact("published", str(archive.manifest()))  # which they are not
+
+    assert [found.where for found in damages(copied)] == ["messages"]
+    assert "messages/2026-02.parquet" in [found.where for found in damages(copied, rebuild=True)]
+
+
+def test_a_hint_in_the_catalog_that_the_segments_do_not_say_differs_from_a_rebuild(copied: Path) -> None:
+    with sqlite3.connect(copied / "catalog.sqlite") as db:
+        db.execute("UPDATE threads SET title = 'other'")
+    db.close()
+
+    assert [found.where for found in damages(copied, rebuild=True)] == ["catalog.sqlite"]
+
+
+def test_an_archive_file_of_another_archive_is_damage(copied: Path) -> None:
+    about = copied / "archive.json"
+    with Archive.open(copied) as archive:
+        about.write_text(about.read_text().replace(archive.id, "0" * 32))
+
+    found = damages(copied)
+    assert "manifests/000000001.json" in [one.where for one in found]
+    assert any("archive.json" in one.what for one in found)
+
+
+def test_a_salvaged_journal_is_a_note(copied: Path) -> None:
+    (copied / ".exporter" / "salvaged").mkdir()
+    (copied / ".exporter" / "salvaged" / "x.jsonl").write_text("x")
+
+    assert ".exporter/salvaged/x.jsonl" in [found.where for found in check(copied)]
+    assert not damages(copied)
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoArchive):
+        list(check(tmp_path))
+
+
+def test_checking_changes_no_committed_byte_and_leaves_no_file(healthy: Path) -> None:
+    def state() -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in healthy.rglob("*") if p.is_file() and "catalog.sqlite-" not in p.name}
+
+    before = state()
+    list(check(healthy, rebuild=True))
+
+    assert before == state()
+    assert set(SCHEMAS) == set(TABLES)

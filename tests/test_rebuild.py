@@ -1,0 +1,110 @@
+"""Catalog and tables can always be made again from the segments, and are the same then."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from exporter.archive import Archive
+from exporter.check import check
+from exporter.errors import Locked, NoArchive
+from exporter.rebuild import rebuild
+from exporter.tables import compare
+from tests.archive.making import THREAD, page
+from tests.archive.publishing import messages, published, step
+
+
+def content(path: Path) -> list[tuple[object, ...]]:
+    with Archive.open(path) as archive:
+        return list(archive.catalog.content())
+
+
+def whole(path: Path) -> bool:
+    return not [found for found in check(path, rebuild=True) if found.severity == "damage"]
+
+
+def test_a_rebuild_of_a_healthy_archive_changes_no_row(tmp_path: Path) -> None:
+    path = published(tmp_path / "a")
+    other = published(tmp_path / "b")
+    before = content(path)
+
+    rebuild(path)
+
+    assert before == content(path)
+    assert not list(compare(path, other)) or whole(path)
+    assert whole(path)
+    assert not list((path / ".exporter" / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("harm", ["missing", "no database", "empty", "torn", "other"])
+def test_a_rebuild_mends_whatever_became_of_the_catalog(tmp_path: Path, harm: str) -> None:
+    path = published(tmp_path / "a")
+    before, file = content(path), path / "catalog.sqlite"
+    for rest in path.glob("catalog.sqlite-*"):
+        rest.unlink()
+    data = file.read_bytes()
+    file.write_bytes({"no database": b"x" * 9999, "empty": b"", "torn": data[: len(data) // 2]}.get(harm, data))
+    if harm == "missing":
+        file.unlink()
+    if harm == "other":
+        db = sqlite3.connect(file)
+        db.execute("DELETE FROM lists")
+        db.commit()
+        db.close()
+
+    rebuild(path)
+
+    assert before == content(path)
+    assert whole(path)
+
+
+def test_a_rebuild_mends_damaged_missing_and_alien_table_files(tmp_path: Path) -> None:
+    path = published(tmp_path / "a")
+    (path / "messages" / "2025-10.parquet").write_bytes(b"PAR1 no more")
+    (path / "threads" / "2025-10.parquet").unlink()
+    (path / "runs" / "2031-01.parquet").write_bytes((path / "runs" / "0000-00.parquet").read_bytes())
+
+    rebuild(path)
+
+    assert whole(path)
+    assert not (path / "runs" / "2031-01.parquet").exists()
+
+
+def test_a_reader_beside_a_rebuild_goes_on(tmp_path: Path) -> None:
+    path = published(tmp_path / "a")
+    with Archive.open(path) as archive:
+        before = list(archive.catalog.content())
+        rebuild(path)
+
+        assert before == list(archive.catalog.content())
+        step(path, messages(5, 2))
+        assert archive.catalog.positions(THREAD)["messages"].seq == 7
+
+
+def test_a_journal_left_behind_is_sealed_by_a_rebuild(tmp_path: Path) -> None:
+    path = published(tmp_path / "a")
+    with Archive.write(path) as archive:
+        archive.append([messages(5, 2)])
+
+    rebuild(path)
+
+    assert whole(path)
+    with Archive.open(path) as archive:
+        assert archive.catalog.positions(THREAD)["messages"].seq == 7
+
+
+def test_a_rebuild_beside_a_writer_is_refused(tmp_path: Path) -> None:
+    path = published(tmp_path / "a")
+    with Archive.write(path) as archive:
+        archive.append([page(5)])
+        with pytest.raises(Locked):
+            rebuild(path)
+
+
+def test_a_folder_that_is_no_archive_stays_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(NoArchive):
+        rebuild(tmp_path)
+
+    assert not list(tmp_path.iterdir())
