@@ -8,11 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
-from exporter.cli import cli, names
-from exporter.cli.reference import main, page
+from exporter.cli import names
+from exporter.cli.reference import help_of, main, page
 from exporter.sandbox import State, running
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,9 +42,7 @@ def test_the_blocks_of_the_readme_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_each_command_has_an_example_and_its_exit_codes(name: str) -> None:
-    command = cli.get_command(click.Context(cli), name)
-    assert command is not None
-    text = command.get_help(click.Context(command, info_name=name, max_content_width=100))
+    text = help_of(name)
 
     assert f"exporter {name}" in text[text.index("Example:") :]
     assert text.index("Example:") < text.index("Exit codes:")
@@ -58,6 +55,7 @@ def test_each_command_has_json() -> None:
 
 
 def test_the_page_about_the_command_line_is_current(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert page() == PAGE.read_text("utf-8")
     assert main(["--check", str(PAGE)]) == 0
     assert main(["--write", str(tmp_path / "cli.md")]) == 0
     assert (tmp_path / "cli.md").read_text("utf-8") == PAGE.read_text("utf-8")

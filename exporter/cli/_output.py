@@ -42,7 +42,11 @@ class Output:
         if self.as_json:
             self.raw(dump({"message_type": message_type, **fields}) + b"\n")
         elif text is not None:
-            click.echo(text)
+            self.text(text)
+
+    def text(self, text: str) -> None:
+        """Answer a line of text."""
+        sys.stdout.write(f"{text}\n")
 
     def raw(self, line: bytes) -> None:
         """Answer bytes as they are."""
@@ -56,10 +60,11 @@ class Output:
     def say(self, text: str, level: int = 0) -> None:
         """Tell people something on stderr, unless they asked for quiet."""
         if self.verbosity >= level:
-            click.echo(text, err=True)
+            self.complain(text)
 
     def complain(self, text: str) -> None:
         """Tell people about a failure on stderr, always."""
+        sys.stdout.flush()
         click.echo(text, err=True)
 
     def error(self, error: ExporterError) -> None:

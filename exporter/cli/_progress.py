@@ -52,6 +52,7 @@ class Progress:
         fields = {"source": outcome.thread.source, "endpoint": outcome.thread.endpoint, "thread": outcome.thread.id}
         told = {"state": outcome.state, "records": outcome.records, "code": outcome.code, "error": outcome.error}
         self._out.item("thread", {**fields, **told, "notes": outcome.notes})
+        sys.stdout.flush()
         if outcome.state in ("failed", "partial"):
             self._line(f"{outcome.state}: {outcome.error or outcome.thread}", always=True)
         elif outcome.state == "gone" or self._out.verbosity > 0:

@@ -32,6 +32,6 @@ def command(archive: Path, rebuild: bool) -> int:
         fields = {"severity": finding.severity, "where": finding.where, "what": finding.what, "help": finding.help}
         out.item("finding", fields, printable(f"{finding.severity}: {finding.where}: {finding.what}; {finding.help}"))
     code = Damaged.exit_code if damages else 0
-    fields = {"damage": damages, "notes": notes, "exit_code": code}
-    out.summary(fields, f"DAMAGE: {damages:,} found in {archive}" if damages else f"{archive} is whole")
+    counts = {"damage": damages, "notes": notes, "exit_code": code}
+    out.summary(counts, f"DAMAGE: {damages:,} found in {archive}" if damages else f"{archive} is whole")
     return code

@@ -9,6 +9,7 @@ import click
 
 from exporter.cli import cli, names
 
+WIDTH = 100
 HEAD = """# The command line
 
 Made from `--help` by `make docs WRITE=1`; change the commands, not this page.
@@ -19,14 +20,17 @@ and the last is the `summary`, or an `error`.
 
 def page() -> str:
     """Return the whole page."""
-    root = click.Context(cli, info_name="exporter", max_content_width=100, terminal_width=100)
-    parts = [HEAD, _section("exporter", cli.get_help(root))]
-    for name in names():
-        command = cli.get_command(root, name)
-        assert command is not None
-        context = click.Context(command, root, name, max_content_width=100, terminal_width=100)
-        parts.append(_section(f"exporter {name}", command.get_help(context)))
-    return "\n".join(parts)
+    sections = (_section(f"exporter {name}", help_of(name)) for name in names())
+    return "\n".join([HEAD, _section("exporter", help_of()), *sections])
+
+
+def help_of(name: str | None = None) -> str:
+    """Return what `exporter NAME --help` prints on a terminal of 100 columns."""
+    root = click.Context(cli, info_name="exporter", terminal_width=WIDTH, **cli.context_settings)
+    command = cli.get_command(root, name) if name else None
+    if command is None:
+        return cli.get_help(root)
+    return command.get_help(click.Context(command, root, name, terminal_width=WIDTH, max_content_width=WIDTH))
 
 
 def _section(title: str, text: str) -> str:

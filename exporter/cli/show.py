@@ -36,5 +36,5 @@ def command(archive: Path, thread_id: str, source: str | None) -> None:
         else:
             for text in paragraphs(records(reading, thread, ("message",))):
                 count += 1
-                click.echo(text)
+                out.text(text)
     out.summary({"thread": thread.id, "records": count}, f"{count:,} {'records' if out.as_json else 'messages'}")

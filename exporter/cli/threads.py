@@ -36,7 +36,7 @@ def command(archive: Path, **equal: str | None) -> None:
     out, count = Output.of(), 0
     with Archive.open(archive) as reading:
         if not out.as_json:
-            click.echo(_line(TITLES))
+            out.text(_line(TITLES))
         for known in reading.catalog.known(**equal):
             count += 1
             out.item("thread", about(known), _row(known))
