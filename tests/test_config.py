@@ -115,7 +115,9 @@ def test_an_unknown_profile_comes_with_a_suggestion(tmp_path: Path) -> None:
 
 
 def test_a_key_is_asked_for_only_when_it_is_needed(tmp_path: Path) -> None:
-    found = profiles(config(tmp_path, '[profiles.a]\napi_key_command = "false"\n[profiles.b]\nproject = "p"\n[profiles.default]'), {})
+    found = profiles(
+        config(tmp_path, '[profiles.a]\napi_key_command = "false"\n[profiles.b]\nproject = "p"\n[profiles.default]'), {}
+    )
 
     with pytest.raises(CredentialsRefused, match="set OPENAI_API_KEY"):
         found["default"].key.reveal()
