@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,14 @@ from exporter.check import check
 from exporter.errors import Locked, NoArchive
 from exporter.rebuild import rebuild
 from exporter.tables import compare
-from tests.archive.making import THREAD, page
+from tests.archive.making import THREAD, in_memory, page
 from tests.archive.publishing import messages, published, step
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    with in_memory() as folder:
+        yield folder
 
 
 def content(path: Path) -> list[tuple[object, ...]]:

@@ -13,9 +13,15 @@ from exporter.archive import Archive
 from exporter.errors import UsageError
 from exporter.model import Registration, ThreadRef
 from exporter.registry import Registered, checked_id, register
-from tests.archive.making import THREAD, filled, made, page
+from tests.archive.making import THREAD, filled, in_memory, made, page
 
 ANN = Registration(THREAD, user="ann", tags=("vip",))
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    with in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture

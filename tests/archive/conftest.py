@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.archive.making import memory
+from tests.archive.making import in_memory
 
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=memory(), prefix=f"exporter-{os.getpid()}-") as folder:
-        yield Path(folder)
+    with in_memory() as folder:
+        yield folder

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,6 +60,9 @@ def position(path: Path, thread: ThreadRef = THREAD) -> int:
         return archive.catalog.positions(thread)["messages"].seq
 
 
-def memory() -> str | None:
-    """A folder in memory, if the system has one."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A folder that is gone afterwards, in memory if the system has such a place: an archive is opened often here."""
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=shared, prefix="exporter-") as folder:
+        yield Path(folder)

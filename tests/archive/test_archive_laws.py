@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,7 @@ from exporter.archive import Archive
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError
 from exporter.model import Item, Page, Position, Record, ThreadRef
-from tests.archive.making import AT, THREAD, filled, made, memory, numbers, page, recover
+from tests.archive.making import AT, THREAD, filled, in_memory, made, numbers, page, recover
 
 FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 NASTY = st.sampled_from(
@@ -37,8 +36,8 @@ CUTS = st.sampled_from(["append", "seal", "reopen"])
 
 @contextmanager
 def fresh() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=memory()) as folder:
-        yield made(Path(folder) / "archive")
+    with in_memory() as folder:
+        yield made(folder / "archive")
 
 
 @st.composite

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import pytest
 from exporter.archive import Archive, read_id
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError, Damaged, NoArchive
-from tests.archive.making import THREAD, filled, made, memory, numbers, page, recover
+from tests.archive.making import THREAD, filled, in_memory, made, numbers, page, recover
 
 
 def test_readers_beside_a_writer_see_whole_commits_and_no_error(tmp_path: Path) -> None:
@@ -87,8 +86,8 @@ def as_nobody(work: Callable[[], object]) -> str:
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("left", ["nothing", "log and index", "log", "empty log"])
 def test_an_archive_in_a_folder_that_cannot_be_written_is_read(left: str) -> None:
-    with tempfile.TemporaryDirectory(dir=memory()) as folder:
-        path, shown = Path(folder) / "a", Path(folder) / "shown"
+    with in_memory() as folder:
+        path, shown = folder / "a", folder / "shown"
         filled(path, [page(0, 2)])
         writer = Archive.write(path)
         writer.append([page(2, 2)])
@@ -102,11 +101,11 @@ def test_an_archive_in_a_folder_that_cannot_be_written_is_read(left: str) -> Non
         if left == "empty log":
             shutil.copy(path / "catalog.sqlite", shown / "catalog.sqlite")
             (shown / "catalog.sqlite-wal").write_bytes(b"")
-        for one in [Path(folder), shown, *shown.rglob("*")]:
+        for one in [folder, shown, *shown.rglob("*")]:
             one.chmod(0o555 if one.is_dir() else 0o444)
 
         assert as_nobody(lambda: numbers_of(shown)) == "[0, 1, 2, 3]"
-        for one in [Path(folder), shown, *(p for p in shown.rglob("*") if p.is_dir())]:
+        for one in [folder, shown, *(p for p in shown.rglob("*") if p.is_dir())]:
             one.chmod(0o700)
 
 
