@@ -100,8 +100,9 @@ class _Log:
             else:
                 newest = found
         yield from self._strays()
-        if newest > self._catalog.indexed and self._catalog.archive:
-            what = f"it is behind: {self._catalog.indexed} of {newest} commits are indexed"
+        indexed = self._catalog.archive.manifest() if self._catalog.archive else newest
+        if newest > indexed:
+            what = f"it is behind: {indexed} of {newest} commits are indexed"
             yield Finding("catalog.sqlite", what, WAIT, "note")
 
     def _findings(self) -> Iterator[Finding | int]:

@@ -72,6 +72,10 @@ def page_lines(page: Page, run: str) -> bytes:
         fields = {**whose, "id": item.id, "seq": seq, "observed_at": observed_at, "run": run, **parent}
         lines += (dump(fields)[:-1], BODY, item.body, b"}\n")
     records = b"".join(lines)
+    return records + _mark_line(page, run, whose, records)
+
+
+def _mark_line(page: Page, run: str, whose: dict[str, Any], records: bytes) -> bytes:
     position = page.position
     mark = {
         **whose,
@@ -84,13 +88,13 @@ def page_lines(page: Page, run: str) -> bytes:
         "count": len(page.items),
         "seq": page.seq,
         "fresh": page.fresh,
-        "fetched_at": observed_at,
+        "fetched_at": stamp(page.fetched_at),
         "run": run,
         "notes": page.notes,
         "bytes": len(records),
         "crc32": f"{zlib.crc32(records):08x}",
     }
-    return records + dump(mark) + b"\n"
+    return dump(mark) + b"\n"
 
 
 def is_whole(records: Sequence[bytes], mark_line: bytes) -> bool:
