@@ -9,7 +9,8 @@
     │   └── Damaged                    5   bytes differ from what was committed
     ├── SourceError                    1   about a whole source: it stops, other sources go on
     │   ├── CredentialsRefused        12   key unknown, expired, or without the scope
-    │   └── SourceGone                13   the API is not there, or too much vanished at once
+    │   ├── SourceGone                13   the API is not there, or too much vanished at once
+    │   └── SourceUnwell              75   thread after thread met a server or network that is unwell
     ├── ThreadError                    3   about one thread: it is that thread's outcome, the others go on
     │   ├── NotFound                   3   the server names the thread and says it has none
     │   ├── BadAnswer                  3   an answer that is not what the API describes
@@ -81,6 +82,12 @@ class SourceGone(SourceError):
     def __init__(self, message: str, *, whole_run: bool = False) -> None:
         super().__init__(message)
         self.whole_run = whole_run
+
+
+class SourceUnwell(SourceError):
+    """Thread after thread met a server or a network that is unwell; asking on would only wait."""
+
+    exit_code = 75
 
 
 class ThreadError(ExporterError):

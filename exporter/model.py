@@ -182,7 +182,6 @@ class Outcome:
     "The reason in one word, as in `gaps`; of a complete visit, the oddity that makes the next one walk from the start."
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
-    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

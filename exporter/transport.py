@@ -55,6 +55,21 @@ class _TooLarge(Exception):
     """The body is longer than we are willing to hold."""
 
 
+class Budget:
+    """How many requests a run may send, over all its servers; None is any number."""
+
+    def __init__(self, requests: int | None) -> None:
+        self.requests = requests
+        self._left = requests
+
+    def spend(self) -> None:
+        """Take one; `BudgetReached` when none is left."""
+        if self._left is not None:
+            if self._left < 1:
+                raise BudgetReached(f"{self.requests:,} requests were sent, as many as allowed; run again to go on")
+            self._left -= 1
+
+
 class SdkTransport:
     """One profile's way to its server. Close it with `aclose()`, or use it as an async context manager."""
 
@@ -63,7 +78,7 @@ class SdkTransport:
         profile: Profile,
         pace: Pace,
         *,
-        budget: int | None = None,
+        budget: Budget | None = None,
         attempts: int = 8,
         patience: float = 600.0,
         timeout: tuple[float, float] = (10.0, 60.0),
@@ -71,7 +86,7 @@ class SdkTransport:
     ) -> None:
         self.endpoint = endpoint_of(profile.base_url)
         self.requests = 0
-        self.budget = budget
+        self._budget = budget or Budget(None)
         self.last_date: datetime | None = None
         "What the server's clock said last, in `Date`."
         self.last_seen: float | None = None
@@ -174,8 +189,7 @@ class SdkTransport:
             raise _Refused(await self._read(response))
 
     def _spend(self) -> None:
-        if self.budget is not None and self.requests >= self.budget:
-            raise BudgetReached(f"{self.requests:,} requests were made, as many as allowed; run again to go on")
+        self._budget.spend()
         self.requests += 1
 
     def _note_date(self, headers: Mapping[str, str]) -> None:

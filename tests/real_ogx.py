@@ -226,7 +226,8 @@ def verdict(what: str, good: bool, detail: str) -> str:
 
 def page(table: str) -> str:
     """The result as a page."""
-    about = f"`make test-real`, {time.strftime('%Y-%m-%d')}: OGX {VERSION} (SQLite, no model) on loopback, SDK {openai.__version__}."
+    where = f"OGX {VERSION} (SQLite, no model) on loopback, SDK {openai.__version__}"
+    about = f"`make test-real`, {time.strftime('%Y-%m-%d')}: {where}."
     head = "# Against a real server\n\nWritten by `make test-real`; do not edit.\n\n"
     return f"{head}{about}\n\n| what | result | |\n|---|---|---|\n{table}\n"
 

@@ -75,7 +75,7 @@ def test_tables_read_plainly_and_agree(bench: Bench) -> None:
     frame = pd.read_parquet(folder)
     assert len(frame) == 10
     assert pl.read_parquet(f"{folder}/*.parquet").height == 10
-    assert duckdb.sql(f"select count(*) from '{folder}/*.parquet'").fetchall() == [(10,)]
+    assert duckdb.connect().execute(f"select count(*) from '{folder}/*.parquet'").fetchall() == [(10,)]
     assert str(frame["ts"].dtype) == "datetime64[us, UTC]"
     assert {file.suffix for file in folder.iterdir()} == {".parquet"}
 

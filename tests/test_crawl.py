@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import stamina
 
 from exporter.archive import Archive
 from exporter.crawl import Options, Stop, backup
 from exporter.crawl._writer import Writer
-from exporter.errors import DiskFull
-from exporter.model import Page, Profile, Secret, ThreadRef, now
+from exporter.errors import CredentialsRefused, DiskFull
+from exporter.model import Page, Profile, Registration, Secret, ThreadRef, now
+from exporter.registry import register
 from tests.conftest import Bench, loads, rows
 
 
@@ -105,6 +107,21 @@ def test_a_thread_seen_before_and_named_by_its_404_is_gone_and_its_rows_stay(ben
     assert [(r["thread_id"], r["deleted_reason"]) for r in gone] == [("thread_a", "gone")]
 
 
+def test_what_is_gone_is_not_asked_for_every_night_and_does_not_count_as_vanishing_again(bench: Bench) -> None:
+    threads = [filled(bench, 1, f"thread_{i}") for i in range(20)]
+    bench.backup(*threads)
+    for start in (0, 5):
+        for thread in threads[start : start + 5]:
+            bench.state.delete_thread(thread)
+        bench.backup()
+    bench.state.requests.clear()
+
+    report = bench.backup()
+
+    assert (report.exit_code, report.gone, report.visited) == (0, 10, 10)
+    assert not [r for r in bench.state.requests if r.status == 404]
+
+
 def test_a_404_without_a_witness_marks_nothing(bench: Bench) -> None:
     bench.backup(filled(bench, 2))
     bench.state.delete_thread("thread_a")
@@ -156,6 +173,49 @@ def test_one_refused_source_lets_the_others_finish(bench: Bench) -> None:
     report = bench.backup("thread_a", "conv_a")
 
     assert (report.exit_code, report.complete, report.never_visited) == (3, 1, 1)
+
+
+def test_a_profile_without_a_key_lets_the_others_finish(bench: Bench) -> None:
+    bench.register([filled(bench, 1), filled(bench, 1, "thread_b")])
+    keyless = replace(bench.profile, name="keyless", key=NoSecret(""))
+    with Archive.write(bench.path) as archive:
+        register(archive, [Registration(bench.ref("thread_a"), profile="keyless")])
+        report = backup(archive, {"default": bench.profile, "keyless": keyless}, Options())
+
+    assert (report.exit_code, report.complete, report.never_visited) == (3, 1, 1)
+    assert report.stopped == ("no key here",)
+
+
+class NoSecret(Secret):
+    """A key that is nowhere, as a profile's whose variable is not set."""
+
+    def reveal(self) -> str:
+        raise CredentialsRefused("no key here")
+
+    def __bool__(self) -> bool:
+        return bool(self.reveal())
+
+
+def test_a_server_that_is_unwell_is_given_up_instead_of_waited_for_thread_by_thread(bench: Bench) -> None:
+    bench.register([filled(bench, 1, f"thread_{i}") for i in range(60)])
+    bench.state.switches = bench.state.switches.with_changes({"fault": "error_503"})
+
+    with stamina.set_testing(True, attempts=2), Archive.write(bench.path) as archive:
+        report = backup(archive, {"default": bench.profile}, Options(jobs=4))
+
+    assert report.exit_code == 75
+    assert "10 threads in a row" in report.stopped[0]
+    assert report.requests < 40
+
+
+def test_one_budget_is_shared_by_all_profiles(bench: Bench) -> None:
+    bench.register([filled(bench, 1), filled(bench, 1, "thread_b")])
+    with Archive.write(bench.path) as archive:
+        register(archive, [Registration(bench.ref("thread_a"), profile="other")])
+        profiles = {"default": bench.profile, "other": replace(bench.profile, name="other")}
+        report = backup(archive, profiles, Options(max_requests=3, jobs=1))
+
+    assert (report.exit_code, report.requests) == (14, 3)
 
 
 def test_a_thread_of_another_endpoint_is_never_asked_of_this_one(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from exporter.errors import BadAnswer, BudgetReached, CredentialsRefused, Export
 from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
-from exporter.transport import SdkTransport, _Again, backoff, endpoint_of, retry_after, retryable
+from exporter.transport import Budget, SdkTransport, _Again, backoff, endpoint_of, retry_after, retryable
 
 KEY = "sk-very-secret-0123456789"
 Reply = tuple[int, dict[str, str], bytes]
@@ -181,7 +181,7 @@ def test_a_429_slows_the_pace(server: Server) -> None:
 def test_a_budget_is_never_passed(server: Server) -> None:
     server.replies = [reply(500)]
     with pytest.raises(BudgetReached, match="run again"):
-        get(server, budget=2)
+        get(server, budget=Budget(2))
 
     assert len(server.paths) == 2
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import orjson
@@ -16,19 +16,22 @@ import orjson
 from exporter.archive import Archive
 from exporter.archive.catalog import Known, digest
 from exporter.crawl._gone import Missing, judge
+from exporter.crawl._options import Options
 from exporter.crawl._report import Report, Tally
 from exporter.crawl._sources import Door, Doors
+from exporter.crawl._stop import Stop
 from exporter.crawl._writer import Writer
 from exporter.errors import (
     BudgetReached,
     ExporterError,
-    Interrupted,
     NotFound,
     SourceError,
+    Temporary,
     ThreadError,
     UsageError,
 )
 from exporter.model import Gap, Item, Outcome, Page, Position, Profile, ThreadRef, now
+from exporter.sources import Source
 
 UNRESUMABLE = frozenset(
     {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
@@ -39,54 +42,10 @@ HINTS = 1000
 "Visits without news that are noted in the catalog together."
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to crawl."""
-
-    jobs: int = 16
-    "Threads walked at once; requests in flight adapt below it."
-    rate: float | None = None
-    "Requests per second, at most."
-    max_requests: int | None = None
-    max_duration: float | None = None
-    "Seconds."
-    full: bool = False
-    "Walk from the beginning: finds edits."
-    runs: bool = True
-    "Also runs and their steps, where the source has them."
-    accept_gone: bool = False
-    "Believe it when many threads vanish at once."
-
-
-class Stop:
-    """Lets a signal handler end a crawl: everything fetched is committed, then the run ends with that exit code."""
-
-    def __init__(self) -> None:
-        self._end: Callable[[], object] | None = None
-        self.exit_code: int | None = None
-
-    def request(self, exit_code: int) -> None:
-        """End now: the crawl if it is under way, else by `Interrupted` right here, which loses nothing either."""
-        self.exit_code = exit_code
-        if self._end is None:
-            raise self.error()
-        self._end()
-
-    def error(self) -> Interrupted:
-        """Say that the run was interrupted."""
-        message = "interrupted; everything fetched so far is saved, run the same command to go on"
-        return Interrupted(message, self.exit_code or 130)
-
-    def bind(self, end: Callable[[], object] | None) -> None:
-        """Say how to end what is under way."""
-        self._end = end
-
-
-def plan(archive: Archive, only: Sequence[ThreadRef] | None = None) -> Iterator[Known]:
-    """Name the threads a run would visit, in the order they were registered."""
-    if only is None:
-        return archive.catalog.known()
-    return (known for thread in only if (known := archive.catalog.find(thread)))
+def plan(archive: Archive, only: Sequence[ThreadRef] | None = None, *, full: bool = False) -> Iterator[Known]:
+    """Name the threads a run would visit, in the order they were registered; those gone only on a full walk."""
+    known = archive.catalog.known() if only is None else map(archive.catalog.find, only)
+    return (one for one in known if one and (full or one.state != "gone"))
 
 
 class Crawl:
@@ -107,7 +66,6 @@ class Crawl:
         self._writer = Writer(archive.append, on_page)
         self._missing: list[Missing] = []
         self._seen = 0
-        self._reads: set[Door] = set()
         self._idle: dict[ThreadRef, datetime] = {}
         self.tally = Tally()
 
@@ -151,27 +109,29 @@ class Crawl:
             except ThreadError as error:
                 await self._end(known, _failed(known.thread, error))
                 continue
-            if not self._doors.is_closed(door):
+            if door.closed:
+                continue
+            try:
                 await self._visit(known, door)
+            except SourceError as error:
+                if door.close(error):
+                    self.tally.stopped.append(error)
 
     async def _visit(self, known: Known, door: Door) -> None:
-        self._seen += known.seen_at is not None
+        """Walk one thread; an error of its whole source is raised."""
+        self._seen += known.seen_at is not None and known.state != "gone"
         visit = _Visit(known, self._options, self._archive)
         try:
-            async for page in visit.pages(door):
+            async for page in visit.pages(self._doors.source(door)):
                 await self._writer.put(page)
-            self._reads.add(door)
             outcome = visit.outcome()
         except NotFound as error:
             self._missing.append(Missing(known, str(error)))
             return
-        except SourceError as error:
-            if self._doors.close(door, error):
-                self.tally.stopped.append(error)
-            return
         except (ThreadError, UsageError) as error:
             outcome = replace(_failed(known.thread, error), records=visit.records)
         await self._end(known, outcome)
+        door.fared(well=outcome.code != Temporary.code)
 
     async def _end(self, known: Known, outcome: Outcome) -> None:
         """Write down how a visit ended, if that is news; its pages are archived before anybody hears of it."""
@@ -186,7 +146,7 @@ class Crawl:
 
     async def _judge(self) -> None:
         """Decide about the threads that were not found, now that we know what else could be read."""
-        missing = [replace(one, witnessed=self._doors.of(one.known) in self._reads) for one in self._missing]
+        missing = [replace(one, witnessed=self._doors.of(one.known).reads) for one in self._missing]
         try:
             for one, outcome in zip(missing, judge(missing, self._seen, accept=self._options.accept_gone), strict=True):
                 await self._end(one.known, outcome)
@@ -212,9 +172,9 @@ class _Visit:
         self._notes: dict[str, None] = {}
         self.records = 0
 
-    async def pages(self, door: Door) -> AsyncIterator[Page]:
+    async def pages(self, source: Source) -> AsyncIterator[Page]:
         """The pages that are news."""
-        async for got in door.source.pages(self._known.thread, self._after):
+        async for got in source.pages(self._known.thread, self._after):
             if isinstance(got, Gap):
                 self._gaps.append(got)
                 continue
@@ -263,12 +223,12 @@ def backup(
     what was archived stays so in both cases.
     """
     started_at, stop = now(), stop or Stop()
-    doors = Doors(profiles, options.jobs, options.rate, options.max_requests, runs=options.runs)
+    doors = Doors(profiles, options)
     crawl = Crawl(archive, doors, options, on_page, on_outcome)
 
     async def run() -> None:
         try:
-            await crawl.run(plan(archive, only), stop)
+            await crawl.run(plan(archive, only, full=options.full), stop)
         finally:
             await doors.aclose()
 

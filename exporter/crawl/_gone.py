@@ -1,6 +1,6 @@
 """Gone, or not? Pure decisions over the threads that answered 404 by name in one run.
 
-A 404 alone never means gone: see section "Gone or not" of docs/guide.md.
+A 404 alone never means gone: docs/guide.md, "Gone, or not?".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def judge(missing: Sequence[Missing], seen: int, *, accept: bool) -> Iterator[Ou
     `seen` counts the threads of this run that were seen before. Raises `SourceGone` when too many of them vanished
     at once and the user does not accept it; then nothing is marked.
     """
-    vanished = [one for one in missing if one.known.seen_at]
+    vanished = [one for one in missing if one.known.seen_at and one.known.state != "gone"]
     if len(vanished) > COUNT and len(vanished) > SHARE * seen and not accept:
         raise SourceGone(
             f"{len(vanished)} of {seen} threads seen before answer 404 in this run: a wrong key, project or region, "
@@ -49,7 +49,7 @@ def _outcome(one: Missing) -> Outcome:
     if not one.known.seen_at:
         help_ = f"perhaps another project's key: `exporter doctor {thread.id}` tries every profile"
         return Outcome(thread, 0, "failed", f"{thread}: not found; {help_}", "not_found")
-    if not one.witnessed:
+    if not one.witnessed and one.known.state != "gone":
         why = "it was there before, and nothing else of this source could be read in this run, so it is not marked gone"
         return Outcome(thread, 0, "failed", f"{thread}: {one.message}; {why}", "unwitnessed")
     return Outcome(thread, 0, "gone", one.message, "gone")

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.archive.catalog import Known
-from exporter.errors import SourceError, ThreadError
+from exporter.crawl._options import Options
+from exporter.errors import SourceError, SourceUnwell, ThreadError
 from exporter.model import Profile, printable
 from exporter.pacing import Pace
 from exporter.sources import Source, load
-from exporter.transport import SdkTransport, endpoint_of
+from exporter.transport import Budget, SdkTransport, endpoint_of
+
+UNWELL = 10
+"Threads in a row that met trouble which may pass, before their source is given up for this run."
 
 
 class NoProfile(ThreadError):
@@ -19,27 +23,47 @@ class NoProfile(ThreadError):
     code = "no_profile"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Door:
-    """A source as one profile reaches it."""
+    """A source as one profile reaches it, and how it fares in this run."""
 
     name: str
     profile: str
-    source: Source
+    source: Source | None = None
+    "None until the first thread needs it."
+    closed: SourceError | None = None
+    "Why it is asked nothing more."
+    reads: bool = False
+    "Whether a thread was read to its end through it."
+    _unwell: int = 0
+
+    def close(self, error: SourceError) -> bool:
+        """Ask this door nothing more; tell whether it was open until now."""
+        first = self.closed is None
+        self.closed = self.closed or error
+        return first
+
+    def fared(self, *, well: bool) -> None:
+        """Note how a thread fared; raises `SourceUnwell` when too many in a row met passing trouble."""
+        self._unwell = 0 if well else self._unwell + 1
+        self.reads = self.reads or well
+        if self._unwell >= UNWELL:
+            raise SourceUnwell(
+                f"{self.name}: {self._unwell} threads in a row met a server or network that is unwell "
+                f"(profile {self.profile}); run again later, what was fetched is saved"
+            )
 
 
 class Doors:
     """Opens each source once for each profile, late; remembers which have closed."""
 
-    def __init__(
-        self, profiles: Mapping[str, Profile], jobs: int, rate: float | None, budget: int | None, *, runs: bool
-    ) -> None:
+    def __init__(self, profiles: Mapping[str, Profile], options: Options) -> None:
         self._profiles = profiles
         self._endpoints = {name: endpoint_of(profile.base_url) for name, profile in profiles.items()}
-        self._jobs, self._rate, self._budget, self._runs = jobs, rate, budget, runs
+        self._options = options
+        self._budget = Budget(options.max_requests)
         self._transports: dict[str, SdkTransport] = {}
         self._doors: dict[tuple[str, str], Door] = {}
-        self._closed: dict[Door, SourceError] = {}
 
     def of(self, known: Known) -> Door:
         """The door to a thread; `NoProfile` where its endpoint is reached by none."""
@@ -51,27 +75,19 @@ class Doors:
                 where = printable(thread.endpoint)
                 raise NoProfile(f"{thread}: it lives at {where}, which no profile reaches; add one to exporter.toml")
             name = reaching[0]
-        return self._door(thread.source, name)
+        return self._doors.setdefault((thread.source, name), Door(thread.source, name))
 
-    def _door(self, source: str, profile: str) -> Door:
-        key = (source, profile)
-        if key not in self._doors:
-            self._doors[key] = Door(source, profile, load(source)(self._transport(profile), runs=self._runs))
-        return self._doors[key]
+    def source(self, door: Door) -> Source:
+        """The source behind a door; `CredentialsRefused` where the profile has no key."""
+        if door.source is None:
+            door.source = load(door.name)(self._transport(door.profile), runs=self._options.runs)
+        return door.source
 
     def _transport(self, profile: str) -> SdkTransport:
         if profile not in self._transports:
-            pace = Pace(self._jobs, self._rate)
+            pace = Pace(self._options.jobs, self._options.rate)
             self._transports[profile] = SdkTransport(self._profiles[profile], pace, budget=self._budget)
         return self._transports[profile]
-
-    def close(self, door: Door, error: SourceError) -> bool:
-        """Ask this door nothing more; tell whether it was open until now."""
-        return self._closed.setdefault(door, error) is error
-
-    def is_closed(self, door: Door) -> bool:
-        """Whether an error of the whole source closed this door."""
-        return door in self._closed
 
     @property
     def requests(self) -> int:
