@@ -12,6 +12,7 @@ import pytest
 
 from exporter.cli import names
 from exporter.cli.reference import help_of, main, page
+from exporter.crawl import UNRESUMABLE
 from exporter.sandbox import State, running
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,3 +92,12 @@ def test_the_samples_work_against_the_sandbox(tmp_path: Path) -> None:
     ]
     assert [e.user for e in entries([f"@{ROOT}/samples/threads.csv"], said)] == ["ann", "ben", "ann"]
     assert list(profiles(str(ROOT / "samples/exporter.toml"), {})) == ["default", "support", "local"]
+
+
+def test_every_oddity_that_a_walk_names_is_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "exporter" / "sources").glob("*.py"))
+    named = set(re.findall(r"(?:note|gap|Lie|_begin_again)\([^()]*?\"([a-z]+_[a-z_]+)\"", code)) | UNRESUMABLE
+
+    assert len(named) > 10
+    assert {name for name in named if f"`{name}`" not in guide} == set()

@@ -19,7 +19,7 @@ from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
 from exporter.archive._commits import Commits, frames, index
 from exporter.archive._journal import Journal
-from exporter.archive._lines import dump, dump_ascii, read_mark, read_record
+from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, record_line
 from exporter.archive._lock import Lock
 from exporter.archive._manifests import Manifest
 from exporter.archive._published import TABLES
@@ -228,4 +228,4 @@ class Archive:
             self.catalog.note_table(name, pending=pending, **values)
 
 
-__all__ = ["TABLES", "Archive", "Manifest", "TableFile", "read_id"]
+__all__ = ["TABLES", "Archive", "Manifest", "TableFile", "read_id", "record_line"]

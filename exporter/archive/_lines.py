@@ -60,19 +60,36 @@ def header_line(archive: str, writer: str, started_at: datetime) -> bytes:
     return dump(fields) + b"\n"
 
 
+def record_line(record: Record) -> bytes:
+    """A record as it stands in a segment, with its line end."""
+    whose = _whose(record.thread, record.kind)
+    place = {"id": record.id, "seq": record.seq, "observed_at": stamp(record.observed_at), "run": record.run}
+    return _line({**whose, **place, **_parent(record.parent)}, record.body)
+
+
 def page_lines(page: Page, run: str) -> bytes:
     """A page as it stands in the journal: its records, then its mark."""
-    thread, observed_at = page.thread, stamp(page.fetched_at)
-    whose = {"kind": page.kind, "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
-    parent = {"parent": page.parent} if page.parent is not None else {}
+    whose, observed_at, parent = _whose(page.thread, page.kind), stamp(page.fetched_at), _parent(page.parent)
     lines: list[bytes] = []
     for seq, item in enumerate(page.items, page.seq):
         if b"\n" in item.body:
-            raise ArchiveError(f"{thread}: object {seq} of {page.list!r} holds a line break, so it is no line")
+            raise ArchiveError(f"{page.thread}: object {seq} of {page.list!r} holds a line break, so it is no line")
         fields = {**whose, "id": item.id, "seq": seq, "observed_at": observed_at, "run": run, **parent}
-        lines += (dump(fields)[:-1], BODY, item.body, b"}\n")
+        lines.append(_line(fields, item.body))
     records = b"".join(lines)
     return records + _mark_line(page, run, whose, records)
+
+
+def _whose(thread: ThreadRef, kind: Kind) -> dict[str, Any]:
+    return {"kind": kind, "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
+
+
+def _parent(parent: str | None) -> dict[str, str]:
+    return {} if parent is None else {"parent": parent}
+
+
+def _line(fields: dict[str, Any], body: bytes) -> bytes:
+    return b"".join((dump(fields)[:-1], BODY, body, b"}\n"))
 
 
 def _mark_line(page: Page, run: str, whose: dict[str, Any], records: bytes) -> bytes:

@@ -68,17 +68,22 @@ class Commands(click.Group):
         ctx.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EXAMPLE = """\b
+Example:
+  OPENAI_API_KEY=... exporter backup thread_abc123 conv_abc123"""
+
+
+@click.group(
+    cls=Commands,
+    epilog=EXAMPLE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="conversation-exporter", prog_name="exporter")
 @click.option("-v", "--verbose", count=True, help="Say more; twice for every page.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.pass_context
 def cli(ctx: click.Context, verbose: int, quiet: bool) -> None:
-    r"""Keep the whole history of conversations that live on a server.
-
-    \b
-    Example:
-      OPENAI_API_KEY=... exporter backup thread_abc123 conv_abc123
+    """Keep the whole history of conversations that live on a server.
 
     Commands end with 0 when all is well; the help of each lists its exit codes.
     """

@@ -21,10 +21,9 @@ def command(archive: Path, thread_id: str, source: str | None) -> None:
 
     With --json: its records as they are archived, thread, messages, runs and steps.
     """
-    from exporter.archive import Archive
+    from exporter.archive import Archive, record_line
     from exporter.formats import found, records
     from exporter.formats._transcript import paragraphs
-    from exporter.formats.jsonl import line
 
     out, count = Output.of(), 0
     with Archive.open(archive) as reading:
@@ -32,7 +31,7 @@ def command(archive: Path, thread_id: str, source: str | None) -> None:
         if out.as_json:
             for record in records(reading, thread):
                 count += 1
-                out.raw(b'{"message_type":"record",' + line(record)[1:] + b"\n")
+                out.raw(b'{"message_type":"record",' + record_line(record)[1:])
         else:
             for text in paragraphs(records(reading, thread, ("message",))):
                 count += 1
