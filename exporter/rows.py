@@ -10,11 +10,8 @@ A body that is no object is `extra_json` as a whole.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,19 +19,15 @@ from typing import Any
 import orjson
 
 from exporter.model import Record, Registration
-from exporter.text import clean, inexact, members, plain, readable, string
+from exporter.text import clean, members, plain, readable, string
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SANE = (631152000, 4102444800)
 "1990 to 2100: a time outside is a mistake."
 MILLISECONDS = 1e11
 "No sane time in seconds is as large."
-HUGE = 1e308
-"Floats end here."
 
 _SECONDS = re.compile(rb"[1-9][0-9]{8,9}")
-_VOLATILE = re.compile(rb'expires_at|"preview_url"|[?&](?i:sig|signature|x-amz-signature|x-goog-signature)=')
-_SIGNED = re.compile(r"[?&](sig|signature|x-amz-signature|x-goog-signature)=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,7 @@ def row(record: Record, owner: Registration) -> dict[str, Any] | None:
         return None
     body = clean(record.body)
     fields = members(body)
-    out = _frame(record, owner)
+    out = frame(record, owner)
     if fields is None:
         out |= {"extra_json": body.decode(), "text": string(body)}
         return _finish(out, record, shape, {})
@@ -105,7 +98,7 @@ def row(record: Record, owner: Registration) -> dict[str, Any] | None:
     return _finish(out, record, shape, fields)
 
 
-def _frame(record: Record, owner: Registration) -> dict[str, Any]:
+def frame(record: Record, owner: Registration) -> dict[str, Any]:
     """Return what every row has, whatever the body."""
     out: dict[str, Any] = {
         "source": record.thread.source,
@@ -197,174 +190,3 @@ def moment(raw: bytes) -> datetime | None:
     if not SANE[0] <= seconds < SANE[1]:
         return None
     return EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
-
-
-def signature(body: bytes) -> bytes:
-    """Return 16 bytes that are equal for equal content: JSON without order, white space and volatile fields."""
-    body = clean(body)
-    try:
-        text = _canonical(_lasting(_exact(body), look=bool(_VOLATILE.search(body))))
-    except (ValueError, RecursionError):  # not JSON, or too deep to look into: then the bytes are the content
-        text = body
-    return hashlib.blake2b(text, digest_size=16).digest()
-
-
-def _exact(body: bytes) -> Any:
-    if not inexact(body):
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:  # NaN, or deeper than orjson goes
-            pass
-    return _careful(body)
-
-
-def _careful(body: bytes) -> Any:
-    """Return the value, with numbers beyond a float as their tokens, told from strings by a control character."""
-
-    def number(token: str) -> float | str:
-        return float(token) if abs(float(token)) < HUGE else f"\0{token}"
-
-    return json.loads(body, parse_float=number, parse_constant=lambda token: f"\0{token}")
-
-
-def _canonical(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer above 64 bits, or half of a surrogate pair
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def _lasting(value: Any, look: bool) -> Any:
-    """Return the value without signatures of URLs and the expiry of downloads."""
-    if not look:
-        return value
-    if isinstance(value, list):
-        return [_lasting(part, look) for part in value]
-    if isinstance(value, dict):
-        download = any(isinstance(v, str) and v.startswith(("http://", "https://")) for v in value.values())
-        return {
-            key: _address(part) if key == "preview_url" else _lasting(part, look)
-            for key, part in value.items()
-            if not (download and key == "expires_at")
-        }
-    return _address(value) if isinstance(value, str) and _SIGNED.search(value) else value
-
-
-def _address(value: Any) -> Any:
-    """Return a URL without its query; other values as they are."""
-    is_url = isinstance(value, str) and value.startswith(("http://", "https://"))
-    return value.split("?", 1)[0] if is_url else value
-
-
-def birth(record: Record) -> tuple[datetime, bool]:
-    """Return the time that says which month a row is in, and whether the server told it."""
-    fields = members(clean(record.body)) or {}
-    created = moment(fields["created_at"]) if "created_at" in fields else None
-    return (record.observed_at, False) if created is None else (created, True)
-
-
-def month(time: datetime) -> int:
-    """Return the months since the year 0."""
-    return time.year * 12 + time.month - 1
-
-
-def microseconds(time: datetime) -> int:
-    """Return the microseconds since 1970."""
-    return (time - EPOCH) // timedelta(microseconds=1)
-
-
-class Fold:
-    """Many observations of a thread's objects as one row each: the place of the first, the content of the newest.
-
-    Walk all records with `see`, then the same again with `rows`: between the two, an object is about 200 bytes.
-    """
-
-    def __init__(self, since: int) -> None:
-        self.changed: set[int] = set()
-        "Months of the objects that are new or have another content since manifest `since`."
-        self.months: set[int] = set()
-        self._since = since
-        self._seen = 0
-        self._number: dict[bytes, int] = {}
-        self._state = bytearray()
-        # Of each object: when first seen, its time, whether that is the server's, position, revision, newest state.
-        self._first, self._time, self._told, self._seq, self._revision, self._newest = (array("q") for _ in range(6))
-
-    def __len__(self) -> int:
-        return len(self._seq)
-
-    def see(self, number: int, record: Record) -> None:
-        """Take one record of manifest `number` into account."""
-        key, state = _identity(record), signature(record.body)
-        at = self._number.setdefault(key, len(self))
-        if at == len(self):
-            self._add(record, state)
-        elif self._state[16 * at : 16 * at + 16] == state:
-            self._seen += 1
-            return
-        else:
-            self._state[16 * at : 16 * at + 16] = state
-            self._revision[at] += 1
-            self._newest[at] = self._seen
-        self._seen += 1
-        if number > self._since:
-            self.changed.add(month(_time(self._time[at])))
-
-    def _add(self, record: Record, state: bytes) -> None:
-        time, told = birth(record)
-        self._state += state
-        self._first.append(microseconds(record.observed_at))
-        self._time.append(microseconds(time))
-        self._told.append(told)
-        self._seq.append(record.seq)
-        self._revision.append(0)
-        self._newest.append(self._seen)
-        self.months.add(month(time))
-
-    def rows(self, records: Iterator[Record], owner: Registration, months: set[int]) -> Iterator[tuple[str, Any, int]]:
-        """Yield table, row and size of the objects in these months, and of their states where there are several."""
-        states: dict[int, tuple[bytes, int]] = {}
-        for count, record in enumerate(records):
-            at = self._number[_identity(record)]
-            time = _time(self._time[at])
-            if month(time) not in months:
-                continue
-            if self._revision[at]:
-                known = states.get(at, (b"", -1))
-                state = signature(record.body)
-                if state != known[0]:
-                    states[at] = (state, known[1] + 1)
-                    yield "revisions", self._revision_row(record, owner, at, known[1] + 1), len(record.body)
-            if self._newest[at] == count and (out := row(record, owner)) is not None:
-                yield SHAPES[record.kind].table, out | self._lasting(at), 2 * len(record.body)
-
-    def _lasting(self, at: int) -> dict[str, Any]:
-        """Return what every state of an object has in common."""
-        return {
-            "seq": self._seq[at],
-            "first_seen_at": _time(self._first[at]),
-            "ts": _time(self._time[at]),
-            "ts_source": "created_at" if self._told[at] else "first_seen_at",
-            "revision": self._revision[at],
-        }
-
-    def _revision_row(self, record: Record, owner: Registration, at: int, revision: int) -> dict[str, Any]:
-        return _frame(record, owner) | {
-            "kind": record.kind,
-            "object_id": None if record.id is None else plain(record.id),
-            "seq": self._seq[at],
-            "revision": revision,
-            "ts": _time(self._time[at]),
-            "body_json": clean(record.body).decode(),
-        }
-
-
-def _time(count: int) -> datetime:
-    return EPOCH + timedelta(microseconds=count)
-
-
-def _identity(record: Record) -> bytes:
-    """Return 16 bytes that tell the objects of one thread and kind apart."""
-    name = f"#{record.seq}" if record.id is None else f"={record.id}"
-    parent = "" if record.parent is None else f"{len(record.parent)}:{record.parent}"
-    return hashlib.blake2b(f"{parent}{name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

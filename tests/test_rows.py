@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.model import Kind, Record, Registration, ThreadRef
-from exporter.rows import EPOCH, SHAPES, moment, row, signature
+from exporter.rows import EPOCH, SHAPES, moment, row
 from exporter.schemas import SCHEMAS
+from exporter.tables._content import signature
 from exporter.text import clean, members
 
 REF = ThreadRef("conversations", "https://api.example/v1", "conv_1")

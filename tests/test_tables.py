@@ -17,13 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter import tables
 from exporter.archive import TableFile
 from exporter.errors import Damaged
 from exporter.files import sync_folder
 from exporter.model import Kind, Mark, Position, Record, Registration, ThreadRef
 from exporter.schemas import SCHEMAS, SORT
-from exporter.tables import Published, compare, publish
+from exporter.tables import Published, _files, _parquet, _sorting, compare, publish
 
 T0 = datetime(2026, 9, 1, tzinfo=UTC)
 Page = tuple[int, Mark, list[Record]]
@@ -227,9 +226,9 @@ def crash_after(reader: FakeReader, patch: pytest.MonkeyPatch, steps: int) -> No
         return wrapped
 
     reader.before_note = step
-    patch.setattr("exporter.tables.os.replace", stepping(os.replace))
-    patch.setattr("exporter.tables.sync_folder", stepping(sync_folder))
-    patch.setattr(tables, "_write_group", stepping(tables._write_group))
+    patch.setattr(os, "replace", stepping(os.replace))
+    patch.setattr(_files, "sync_folder", stepping(sync_folder))
+    patch.setattr(_parquet, "_write_group", stepping(_parquet._write_group))
 
 
 def test_small_blocks_and_many_runs_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,8 +239,10 @@ def test_small_blocks_and_many_runs_give_the_same_rows(tmp_path: Path, monkeypat
         pages.append(page(1 + i // 30, ref, "message", list(items), seq=6 * (i // 7), at=i))
     reader = FakeReader(tmp_path / "a", pages)
     publish(reader, 0)
-    for name, value in (("PACK_BYTES", 4000), ("RUN_BYTES", 3000), ("BLOCK_BYTES", 700), ("GROUP_BYTES", 5000)):
-        monkeypatch.setattr(tables, name, value)
+    for name, value in (("PACK_BYTES", 4000), ("RUN_BYTES", 3000), ("BLOCK_BYTES", 700)):
+        monkeypatch.setattr(_sorting, name, value)
+    for name, value in (("GROUP_BYTES", 5000), ("READ_BYTES", 700)):
+        monkeypatch.setattr(_parquet, name, value)
 
     assert rebuilt(reader, tmp_path / "b") == []
     positions = [

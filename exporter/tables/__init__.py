@@ -1,0 +1,69 @@
+"""Publish sealed records into the tables: one row per object, one file per month, replaced in place.
+
+The idea: new pages of a thread that cannot hold anything old are appended; else the whole thread is folded again, and
+its rows take the place of those in the months that changed. Both ways give the same rows, so that any history of
+publishing equals one rebuild. Read on in the order of `publish`: `_events`, `_threads`, `_changes`, `_files`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from exporter.tables._changes import Changes
+from exporter.tables._comparing import compare
+from exporter.tables._events import Events
+from exporter.tables._files import EMPTY, Files
+from exporter.tables._known import Known
+from exporter.tables._reader import Reader, View
+from exporter.tables._threads import Threads
+
+__all__ = ["EMPTY", "Published", "Reader", "compare", "publish"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing changed."""
+
+    rows: int
+    "Rows put in, new or again."
+    files: int
+    "Files made, replaced or removed."
+
+
+def publish(reader: Reader, since: int, into: Path | None = None) -> Published:
+    """Bring the tables, which hold manifest `since`, to the newest; with `into` make them in another folder."""
+    with _plain_memory(), _folder(reader) as folder:
+        view, changes, events = View(reader, since), Changes(folder), Events(folder)
+        files = Files(reader, view.newest, folder, into)
+        touched = events.collect(view, changes, remember=bool(files.paths("threads")))
+        threads = Threads(view, changes, Known(files.paths("threads"), touched), torn=files.newer_than(since))
+        for thread, happened in events.by_thread():
+            threads.join(thread, happened)
+        put = list(files.write(changes))
+        return Published(sum(put), len(put))
+
+
+@contextmanager
+def _folder(reader: Reader) -> Iterator[Path]:
+    folder = reader.tmp()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _plain_memory() -> Iterator[None]:
+    """Let Arrow ask the system for memory: its own pools keep what is freed, three times of what is needed."""
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)

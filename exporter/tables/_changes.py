@@ -1,0 +1,120 @@
+"""What goes into the files of the tables, and what goes out of them.
+
+The idea: a row that was appended carries its manifest, so that a file which contains it already, after a crash, does
+not get it twice. A row of a folded thread goes in always, and the thread's old rows of that month go out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from exporter.files import make_folder
+from exporter.schemas import SCHEMAS, SORT
+from exporter.tables._names import Whose, month
+from exporter.tables._parquet import batches
+from exporter.tables._sorting import Sorter, merged
+
+_HIDDEN = [pa.field("_month", pa.int64()), pa.field("_number", pa.int64())]
+
+
+class Changes:
+    """The new rows of all tables, sorted, and the threads whose old rows they replace."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sorters = {
+            table: Sorter(pa.schema([*schema, *_HIDDEN]), SORT[table], make_folder(folder / table))
+            for table, schema in SCHEMAS.items()
+        }
+        self._folded: dict[str, set[Whose]] = defaultdict(set)
+        "Threads whose new pages are not to be appended, by table."
+        self._drops: dict[tuple[str, int], set[Whose]] = defaultdict(set)
+        "Threads whose rows in a file are replaced, by table and month."
+
+    def put(self, table: str, values: dict[str, Any], size: int, number: int = 0) -> None:
+        """Take a row of manifest `number`; 0 is a row that is put in whatever the file contains."""
+        values["_month"], values["_number"] = month(values["ts"]), number
+        self._sorters[table].add(values, size)
+
+    def drop(self, table: str, months: Iterable[int], whose: Whose) -> None:
+        """Let the old rows of a thread go."""
+        for of in months:
+            self._drops[table, of].add(whose)
+
+    def fold(self, table: str, whose: Whose) -> None:
+        """Let a thread's appended rows go: they come again, folded."""
+        self._folded[table].add(whose)
+
+    def folds(self, table: str, whose: Whose) -> bool:
+        """Tell whether a thread is folded."""
+        return whose in self._folded[table]
+
+    def months(self, table: str) -> list[int]:
+        """Take no more rows of a table, and return the months that change."""
+        return sorted(self._sorters[table].finish() | {of for name, of in self._drops if name == table})
+
+    def flow(self, table: str, of: int, contains: int) -> Flow:
+        """Return what goes into the file of a month that contains this manifest."""
+        drops = self._drops.get((table, of), set())
+        return Flow(table, contains, self._folded[table], drops, self._sorters[table].sources(of))
+
+
+class Flow:
+    """What of the old file and of the new rows goes into a file, and how much that was."""
+
+    def __init__(
+        self,
+        table: str,
+        contains: int,
+        folded: set[Whose],
+        drops: set[Whose],
+        sources: list[Iterator[pa.RecordBatch]],
+    ) -> None:
+        self.put = self.dropped = 0
+        self._table, self._contains, self._folded, self._drops, self._sources = table, contains, folded, drops, sources
+        self._columns = ["source", "endpoint", "thread_id"] + (["kind"] if table == "revisions" else [])
+        self._folded_ids, self._drop_ids = _ids(folded), _ids(drops)
+
+    def rows(self, old: pq.ParquetFile | None) -> Iterator[pa.Table]:
+        """Yield the file's rows in order."""
+        new = [self._new(source) for source in self._sources]
+        return merged(new if old is None else [*new, self._kept(old)], SORT[self._table])
+
+    def _new(self, source: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that are not in the file yet."""
+        for batch in source:
+            number = batch.column("_number")
+            again = pc.equal(number, pa.scalar(0))
+            late = pc.or_(again, pc.greater(number, pa.scalar(self._contains)))
+            stale = pc.and_not(self._among(batch, self._folded_ids, self._folded, 3), again)
+            kept = batch.filter(pc.and_not(late, stale)).drop_columns(["_month", "_number"])
+            self.put += kept.num_rows
+            yield kept
+
+    def _kept(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+        """Yield the old rows that stay."""
+        for batch in batches(file):
+            stays = batch
+            if self._drops:
+                gone = self._among(batch, self._drop_ids, self._drops, len(self._columns))
+                stays = batch.filter(pc.invert(gone))
+            self.dropped += batch.num_rows - stays.num_rows
+            yield stays
+
+    def _among(self, batch: pa.RecordBatch, ids: pa.Array[Any], whose: set[Whose], width: int) -> pa.Array[Any]:
+        """Return which rows are of these threads: by id at once, then exactly."""
+        mask = pc.is_in(batch.column("thread_id"), ids)
+        if not pc.any(mask).as_py():
+            return mask
+        columns = [batch.column(name).to_pylist() for name in self._columns[:width]]
+        return pa.array([key in whose for key in zip(*columns, strict=True)], pa.bool_())
+
+
+def _ids(threads: set[Whose]) -> pa.Array[Any]:
+    return pa.array(sorted({whose[2] for whose in threads}), pa.string())

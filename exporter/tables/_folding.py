@@ -1,0 +1,128 @@
+"""Many observations of a thread's objects as one row each: the place of the first, the content of the newest.
+
+The idea: a first walk over all records finds out what each object is in the end, in 200 bytes per object; a second
+one makes the rows. So a row never moves to another month, and a thread of any length needs no body in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from exporter.model import Record, Registration
+from exporter.rows import EPOCH, SHAPES, frame, moment, row
+from exporter.tables._content import signature
+from exporter.tables._names import month
+from exporter.text import clean, members, plain
+
+
+class Fold:
+    """Many observations of a thread's objects as one row each: the place of the first, the content of the newest.
+
+    Walk all records with `see`, then the same again with `rows`: between the two, an object is about 200 bytes.
+    """
+
+    def __init__(self, since: int) -> None:
+        self.changed: set[int] = set()
+        "Months of the objects that are new or have another content since manifest `since`."
+        self.months: set[int] = set()
+        self._since = since
+        self._seen = 0
+        self._number: dict[bytes, int] = {}
+        self._state = bytearray()
+        # Of each object: when first seen, its time, whether that is the server's, position, revision, newest state.
+        self._first, self._time, self._told, self._seq, self._revision, self._newest = (array("q") for _ in range(6))
+
+    def __len__(self) -> int:
+        return len(self._seq)
+
+    def see(self, number: int, record: Record) -> None:
+        """Take one record of manifest `number` into account."""
+        key, state = _identity(record), signature(record.body)
+        at = self._number.setdefault(key, len(self))
+        if at == len(self):
+            self._add(record, state)
+        elif self._state[16 * at : 16 * at + 16] == state:
+            self._seen += 1
+            return
+        else:
+            self._state[16 * at : 16 * at + 16] = state
+            self._revision[at] += 1
+            self._newest[at] = self._seen
+        self._seen += 1
+        if number > self._since:
+            self.changed.add(month(_time(self._time[at])))
+
+    def _add(self, record: Record, state: bytes) -> None:
+        time, told = _birth(record)
+        self._state += state
+        self._first.append(_microseconds(record.observed_at))
+        self._time.append(_microseconds(time))
+        self._told.append(told)
+        self._seq.append(record.seq)
+        self._revision.append(0)
+        self._newest.append(self._seen)
+        self.months.add(month(time))
+
+    def rows(self, records: Iterator[Record], owner: Registration, months: set[int]) -> Iterator[tuple[str, Any, int]]:
+        """Yield table, row and size of the objects in these months, and of their states where there are several."""
+        states: dict[int, tuple[bytes, int]] = {}
+        for count, record in enumerate(records):
+            at = self._number[_identity(record)]
+            time = _time(self._time[at])
+            if month(time) not in months:
+                continue
+            if self._revision[at]:
+                known = states.get(at, (b"", -1))
+                state = signature(record.body)
+                if state != known[0]:
+                    states[at] = (state, known[1] + 1)
+                    yield "revisions", self._revision_row(record, owner, at, known[1] + 1), len(record.body)
+            if self._newest[at] == count and (out := row(record, owner)) is not None:
+                yield SHAPES[record.kind].table, out | self._lasting(at), 2 * len(record.body)
+
+    def _lasting(self, at: int) -> dict[str, Any]:
+        """Return what every state of an object has in common."""
+        return {
+            "seq": self._seq[at],
+            "first_seen_at": _time(self._first[at]),
+            "ts": _time(self._time[at]),
+            "ts_source": "created_at" if self._told[at] else "first_seen_at",
+            "revision": self._revision[at],
+        }
+
+    def _revision_row(self, record: Record, owner: Registration, at: int, revision: int) -> dict[str, Any]:
+        return frame(record, owner) | {
+            "kind": record.kind,
+            "object_id": None if record.id is None else plain(record.id),
+            "seq": self._seq[at],
+            "revision": revision,
+            "ts": _time(self._time[at]),
+            "body_json": clean(record.body).decode(),
+        }
+
+
+def _time(count: int) -> datetime:
+    return EPOCH + timedelta(microseconds=count)
+
+
+def _identity(record: Record) -> bytes:
+    """Return 16 bytes that tell the objects of one thread and kind apart."""
+    name = f"#{record.seq}" if record.id is None else f"={record.id}"
+    parent = "" if record.parent is None else f"{len(record.parent)}:{record.parent}"
+    return hashlib.blake2b(f"{parent}{name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _birth(record: Record) -> tuple[datetime, bool]:
+    """Return the time that says which month a row is in, and whether the server told it."""
+    fields = members(clean(record.body)) or {}
+    created = moment(fields["created_at"]) if "created_at" in fields else None
+    return (record.observed_at, False) if created is None else (created, True)
+
+
+def _microseconds(time: datetime) -> int:
+    """Return the microseconds since 1970."""
+    return (time - EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,64 @@
+"""What publishing asks of an archive.
+
+The idea: publishing sees the archive as of one manifest; what is committed meanwhile waits for the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from exporter.archive import TableFile
+from exporter.model import Mark, Record, Registration, ThreadRef
+
+Pages = Iterator[tuple[int, Mark, list[Record]]]
+
+
+class Reader(Protocol):
+    """What publishing asks of an archive."""
+
+    path: Path
+
+    def pages(self, since: int) -> Pages:
+        """Whole pages of the segments after manifest `since`, in order, with the number of their manifest."""
+
+    def thread_pages(self, thread: ThreadRef, kind: str) -> Pages:
+        """All committed pages of one thread and kind, in order, with the number of their manifest."""
+
+    def owner(self, thread: ThreadRef) -> Registration:
+        """What the registrations say together."""
+
+    def manifest(self) -> int:
+        """Number of the newest manifest."""
+
+    def tmp(self) -> Path:
+        """A fresh folder on the archive's disk."""
+
+    def table_files(self) -> dict[str, TableFile]:
+        """What is noted of each table file."""
+
+    def note_table_file(self, name: str, pending: str | None, final: TableFile | None) -> None:
+        """Note the hash a file is about to get, then the file it has become."""
+
+
+class View:
+    """The archive as it was when publishing began."""
+
+    def __init__(self, reader: Reader, since: int) -> None:
+        self.since, self.newest = since, reader.manifest()
+        self.owner = reader.owner
+        self._reader = reader
+
+    def new_pages(self) -> Pages:
+        """Yield the pages after manifest `since`."""
+        for page in self._reader.pages(self.since):
+            if page[0] > self.newest:
+                break
+            yield page
+
+    def history(self, thread: ThreadRef, kind: str) -> Iterator[tuple[int, Record]]:
+        """Yield all records of one thread and kind, with the number of their manifest."""
+        for number, _, records in self._reader.thread_pages(thread, kind):
+            if number <= self.newest:
+                yield from ((number, record) for record in records)
