@@ -25,9 +25,8 @@ from exporter.errors import (
     Temporary,
     UsageError,
 )
-from exporter.model import Gap, Profile, ThreadRef
+from exporter.model import Gap, Profile, ThreadRef, checked_id
 from exporter.pacing import Pace
-from exporter.registry import checked_id
 from exporter.sources import load, names, source_of
 from exporter.transport import SdkTransport, endpoint_of
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import UsageError
-from exporter.model import Registration, ThreadRef, printable
-from exporter.registry import checked_id
+from exporter.model import Registration, ThreadRef, checked_id, printable
 from exporter.sources import names, source_of
 
 COLUMNS = {

@@ -5,10 +5,13 @@ Everything here is frozen and does no I/O; `docs/format.md` shows how it looks a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
+
+from exporter.errors import UsageError
 
 Kind = Literal["thread", "message", "run", "step", "registration", "visit"]
 """What a record is. Every entry of a thread's history is a `message`, whatever its API calls it."""
@@ -226,6 +229,18 @@ class Secret:
         return "Secret(***)"
 
     __str__ = __repr__
+
+
+THREAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=~-]{0,255}")
+"What an id may look like where it becomes part of a URL."
+
+
+def checked_id(text: str) -> str:
+    """Return a thread id that can be part of a URL; `UsageError` for anything else, such as a path."""
+    if not THREAD_ID.fullmatch(text) or ".." in text:
+        shown = printable(text[:80])
+        raise UsageError(f"{shown!r} is no thread id: letters, digits and _ . : = - only; look at how it was copied")
+    return text
 
 
 def now() -> datetime:

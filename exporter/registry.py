@@ -5,7 +5,6 @@ A registration is a record like any other, so ids that were never visited surviv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,16 +13,12 @@ import orjson
 
 from exporter.archive import Archive
 from exporter.archive.catalog import owner_of, plain
-from exporter.errors import UsageError
-from exporter.model import Item, Page, Registration, ThreadRef, now, printable
+from exporter.model import Item, Page, Registration, ThreadRef, checked_id, now
 
 BATCH = 20_000
 "Registrations that are compared and committed together: a million ids pass in constant memory."
 
 DEFAULT = "default"
-
-THREAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=-]{0,255}")
-"What an id may look like: it becomes part of a URL."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +28,6 @@ class Registered:
     new: int
     changed: int
     unchanged: int
-
-
-def checked_id(text: str) -> str:
-    """Return a thread id that can be part of a URL; `UsageError` for anything else, such as a path."""
-    if not THREAD_ID.fullmatch(text) or ".." in text:
-        shown = printable(text[:80])
-        raise UsageError(f"{shown!r} is no thread id: letters, digits and _ . : = - only; look at how it was copied")
-    return text
 
 
 def register(archive: Archive, entries: Iterable[Registration]) -> Registered:

@@ -310,6 +310,18 @@ def test_runs_come_with_their_steps(bench: Bench) -> None:
     assert without.records == 0
 
 
+def test_a_run_whose_id_is_a_path_costs_its_steps_and_nothing_else(bench: Bench) -> None:
+    filled(bench, 2)
+    bench.state.add_run("thread_a", {"id": "../../../secrets", "status": "completed"})
+
+    report = bench.backup("thread_a")
+
+    assert (report.exit_code, report.errors[0].code) == (3, "no_id")
+    assert len(bench.lines("thread_a")) == 2
+    assert len(bench.lines("thread_a", "run")) == 1
+    assert not [r for r in bench.state.requests if "secrets" in r.path]
+
+
 def test_a_run_under_way_is_seen_again_until_it_is_final(bench: Bench) -> None:
     filled(bench, 1)
     bench.state.add_run("thread_a", {"id": "run_1", "status": "in_progress"})

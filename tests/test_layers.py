@@ -16,7 +16,7 @@ GROUND = {"model", "errors"}
 TABLES = {"tables", "rows", "schemas", "text"}
 READS = GROUND | {"archive", "files", "storage"} | TABLES
 MAY = {
-    "model": set[str](),
+    "model": {"errors"},
     "errors": set[str](),
     "files": GROUND,
     "text": GROUND,
@@ -30,13 +30,13 @@ MAY = {
     "archive": GROUND | {"files", "storage"},
     "transport": GROUND | {"pacing", "sources"},
     "registry": GROUND | {"archive"},
-    "ids": GROUND | {"registry", "sources"},
+    "ids": GROUND | {"sources"},
     "tables": READS,
-    "check": READS | {"rebuild", "registry"},
-    "rebuild": READS | {"check", "registry"},
+    "check": READS | {"rebuild"},
+    "rebuild": READS,
     "formats": READS,
-    "crawl": READS | {"sources", "registry", "pacing", "transport"},
-    "doctor": GROUND | {"archive", "sources", "pacing", "transport", "registry"},
+    "crawl": READS | {"sources", "pacing", "transport"},
+    "doctor": GROUND | {"archive", "sources", "pacing", "transport"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
     "__main__": {"cli", "errors"},
 }

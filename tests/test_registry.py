@@ -11,8 +11,8 @@ import pytest
 from exporter import registry
 from exporter.archive import Archive
 from exporter.errors import UsageError
-from exporter.model import Registration, ThreadRef
-from exporter.registry import Registered, checked_id, register
+from exporter.model import Registration, ThreadRef, checked_id
+from exporter.registry import Registered, register
 from tests.archive.making import THREAD, filled, in_memory, made, page
 
 ANN = Registration(THREAD, user="ann", tags=("vip",))

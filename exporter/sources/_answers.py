@@ -11,16 +11,14 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from exporter.errors import BadAnswer, CredentialsRefused, ExporterError, NotFound, SourceGone, Temporary, UsageError
+from exporter.errors import BadAnswer, CredentialsRefused, ExporterError, NotFound, SourceGone, Temporary
 from exporter.model import ThreadRef, printable
 from exporter.sources import Answer
 
 ATTEMPTS = 3
 LONGEST = 300
 TEMPORARY = frozenset({408, 409, 425, 429})
-ID = re.compile(r"[A-Za-z0-9_.:=~-]{1,256}")
 SCOPES = ("missing_scope", "missing scopes", "insufficient permissions", "session key")
 
 
@@ -53,13 +51,6 @@ def complaint(body: bytes) -> Complaint:
     message = error.get("message") or error.get("detail") or text
     code, param = (str(error.get(name) or "") for name in ("code", "param"))
     return Complaint(_short(message if isinstance(message, str) else json.dumps(message)), code, param, text)
-
-
-def checked_id(thread: ThreadRef) -> str:
-    """Return the thread's id as it goes into a path; one that cannot be there is a UsageError."""
-    if not ID.fullmatch(thread.id) or thread.id in {".", ".."}:
-        raise UsageError(f"{_short(str(thread))}: this is no id: letters, digits and _ . : = ~ - only, at most 256")
-    return quote(thread.id, safe="_.:=~-")
 
 
 def refusal(answer: Answer, thread: ThreadRef, path: str, *, identified: bool) -> ExporterError:

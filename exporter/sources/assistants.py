@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from exporter.model import Gap, Page, Positions, ThreadRef
+from exporter.errors import UsageError
+from exporter.model import Gap, Page, Positions, ThreadRef, checked_id
 from exporter.sources import Transport
-from exporter.sources._answers import checked_id
 from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
 from exporter.sources._split import Piece
@@ -30,7 +30,7 @@ class AssistantsSource:
 
     async def pages(self, thread: ThreadRef, after: Positions) -> AsyncIterator[Page | Gap]:
         """Yield the thread, then its messages, then its runs with their steps."""
-        path = f"/threads/{checked_id(thread)}"
+        path = f"/threads/{checked_id(thread.id)}"
         yield await thread_page(self._desk, thread, path, after, BETA)
         lists = [Listing(thread, "message", "messages", f"{path}/messages", headers=BETA)]
         if self._runs:
@@ -46,13 +46,12 @@ class AssistantsSource:
         return Listing(thread, "run", "runs", f"{path}/runs", headers=BETA, children=steps)
 
     async def _steps(self, thread: ThreadRef, path: str, run: Piece, after: Positions) -> AsyncIterator[Page | Gap]:
-        name = f"steps:{run.id}"
-        if run.id is None:
-            yield Gap(thread, "steps:", None, "no_id", f"{thread}: a run has no id, so its steps cannot be asked for")
+        name = f"steps:{run.id or ''}"
+        try:
+            steps = f"{path}/runs/{checked_id(run.id or '')}/steps"
+        except UsageError as error:
+            yield Gap(thread, name, None, "no_id", f"{thread}: steps of a run cannot be asked for: {error}")
             return
-        run_path = checked_id(ThreadRef(thread.source, thread.endpoint, run.id))
-        listing = Listing(
-            thread, "step", name, f"{path}/runs/{run_path}/steps", FOUND_TEXT, headers=BETA, parent=run.id
-        )
+        listing = Listing(thread, "step", name, steps, FOUND_TEXT, headers=BETA, parent=run.id)
         async for event in walk(self._desk, listing, after.get(name)):
             yield event

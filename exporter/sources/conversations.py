@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from exporter.model import Gap, Page, Positions, ThreadRef
+from exporter.model import Gap, Page, Positions, ThreadRef, checked_id
 from exporter.sources import Transport
-from exporter.sources._answers import checked_id
 from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
 from exporter.sources._visit import thread_page
@@ -40,7 +39,7 @@ class ConversationsSource:
 
     async def pages(self, thread: ThreadRef, after: Positions) -> AsyncIterator[Page | Gap]:
         """Yield the conversation, then its items."""
-        path = f"/conversations/{checked_id(thread)}"
+        path = f"/conversations/{checked_id(thread.id)}"
         yield await thread_page(self._desk, thread, path, after)
         listing = Listing(thread, "message", "messages", f"{path}/items", INCLUDE)
         async for event in walk(self._desk, listing, after.get("messages")):
