@@ -122,11 +122,18 @@ class _Log:
         for folder in ("manifests", "segments"):
             for name in self._storage.names(folder):
                 if name not in self._named:
-                    yield Finding(name, "no commit names it", f"{WAIT}; if it stays, move it away", "note")
+                    yield Finding(name, "no commit names it", self._advice(name), "note")
         for table in TABLES:
             for name in self._storage.names(table):
                 if not name.endswith(".parquet") or name.count("/") > 1:
                     yield Finding(name, "it is no table file", "move it away: programs may read it as one", "note")
+
+    def _advice(self, name: str) -> str:
+        """Say what to do with a stray; a segment whose manifest is lost is all that is left of what it holds."""
+        number = name.rsplit("/", 1)[-1].split("-", 1)[0]
+        if name.startswith("segments/") and f"manifests/{number}.json" in self._named:
+            return "keep it: a manifest that is missing or damaged may have named it"
+        return f"{WAIT}; if it stays, move it away"
 
     def _count(self, mark: Mark) -> None:
         if mark.kind == "message":

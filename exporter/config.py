@@ -134,7 +134,10 @@ def _setting(name: str, said: dict[str, Any], file: Path) -> Setting:
     if len(named) > 1:
         raise UsageError(f"{where}: {' and '.join(named)} both name a key; keep one of them")
     command = said.get("api_key_command", [])
-    words = shlex.split(command) if isinstance(command, str) else command
+    try:
+        words = shlex.split(command) if isinstance(command, str) else command
+    except ValueError as error:
+        raise UsageError(f"{where}: api_key_command cannot be split into words: {error}") from None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise UsageError(f'{where}: api_key_command is a text or a list of texts, like ["pass", "openai"]')
     texts = {setting: said[setting] for setting in TEXTS if said.get(setting)}

@@ -9,6 +9,7 @@
     │   └── Damaged                    5   bytes differ from what was committed
     ├── SourceError                    1   about a whole source: it stops, other sources go on
     │   ├── CredentialsRefused        12   key unknown, expired, or without the scope
+    │   ├── ProfileUnusable            2   its address or key cannot be used as they are written
     │   ├── SourceGone                13   the API is not there, or too much vanished at once
     │   └── SourceUnwell              75   thread after thread met a server or network that is unwell
     ├── ThreadError                    3   about one thread: it is that thread's outcome, the others go on
@@ -72,6 +73,12 @@ class CredentialsRefused(SourceError):
     """The key is unknown, expired, of another region, or lacks a scope."""
 
     exit_code = 12
+
+
+class ProfileUnusable(SourceError):
+    """The profile's address or key cannot be used as they are written; no thread is to blame."""
+
+    exit_code = 2
 
 
 class SourceGone(SourceError):

@@ -98,8 +98,11 @@ def _lines(lines: Iterable[str], where: str, said: Said) -> Iterator[Registratio
 def _delimiter(header: str) -> str | None:
     """What separates the columns, if this line is a header with a column for ids."""
     for delimiter in DELIMITERS:
-        columns = [_plain(column) for column in next(csv.reader([header], delimiter=delimiter), [])]
-        if any(column in COLUMNS["id"] for column in columns):
+        try:
+            columns = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:  # longer than any column's name
+            continue
+        if any(_plain(column) in COLUMNS["id"] for column in columns):
             return delimiter
     return None
 

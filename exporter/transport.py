@@ -91,7 +91,7 @@ class SdkTransport:
         "What the server's clock said last, in `Date`."
         self.last_seen: float | None = None
         "Our clock at that moment (time.time())."
-        _check(profile)
+        check(profile)
         self._profile, self._pace = profile, pace
         self._attempts, self._patience = attempts, patience
         self._timeout, self._max_bytes = timeout, max_bytes
@@ -280,7 +280,7 @@ def _parsed(base_url: str) -> tuple[SplitResult, int | None]:
     return parts, port
 
 
-def _check(profile: Profile) -> None:
+def check(profile: Profile) -> None:
     """Refuse to send the key where it must not go; no frame here holds its text."""
     parts, _ = _parsed(profile.base_url)
     where = endpoint_of(profile.base_url)

@@ -113,6 +113,14 @@ def test_files_that_nobody_made_are_notes(copied: Path) -> None:
     assert set(found.values()) == {"note"}
 
 
+def test_a_segment_whose_manifest_is_missing_is_to_be_kept(copied: Path) -> None:
+    (copied / "manifests" / "000000001.json").unlink()
+
+    (orphan,) = [one for one in check(copied) if one.where.startswith("segments/")]
+    assert "000000001-" in orphan.where
+    assert orphan.help.startswith("keep it")
+
+
 def test_the_middle_of_a_backup_is_no_damage(copied: Path) -> None:
     with Archive.write(copied) as archive:
         archive.append([messages(5, 2)])

@@ -99,6 +99,11 @@ def test_a_mistake_in_the_file_is_named_with_what_to_do(tmp_path: Path, text: st
     assert "sk-very-secret" not in str(caught.value)
 
 
+def test_a_command_with_an_open_quote_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"profiles\.a\]: api_key_command.*quot"):
+        profiles(config(tmp_path, """[profiles.a]\napi_key_command = "pass 'openai"\n"""), {})
+
+
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         profiles(str(tmp_path / "nowhere.toml"), {})

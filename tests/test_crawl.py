@@ -17,6 +17,7 @@ from exporter.crawl._writer import Writer
 from exporter.errors import CredentialsRefused, DiskFull
 from exporter.model import Page, Profile, Registration, Secret, ThreadRef, now
 from exporter.registry import register
+from exporter.transport import endpoint_of
 from tests.conftest import Bench, loads, rows
 
 
@@ -184,6 +185,19 @@ def test_a_profile_without_a_key_lets_the_others_finish(bench: Bench) -> None:
 
     assert (report.exit_code, report.complete, report.never_visited) == (3, 1, 1)
     assert report.stopped == ("no key here",)
+
+
+@pytest.mark.parametrize("url", ["http://example.invalid/v1", "https://user:word@example.invalid/v1"])
+def test_an_address_that_no_key_is_sent_to_is_two_and_leaves_the_threads_as_they_were(bench: Bench, url: str) -> None:
+    profile = replace(bench.profile, base_url=url)
+    Archive.create(bench.path)
+    with Archive.write(bench.path) as archive:
+        register(archive, [Registration(ThreadRef("assistants", endpoint_of(url), "thread_a"))])
+        report = backup(archive, {"default": profile}, Options())
+
+    assert (report.exit_code, report.failed, report.never_visited) == (2, 0, 1)
+    assert "example.invalid" in report.stopped[0]
+    assert "word" not in report.stopped[0].replace("password", "")
 
 
 class NoSecret(Secret):

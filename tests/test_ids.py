@@ -145,6 +145,13 @@ def test_a_mistake_is_named_with_its_line(text: list[str], message: str) -> None
         ids("-", stdin=lines(*text))
 
 
+@pytest.mark.parametrize(
+    "text", ["x" * 200_000 + " thread_abc123", '{"id":"thread_abc123","title":"' + "x" * 200_000 + '"}']
+)
+def test_a_first_line_may_be_long(text: str) -> None:
+    assert ids("-", stdin=lines(text)) == ["thread_abc123"]
+
+
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match=r"nowhere\.csv: No such file"):
         ids("@nowhere.csv")

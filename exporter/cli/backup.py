@@ -75,14 +75,15 @@ def command(
     from exporter.config import profiles
     from exporter.crawl import Options
     from exporter.errors import NoArchive
+    from exporter.transport import check
 
     known = profiles(config)
     entries = named(ids, known, profile, source) if ids else iter(())
     if dry_run:
         return _plan(archive, entries)
     if ids:
-        first = next(entries)  # a mistake in the ids, or a missing key, makes no archive
-        known.named(profile).key.reveal()
+        first = next(entries)  # a mistake in the ids, the address or the key makes no archive
+        check(known.named(profile))
         Archive.create(archive)
         entries = chain([first], entries)
     elif not (archive / "archive.json").exists():

@@ -99,5 +99,5 @@ def _is_partial(error: ExporterError, tally: Tally) -> bool:
 
 def _weight(code: int) -> int:
     """Interruption outweighs a stopped source, which outweighs a budget."""
-    order = [75, 3, 14, 13, 12, 1, 130, 143]
+    order = [75, 3, 14, 13, 12, 2, 1, 130, 143]
     return order.index(code) if code in order else order.index(1)

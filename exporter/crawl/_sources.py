@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.archive.catalog import Known
 from exporter.crawl._options import Options
-from exporter.errors import SourceError, SourceUnwell, ThreadError
+from exporter.errors import ProfileUnusable, SourceError, SourceUnwell, ThreadError, UsageError
 from exporter.model import Profile, printable
 from exporter.pacing import Pace
 from exporter.sources import Source, load
@@ -78,7 +78,7 @@ class Doors:
         return self._doors.setdefault((thread.source, name), Door(thread.source, name))
 
     def source(self, door: Door) -> Source:
-        """The source behind a door; `CredentialsRefused` where the profile has no key."""
+        """The source behind a door; `CredentialsRefused` or `ProfileUnusable` where the profile reaches none."""
         if door.source is None:
             door.source = load(door.name)(self._transport(door.profile), runs=self._options.runs)
         return door.source
@@ -86,7 +86,10 @@ class Doors:
     def _transport(self, profile: str) -> SdkTransport:
         if profile not in self._transports:
             pace = Pace(self._options.jobs, self._options.rate)
-            self._transports[profile] = SdkTransport(self._profiles[profile], pace, budget=self._budget)
+            try:
+                self._transports[profile] = SdkTransport(self._profiles[profile], pace, budget=self._budget)
+            except UsageError as error:
+                raise ProfileUnusable(str(error)) from None
         return self._transports[profile]
 
     @property

@@ -83,6 +83,15 @@ def test_without_a_key_nothing_is_made(shell: Shell, monkeypatch: pytest.MonkeyP
     assert not shell.archive.exists()
 
 
+def test_an_address_that_no_key_is_sent_to_makes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://example.invalid/v1")
+    result = shell.run("backup", "thread_1")
+
+    assert result.exit_code == 2
+    assert "use https" in result.stderr
+    assert not shell.archive.exists()
+
+
 @pytest.mark.parametrize("words", [["../../x"], ["abc1"], ["thread_1", "--profile", "defualt"], ["@nowhere"]])
 def test_a_mistake_makes_nothing_and_ends_with_2(shell: Shell, words: list[str]) -> None:
     error = shell.json("backup", *words)[-1]
