@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from exporter.errors import BadAnswer, BudgetReached, CredentialsRefused, Temporary, UsageError
+from exporter.errors import BadAnswer, BudgetReached, CredentialsRefused, ProfileUnusable, Temporary, UsageError
 from exporter.model import Profile, printable
 from exporter.pacing import Pace
 from exporter.sources import NO_HEADERS, Answer
@@ -201,7 +201,14 @@ class SdkTransport:
 
     def _sdk(self) -> AsyncOpenAI:
         if self._client is None:
-            self._client = self._new_client()
+            try:
+                self._client = self._new_client()
+            except (OSError, ImportError, ValueError) as error:
+                kind = type(error).__name__
+                raise ProfileUnusable(
+                    f"profile {printable(self._profile.name)}: no connection can be made from here ({kind}); look at "
+                    "SSL_CERT_FILE, SSL_CERT_DIR and the proxies named in HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
+                ) from None
         return self._client
 
     def _new_client(self) -> AsyncOpenAI:
@@ -286,8 +293,9 @@ def check(profile: Profile) -> None:
     where = endpoint_of(profile.base_url)
     if parts.username is not None or parts.password is not None:
         raise UsageError(f"base URL {where}: credentials do not belong into a URL; use the profile's key")
-    if not _fits_a_header(profile):
-        raise UsageError(f"profile {printable(profile.name)}: the key has characters that no header can hold")
+    for what in ("key", "organization", "project"):
+        if not _fits_a_header(profile, what):
+            raise UsageError(f"profile {printable(profile.name)}: the {what} has characters that no header can hold")
     local = _loopback(parts.hostname or "")
     if profile.key and parts.scheme == "http" and not local:
         raise UsageError(f"base URL {where}: a key is not sent over plain http to another machine; use https")
@@ -295,8 +303,9 @@ def check(profile: Profile) -> None:
         raise CredentialsRefused(f"profile {printable(profile.name)} has no key for {where}; set OPENAI_API_KEY")
 
 
-def _fits_a_header(profile: Profile) -> bool:
-    return all("!" <= c <= "~" for c in profile.key.reveal().strip())
+def _fits_a_header(profile: Profile, what: str) -> bool:
+    text = profile.key.reveal().strip() if what == "key" else getattr(profile, what) or ""
+    return all("!" <= c <= "~" for c in text)
 
 
 def _loopback(host: str) -> bool:

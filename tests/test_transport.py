@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 import stamina
 
-from exporter.errors import BadAnswer, BudgetReached, CredentialsRefused, ExporterError, Temporary, UsageError
+from exporter.errors import (
+    BadAnswer,
+    BudgetReached,
+    CredentialsRefused,
+    ExporterError,
+    ProfileUnusable,
+    Temporary,
+    UsageError,
+)
 from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
@@ -278,6 +286,25 @@ def test_a_key_that_no_header_holds_is_refused_unseen(key: str) -> None:
         SdkTransport(Profile(key=Secret(key)), Pace(1))
 
     assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("who", [{"organization": "org\nb"}, {"project": "pröj"}])
+def test_an_organization_or_project_that_no_header_holds_is_refused(who: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=f"profile default: the {next(iter(who))} has characters"):
+        SdkTransport(Profile(key=Secret("sk-1"), **who), Pace(1))
+
+
+@pytest.mark.parametrize("variable", [{"SSL_CERT_FILE": "/nowhere"}, {"ALL_PROXY": "gopher://user:word@127.0.0.1:1"}])
+def test_a_setting_of_this_machine_that_prevents_connections_is_named(
+    server: Server, variable: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    server.replies = [reply()]
+
+    with pytest.raises(ProfileUnusable, match="SSL_CERT_FILE.*ALL_PROXY") as caught:
+        get(server)
+    assert "word" not in str(caught.value)
 
 
 def test_without_a_key_only_this_machine_is_asked() -> None:

@@ -239,6 +239,8 @@ def _translated(error: sa.exc.DatabaseError, path: Path) -> ArchiveError:
         return Locked(f"{path}: another program keeps it locked; close that and run again")
     if "unable to open" in said or "readonly" in said:
         return ArchiveError(f"{path}: {said}; check the disk and the folder's permissions")
+    if "disk I/O" in said:
+        return ArchiveError(f"{path}: {said}; check the disk, which may be full, and run again")
     return Damaged(f"{path}: {said}; run `exporter rebuild`")
 
 

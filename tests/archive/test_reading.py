@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import stat
 import threading
 import traceback
@@ -12,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from exporter.archive import Archive, read_id
-from exporter.archive.catalog import Catalog
+from exporter.archive.catalog import Catalog, _translated
 from exporter.errors import ArchiveError, Damaged, NoArchive
 from tests.archive.making import THREAD, filled, in_memory, made, numbers, page, recover
 
@@ -245,3 +247,9 @@ def test_the_readme_and_the_sealed_files_need_no_exporter(tmp_path: Path) -> Non
     assert hashlib.sha256(segment.read_bytes()).hexdigest().startswith(segment.name.split("-")[1][:12])
     assert "zstd -dc" in (path / "README.md").read_text()
     assert stat.S_IMODE(segment.stat().st_mode) == 0o600
+
+
+def test_a_disk_that_refuses_the_catalog_is_no_damage(tmp_path: Path) -> None:
+    for said in ("disk I/O error", "database or disk is full", "unable to open database file"):
+        error = sa.exc.OperationalError("select 1", {}, sqlite3.OperationalError(said))
+        assert _translated(error, tmp_path / "catalog.sqlite").exit_code == 1
