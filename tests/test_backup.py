@@ -80,7 +80,15 @@ def test_tables_read_plainly_and_agree(bench: Bench) -> None:
     assert {file.suffix for file in folder.iterdir()} == {".parquet"}
 
 
-@pytest.mark.parametrize("name", ["recorded_openai_dotnet_threads", "recorded_openai_dotnet_conversations_responses"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "recorded_openai_dotnet_threads",
+        "recorded_openai_dotnet_conversations_responses",
+        "recorded_response_items_variety",
+        "spec_examples",
+    ],
+)
 def test_every_recorded_object_comes_out_equal(name: str, tmp_path: Path) -> None:
     file = PAYLOADS / f"{name}.json"
     if not file.exists():
@@ -96,6 +104,10 @@ def test_every_recorded_object_comes_out_equal(name: str, tmp_path: Path) -> Non
     for thread in threads:
         assert list(map(loads, bench.lines(thread))) == list(map(loads, state.messages(thread)))
         assert loads(bench.lines(thread, "thread")[0]) == loads(state.body("threads", thread))
+        held = state.shelves["threads"].holders[thread].lists
+        assert list(map(loads, bench.lines(thread, "run"))) == [loads(entry.raw) for entry in held.get("runs", ())]
+        steps = [loads(entry.raw) for name, series in held.items() if name.startswith("steps") for entry in series]
+        assert sorted(map(str, map(loads, bench.lines(thread, "step")))) == sorted(map(str, steps))
     for conversation in conversations:
         assert list(map(loads, bench.lines(conversation))) == list(map(loads, state.items(conversation)))
     assert threads or conversations
