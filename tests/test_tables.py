@@ -23,9 +23,16 @@ from exporter.files import sync_folder
 from exporter.model import Kind, Mark, Position, Record, Registration, ThreadRef
 from exporter.schemas import SCHEMAS, SORT
 from exporter.tables import Published, _files, _parquet, _sorting, compare, publish
+from tests.archive.making import in_memory
 
 T0 = datetime(2026, 9, 1, tzinfo=UTC)
 Page = tuple[int, Mark, list[Record]]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    with in_memory() as folder:
+        yield folder
 
 
 class Crash(Exception):
@@ -168,45 +175,47 @@ def histories(draw: st.DrawFn) -> list[Page]:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(histories(), st.data())
-def test_any_history_of_publishing_equals_one_rebuild(
-    tmp_path_factory: pytest.TempPathFactory, pages: list[Page], data: st.DataObject
-) -> None:
-    root = tmp_path_factory.mktemp("law")
-    reader = FakeReader(root / "a", pages)
-    last, since = reader.newest, 0
-    while since < last:
-        reader.newest = data.draw(st.integers(since + 1, last))
-        publish(reader, since)
-        since = reader.newest
+def test_any_history_of_publishing_equals_one_rebuild(pages: list[Page], data: st.DataObject) -> None:
+    with in_memory() as root:
+        reader = FakeReader(root / "a", pages)
+        last, since = reader.newest, 0
+        while since < last:
+            reader.newest = data.draw(st.integers(since + 1, last))
+            publish(reader, since)
+            since = reader.newest
 
-    assert rebuilt(reader, root / "b") == []
+        assert rebuilt(reader, root / "b") == []
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(histories(), st.data())
-def test_a_crash_anywhere_and_publishing_again_give_the_same(
-    tmp_path_factory: pytest.TempPathFactory, pages: list[Page], data: st.DataObject
-) -> None:
-    root = tmp_path_factory.mktemp("crash")
-    reader = FakeReader(root / "a", pages)
-    last = reader.newest
-    reader.newest = since = data.draw(st.integers(0, last))
-    publish(reader, 0)
-    reader.newest = data.draw(st.integers(since, last))
-    countdown = data.draw(st.integers(0, 12))
+def test_a_crash_anywhere_and_publishing_again_give_the_same(pages: list[Page], data: st.DataObject) -> None:
+    with in_memory() as root:
+        reader = FakeReader(root / "a", pages)
+        last = reader.newest
+        reader.newest = since = data.draw(st.integers(0, last))
+        publish(reader, 0)
+        reader.newest = data.draw(st.integers(since, last))
+        if crashes(reader, since, data.draw(st.integers(0, 12))):
+            reader.newest = last
+        else:
+            reader.newest, since = last, reader.newest
+        publish(reader, since)
+
+        assert rebuilt(reader, root / "b") == []
+
+
+def crashes(reader: FakeReader, since: int, steps: int) -> bool:
+    """Publish with a crash after a few steps; tell whether it was in time."""
     with pytest.MonkeyPatch.context() as patch:
-        crash_after(reader, patch, countdown)
+        crash_after(reader, patch, steps)
         try:
             publish(reader, since)
         except Crash:
-            pass
-        else:
-            since = reader.newest
-    reader.before_note = lambda: None
-    reader.newest = last
-    publish(reader, since)
-
-    assert rebuilt(reader, root / "b") == []
+            return True
+        finally:
+            reader.before_note = lambda: None
+    return False
 
 
 def crash_after(reader: FakeReader, patch: pytest.MonkeyPatch, steps: int) -> None:
@@ -233,13 +242,13 @@ def crash_after(reader: FakeReader, patch: pytest.MonkeyPatch, steps: int) -> No
 
 def test_small_blocks_and_many_runs_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = []
-    for i in range(120):
+    for i in range(60):
         ref = thread(f"t{i % 7}")
         items = [message(f"m{i}-{j}", created_at=1_760_000_000 + 1_000_000 * j) for j in range(6)]
-        pages.append(page(1 + i // 30, ref, "message", list(items), seq=6 * (i // 7), at=i))
+        pages.append(page(1 + i // 15, ref, "message", list(items), seq=6 * (i // 7), at=i))
     reader = FakeReader(tmp_path / "a", pages)
     publish(reader, 0)
-    for name, value in (("PACK_BYTES", 4000), ("RUN_BYTES", 3000), ("BLOCK_BYTES", 700)):
+    for name, value in (("PACK_BYTES", 4000), ("RUN_BYTES", 3000), ("BLOCK_BYTES", 700), ("FAN", 4)):
         monkeypatch.setattr(_sorting, name, value)
     for name, value in (("GROUP_BYTES", 5000), ("READ_BYTES", 700)):
         monkeypatch.setattr(_parquet, name, value)
@@ -251,7 +260,7 @@ def test_small_blocks_and_many_runs_give_the_same_rows(tmp_path: Path, monkeypat
         for r in pq.read_table(f).to_pylist()
     ]
     assert positions == sorted(positions)
-    assert len(rows_of(tmp_path / "b", "messages")) == 720
+    assert len(rows_of(tmp_path / "b", "messages")) == 360
 
 
 # What the rows say
@@ -457,7 +466,7 @@ def test_an_archive_in_which_nothing_was_found_can_be_read(tmp_path: Path) -> No
 
 
 def test_a_long_thread_is_published_in_flat_memory(tmp_path: Path) -> None:
-    code = "import tests.test_tables as t; t.measure(20_000)"
+    code = "import tests.test_tables as t; t.measure(12_000)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[1],
@@ -466,7 +475,7 @@ def test_a_long_thread_is_published_in_flat_memory(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    assert float(done.stdout.split()[0]) < 100
+    assert float(done.stdout.split()[0]) < 60
 
 
 def measure(count: int, *, again: bool = False) -> None:
