@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -42,7 +43,7 @@ class _Shape:
     jsons: Mapping[str, str]
 
 
-_OTHER_NAMES = {"assistant_id": ("agent", "agent_id"), "last_error": ("error",)}
+_OTHER_NAMES = {"assistant_id": {"agent", "agent_id"}, "last_error": {"error"}}
 "Other names of a field; where one is there too, the column alone does not tell which was sent."
 _TIMES = {"created_at": "created_at"}
 _METADATA = {"metadata": "metadata_json"}
@@ -87,7 +88,7 @@ def row(record: Record, owner: Registration) -> dict[str, Any] | None:
     rest = dict(fields)
     _move(out, rest, shape)
     for first, seconds in _OTHER_NAMES.items():
-        if first in fields and any(second in fields for second in seconds):
+        if first in fields and not seconds.isdisjoint(fields):
             rest[first] = fields[first]
     if record.id is not None and string(fields.get("id")) == plain(record.id):
         del rest["id"]
@@ -100,34 +101,33 @@ def row(record: Record, owner: Registration) -> dict[str, Any] | None:
 
 def frame(record: Record, owner: Registration) -> dict[str, Any]:
     """Return what every row has, whatever the body."""
-    out: dict[str, Any] = {
-        "source": record.thread.source,
-        "endpoint": plain(record.thread.endpoint),
-        "profile": plain(owner.profile),
-        "thread_id": plain(record.thread.id),
-        "seq": record.seq,
-        "revision": 0,
-        "first_seen_at": record.observed_at,
-        "observed_at": record.observed_at,
-    }
+    thread = record.thread
+    out = dict(_plain(source=thread.source, endpoint=thread.endpoint, profile=owner.profile, thread_id=thread.id))
     if record.kind in ("message", "thread"):
-        for key in ("user", "customer", "title"):
-            value = getattr(owner, key)
-            out[key] = None if value is None else plain(value)
+        out |= _plain(user=owner.user, customer=owner.customer, title=owner.title)
+    out["seq"], out["revision"] = record.seq, 0
+    out["first_seen_at"] = out["observed_at"] = record.observed_at
     return out
+
+
+@lru_cache(64)
+def _plain(**columns: str | None) -> Mapping[str, Any]:
+    """Return columns that are the same for all objects of a thread."""
+    return {key: None if value is None else plain(value) for key, value in columns.items()}
 
 
 def _move(out: dict[str, Any], rest: dict[str, bytes], shape: _Shape) -> None:
     """Move the fields that a column holds exactly from `rest` to the row; set the others that can be set."""
     for key, column in shape.texts.items():
-        if (text := string(rest.get(key))) is not None:
+        raw = rest.get(key)
+        if raw is not None and raw != b"null" and (text := string(raw)) is not None:
             out[column] = text
             del rest[key]
     for key, column in shape.times.items():
         raw = rest.get(key)
         if raw is not None and (time := moment(raw)) is not None:
             out[column] = time
-            if _SECONDS.fullmatch(raw) and int(raw) < MILLISECONDS:
+            if _SECONDS.fullmatch(raw):
                 del rest[key]
     for key, column in shape.jsons.items():
         raw = rest.get(key)
@@ -172,11 +172,18 @@ def _agent(fields: Mapping[str, bytes]) -> str | None:
 
 
 def _object(fields: Mapping[str, bytes]) -> str:
-    return "{" + ",".join(f"{orjson.dumps(key).decode()}:{raw.decode()}" for key, raw in fields.items()) + "}"
+    return (b"{" + b",".join([_name(key) + raw for key, raw in fields.items()]) + b"}").decode()
+
+
+@lru_cache(1024)
+def _name(key: str) -> bytes:
+    return orjson.dumps(key) + b":"
 
 
 def moment(raw: bytes) -> datetime | None:
     """Return the time these tokens say: seconds or milliseconds, whole or not, or ISO 8601; None if not sane."""
+    if _SECONDS.fullmatch(raw):  # nearly all
+        return datetime.fromtimestamp(whole, UTC) if SANE[0] <= (whole := int(raw)) < SANE[1] else None
     try:
         if raw[:1] == b'"':
             time = datetime.fromisoformat(string(raw) or "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +21,9 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
-_INEXACT = re.compile(rb"[0-9]{16}|[eE][+-]?[0-9]{3}|[0-9]{3}[eE]")
+_SHAPE = bytes.maketrans(b"0123456789.eE[:,\t\r\n", b"00000000000ee      ")
+_INEXACT = re.compile(rb" 00*(?:0{15}|e000|00e)")
+"In a shape: a number of 16 digits, and one with three digits before or after its `e`."
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -35,6 +37,7 @@ _PART = (
     *("text", "value", "refusal", "transcript", "thinking", "query", "url", "command", "commands", "diff"),
     *("function", "name", "arguments", "heading", "summary", "content", "logs", "stdout", "stderr", "output"),
 )
+_RANK = {key: rank for rank, key in enumerate(_PART)}
 
 
 def plain(text: str) -> str:
@@ -48,18 +51,19 @@ def plain(text: str) -> str:
 
 def clean(body: bytes) -> bytes:
     """Return the JSON with every half of a surrogate pair, and every byte that is not UTF-8, as U+FFFD."""
-    if b"\\u" in body and _HALF.search(body):
+    if b"\\" in body and _HALF.search(body):
         body = _ESCAPE.sub(lambda m: b"\\ufffd" if m[1] else m[0], body)
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return body.decode("utf-8", "replace").encode()
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return body.decode("utf-8", "replace").encode()
     return body
 
 
 def inexact(raw: bytes) -> bool:
-    """Tell whether a number may be in it that a fast parser would change or refuse."""
-    return _INEXACT.search(raw) is not None
+    """Tell whether a number may be in it that a fast parser would change or refuse; digits in ids are none."""
+    return raw[:1] not in (b"{", b"[") or _INEXACT.search(raw.translate(_SHAPE, b"+-")) is not None
 
 
 def loads(raw: bytes) -> Any:
@@ -105,36 +109,41 @@ def _split(text: str) -> dict[str, bytes] | None:
 
 def readable(fields: Mapping[str, bytes]) -> str | None:
     """Return what a person would read in an entry, its parts one per line; None where it has no words."""
-    parts = []
+    found: list[str] = []
     if "role" not in fields:
-        call = [text for key in _CALL if key in fields for text in _words(fields, key)]
-        parts += [" ".join(call)] if call else []
-    parts += [text for key in _TOP if key in fields for text in _words(fields, key)]
-    if "role" not in fields:
-        parts += [text for key in _AFTER if key in fields for text in _words(fields, key)]
-    return "\n".join(parts) if parts else None
+        call: list[str] = []
+        for key in _CALL:
+            _words(fields, key, call)
+        found += [" ".join(call)] if call else []
+    for key in _TOP if "role" in fields else _TOP + _AFTER:
+        _words(fields, key, found)
+    return "\n".join(found) if found else None
 
 
-def _words(fields: Mapping[str, bytes], key: str) -> Iterator[str]:
-    """Yield the words of one member; what cannot be read has none."""
-    raw = fields[key]
+def _words(fields: Mapping[str, bytes], key: str, found: list[str]) -> None:
+    """Find the words of one member; what cannot be read has none."""
+    raw = fields.get(key)
+    if raw is None:
+        return
     if key in ("arguments", "input") and raw[:1] == b"{":
-        yield raw.decode()
+        found.append(raw.decode())
         return
     try:
         value = loads(raw)
     except (ValueError, RecursionError):  # nested deeper than any parser goes
         return
-    yield from _parts(value, DEEPEST)
+    _parts(value, DEEPEST, found)
 
 
-def _parts(value: Any, deepest: int) -> Iterator[str]:
+def _parts(value: Any, deepest: int, found: list[str]) -> None:
     if isinstance(value, str):
-        yield value
+        found.append(value)
     elif deepest and isinstance(value, list):
         for part in value:
-            yield from _parts(part, deepest - 1)
+            _parts(part, deepest - 1, found)
     elif deepest and isinstance(value, dict):
-        for key in _PART:
-            if key in value:
-                yield from _parts(value[key], deepest - 1)
+        keys = [key for key in value if key in _RANK]
+        if len(keys) > 1:
+            keys.sort(key=_RANK.__getitem__)
+        for key in keys:
+            _parts(value[key], deepest - 1, found)

@@ -15,7 +15,7 @@ from exporter.model import Kind, Record, Registration, ThreadRef
 from exporter.rows import EPOCH, SHAPES, moment, row
 from exporter.schemas import SCHEMAS
 from exporter.tables._content import signature
-from exporter.text import clean, members
+from exporter.text import clean, inexact, members
 
 REF = ThreadRef("conversations", "https://api.example/v1", "conv_1")
 OWNER = Registration(REF, "work", "ann", "acme", "T")
@@ -231,6 +231,19 @@ SIGNED = "https://x/f?sv=1&sig={}&se={}"
 def test_only_lasting_content_counts(one: Any, two: Any, same: bool) -> None:
     assert (signature(dumps(one)) == signature(dumps(two))) is same
     assert len(signature(dumps(one))) == 16
+
+
+def test_an_escaped_signature_is_none_of_the_content_either() -> None:
+    one, two = (dumps({"url": SIGNED.format(n, 0)}).replace(b"&", b"\\u0026") for n in (1, 2))
+
+    assert signature(one) == signature(two)
+
+
+def test_digits_in_ids_and_words_make_no_body_inexact() -> None:
+    assert not inexact(dumps({"id": "msg_68a1e1234567890123456", "text": "of 2025-11-21, 1e10", "n": [-1.25, 10**14]}))
+    for number in (b"1234567890123456", b"-1e400", b"1.5E-100", b"1000e9", b"[0,1e+309]"):
+        assert inexact(b'{"a":%s}' % number)
+        assert inexact(number)
 
 
 def test_numbers_out_of_range_and_depth_still_tell_states_apart() -> None:
