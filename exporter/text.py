@@ -113,18 +113,17 @@ def readable(fields: Mapping[str, bytes]) -> str | None:
     if "role" not in fields:
         call: list[str] = []
         for key in _CALL:
-            _words(fields, key, call)
+            if key in fields:
+                _words(key, fields[key], call)
         found += [" ".join(call)] if call else []
     for key in _TOP if "role" in fields else _TOP + _AFTER:
-        _words(fields, key, found)
+        if key in fields:
+            _words(key, fields[key], found)
     return "\n".join(found) if found else None
 
 
-def _words(fields: Mapping[str, bytes], key: str, found: list[str]) -> None:
+def _words(key: str, raw: bytes, found: list[str]) -> None:
     """Find the words of one member; what cannot be read has none."""
-    raw = fields.get(key)
-    if raw is None:
-        return
     if key in ("arguments", "input") and raw[:1] == b"{":
         found.append(raw.decode())
         return
