@@ -22,6 +22,7 @@ from exporter.cli._output import Output, redacted
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     os.umask(0o077)
+    _open_closed_streams()
     if not sys.warnoptions and not os.environ.get("EXPORTER_DEBUG"):
         warnings.simplefilter("ignore")  # what libraries tell their developers is nothing for users
     signal.signal(signal.SIGTERM, _terminated)
@@ -29,6 +30,16 @@ def main(argv: list[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def _open_closed_streams() -> None:
+    """Give streams that the caller closed somewhere to go, before a file of ours gets their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            fd = os.open(os.devnull, os.O_RDWR)
+            if fd != number:
+                os.dup2(fd, number)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def run(argv: list[str]) -> int:

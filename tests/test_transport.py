@@ -302,7 +302,7 @@ def test_a_setting_of_this_machine_that_prevents_connections_is_named(
         monkeypatch.setenv(name, value)
     server.replies = [reply()]
 
-    with pytest.raises(ProfileUnusable, match="SSL_CERT_FILE.*ALL_PROXY") as caught:
+    with pytest.raises(ProfileUnusable, match=r"SSL_CERT_FILE.*ALL_PROXY") as caught:
         get(server)
     assert "word" not in str(caught.value)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -34,7 +35,6 @@ def command(archive: Path, ids: tuple[str, ...], format_: str, output: Path | No
     """
     from exporter.archive import Archive
     from exporter.errors import UsageError
-    from exporter.files import replacing
     from exporter.formats import found, load
 
     out = Output.of()
@@ -43,10 +43,23 @@ def command(archive: Path, ids: tuple[str, ...], format_: str, output: Path | No
     with Archive.open(archive) as reading:
         threads = [found(reading, one) for one in ids] if ids else (k.thread for k in reading.catalog.known())
         history = _History(reading, threads)
-        with replacing(output.absolute()) if output else out.stdout() as file:
+        with _opened(output) if output else out.stdout() as file:
             count = load(format_).write(history.records(), file)
     fields = {"threads": history.threads, "records": count, "format": format_, "output": output and str(output)}
     out.summary(fields, f"complete: {count:,} objects of {history.threads:,} threads")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open what -o names: a file is replaced once all is written, a pipe or a device takes bytes as they come."""
+    from exporter.files import replacing, translated
+
+    if path.exists() and not path.is_file():
+        with translated(path), path.open("wb") as file:
+            yield file
+    else:
+        with replacing(path.resolve()) as file:
+            yield file
 
 
 class _History:

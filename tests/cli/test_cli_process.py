@@ -128,6 +128,14 @@ def test_a_signal_ends_a_backup_within_two_seconds_and_loses_nothing(tmp_path: P
     assert json.loads(out.splitlines()[-1])["message_type"] in ("summary", "error")
 
 
+def test_closed_streams_are_no_error(shell: Shell) -> None:
+    shell.ok("register", "thread_1")
+    for closed in (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        command = f"{sys.executable} -m exporter threads {closed}"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=60)
+        assert (done.returncode, b"Error" in done.stderr) == (0, False), closed
+
+
 def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "exporter", "sandbox", "--json", "--threads", "1", "--conversations", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

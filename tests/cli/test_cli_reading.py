@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,15 @@ def test_export_gives_every_object_once_as_it_was_sent(filled: Shell, tmp_path: 
     bodies = [line.split(',"body":', 1)[1][:-1].encode() for line in lines if '"kind":"message"' in line]
     assert bodies[:3] == sent
     assert (tmp_path / "all.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_export_into_a_pipe_leaves_it_a_pipe(filled: Shell, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit((tmp_path / "pipe").read_bytes)
+        filled.ok("export", "-o", str(tmp_path / "pipe"))
+        assert (tmp_path / "pipe").is_fifo()
+        assert read.result(timeout=10) == filled.ok("export").stdout_bytes
 
 
 def test_export_of_some_threads(filled: Shell, tmp_path: Path) -> None:
