@@ -65,7 +65,11 @@ def _unexpected(argv: list[str], error: Exception) -> int:
 
 
 def _ended(argv: list[str], code: int, message: str) -> int:
-    _json_error(argv, code, message)
+    try:
+        _json_error(argv, code, message)
+        sys.stdout.flush()
+    except OSError:  # nobody can be answered there, and Python would try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     Output().complain(f"exporter: {message}")
     return code
 

@@ -91,7 +91,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             beside.replace(path)
             sync_folder(path.parent)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # it would hide what went wrong before
+            beside.unlink(missing_ok=True)
 
 
 def sha256_of(file: BinaryIO) -> str:

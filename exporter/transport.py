@@ -134,7 +134,7 @@ class SdkTransport:
             answer = await self._send(path, params, headers, attempt)
             after = retry_after(answer.headers)
             if answer.status == 429 or (answer.status == 503 and after is not None):
-                self._pace.slowed(after)
+                self._pace.slowed(None if after is not None and after > RETRY_AFTER_MAX else after)
         if retryable(answer):
             raise _Again(f"HTTP {answer.status}", attempt, after)
         return answer

@@ -13,6 +13,16 @@ from exporter.errors import ArchiveError, DiskFull
 from exporter.files import make_folder, replacing, sha256_of, sync_folder, translated, writing
 
 
+def test_a_refusal_to_write_is_not_hidden_by_the_tidying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ArchiveError, match="Read-only"), replacing(tmp_path / "x"):
+        pass
+
+
 def test_a_file_is_replaced_when_the_block_ends_well(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(b"old")

@@ -186,6 +186,18 @@ def test_a_429_slows_the_pace(server: Server) -> None:
     assert pace.allowance.careful
 
 
+def test_who_asks_to_be_left_alone_for_long_is_not_waited_for(server: Server) -> None:
+    server.replies = [reply(429, Retry_After="86400"), reply()]
+
+    async def twice() -> None:
+        async with asyncio.timeout(10), SdkTransport(profile(server.url), Pace(1)) as transport:
+            with pytest.raises(Temporary):
+                await transport.get("/x")
+            await transport.get("/x")
+
+    asyncio.run(twice())
+
+
 def test_a_budget_is_never_passed(server: Server) -> None:
     server.replies = [reply(500)]
     with pytest.raises(BudgetReached, match="run again"):

@@ -128,6 +128,19 @@ def test_a_signal_ends_a_backup_within_two_seconds_and_loses_nothing(tmp_path: P
     assert json.loads(out.splitlines()[-1])["message_type"] in ("summary", "error")
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [["threads"], ["status", "--json"], ["--help"]])
+def test_a_full_disk_under_stdout_is_one_line(shell: Shell, words: list[str]) -> None:
+    shell.ok("register", "thread_1")
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "exporter", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == 1
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"ignored" not in done.stderr
+
+
 def test_closed_streams_are_no_error(shell: Shell) -> None:
     shell.ok("register", "thread_1")
     for closed in (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
