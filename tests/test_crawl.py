@@ -14,7 +14,7 @@ import stamina
 from exporter.archive import Archive
 from exporter.crawl import Options, Stop, backup
 from exporter.crawl._writer import Writer
-from exporter.errors import CredentialsRefused, DiskFull
+from exporter.errors import CredentialsRefused, Damaged, DiskFull
 from exporter.model import Page, Profile, Registration, Secret, ThreadRef, now
 from exporter.registry import register
 from exporter.transport import endpoint_of
@@ -220,6 +220,23 @@ def test_a_server_that_is_unwell_is_given_up_instead_of_waited_for_thread_by_thr
     assert report.exit_code == 75
     assert "10 threads in a row" in report.stopped[0]
     assert report.requests < 40
+
+
+@pytest.mark.parametrize("pattern", ["messages/2025-10.parquet", "segments/*/*/*.zst"])
+def test_a_file_that_vanished_is_no_success_and_the_new_pages_are_kept(bench: Bench, pattern: str) -> None:
+    bench.backup(filled(bench, 3))
+    bench.state.add_message("thread_a", {"id": "msg_new", "role": "user", "content": []})
+    victim = max(bench.path.glob(pattern))
+    kept = victim.read_bytes()
+    victim.unlink()
+
+    with pytest.raises(Damaged, match=victim.name):
+        bench.backup()
+
+    victim.write_bytes(kept)
+    bench.backup()
+    assert bench.lines("thread_a") == bench.state.messages("thread_a")
+    assert len(rows(bench.path)) == 4
 
 
 def test_one_budget_is_shared_by_all_profiles(bench: Bench) -> None:

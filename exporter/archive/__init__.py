@@ -211,6 +211,12 @@ class Archive:
         """A fresh folder for files on their way."""
         return make_folder(self.storage.tmp() / secrets.token_hex(4))
 
+    def missing(self) -> Iterator[str]:
+        """Names of segments and table files that were committed and are not there: a quick look, no hash."""
+        for name in (*self.catalog.segment_names(), *self.table_files()):
+            if not (self.path / name).exists():
+                yield name
+
     def table_files(self) -> dict[str, TableFile]:
         """What is noted of each table file."""
         return {

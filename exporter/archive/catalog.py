@@ -181,6 +181,10 @@ class Catalog:
             row = insert(table_files).values(name=name, **values)
             db.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
 
+    def segment_names(self) -> Iterator[str]:
+        """Names of all committed segments, in order."""
+        yield from (str(row[0]) for row in self._rows(sa.select(segments.c.name).order_by(segments.c.number)))
+
     def content(self) -> Iterator[tuple[Any, ...]]:
         """Every derived row, in an order that does not depend on history: equal catalogs give equal content."""
         named = [threads.c.source, threads.c.endpoint, threads.c.id]

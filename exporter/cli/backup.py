@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,20 @@ EXAMPLES = (
 )
 
 
+class Positive(click.FloatRange):
+    """A number above zero; `nan` is none."""
+
+    def __init__(self) -> None:
+        super().__init__(0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it, or say what is wrong."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number of requests or seconds", param, ctx)
+        return number
+
+
 def _options(function: Any) -> Any:
     """Add what tunes the crawl."""
     for option in reversed(
@@ -36,8 +51,8 @@ def _options(function: Any) -> Any:
             click.option("--full", is_flag=True, help="Walk every list from its beginning: finds edits."),
             click.option("--no-runs", is_flag=True, help="Leave out runs and their steps."),
             click.option("--max-requests", type=click.IntRange(1), help="Stop after so many requests."),
-            click.option("--max-duration", type=click.FloatRange(0, min_open=True), help="Stop after so many seconds."),
-            click.option("--rate", type=click.FloatRange(0, min_open=True), help="Requests per second, at most."),
+            click.option("--max-duration", type=Positive(), help="Stop after so many seconds."),
+            click.option("--rate", type=Positive(), help="Requests per second, at most."),
             click.option("--jobs", type=click.IntRange(1, 256), default=16, show_default=True, help="Threads at once."),
             click.option("--accept-gone", is_flag=True, help="Believe it when many threads vanished at once."),
             click.option("--dry-run", is_flag=True, help="Only list what would be visited."),

@@ -23,6 +23,7 @@ from exporter.crawl._stop import Stop
 from exporter.crawl._writer import Writer
 from exporter.errors import (
     BudgetReached,
+    Damaged,
     ExporterError,
     NotFound,
     SourceError,
@@ -219,8 +220,8 @@ def backup(
     """Visit threads, commit what they hold, publish the tables, verify what was written.
 
     Visits every registered thread, or `only` these. Returns the run's report, which its manifest holds too.
-    Raises `ArchiveError` where the archive cannot be written, and `Interrupted` where the tables were interrupted;
-    what was archived stays so in both cases.
+    Raises `ArchiveError` where the archive cannot be written or a committed file is missing, and `Interrupted` where
+    the tables were interrupted; what was archived stays so in each case.
     """
     started_at, stop = now(), stop or Stop()
     doors = Doors(profiles, options)
@@ -268,6 +269,8 @@ def _publish(archive: Archive) -> int:
     """Bring the tables up to date; return how many files changed."""
     from exporter.tables import publish
 
+    for name in archive.missing():
+        raise Damaged(f"{archive.path / name}: it is missing; this run's pages are archived. See `exporter check`")
     since = int(archive.catalog.fact("published") or 0)
     newest = archive.manifest()
     published = publish(archive, since)

@@ -194,3 +194,9 @@ def test_another_profile_of_a_file_is_used(shell: Shell, tmp_path: Path, monkeyp
     assert shell.json("backup")[-1]["complete"] == 1
     written = [path.read_bytes() for path in shell.archive.rglob("*") if path.is_file()]
     assert not any(b"sk-sandbox" in content for content in written)
+
+
+@pytest.mark.parametrize("option", ["--rate", "--max-duration"])
+@pytest.mark.parametrize("number", ["nan", "inf", "0", "-1"])
+def test_a_limit_is_a_number_above_zero(shell: Shell, option: str, number: str) -> None:
+    assert shell.run("backup", option, number, "thread_1").exit_code == 2
