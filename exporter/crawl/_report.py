@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from exporter.archive._lines import stamp
-from exporter.errors import ExporterError, SourceGone, Temporary
+from exporter.errors import ExporterError, SourceError, SourceGone, Temporary
 from exporter.model import Outcome
 
 SHOWN = 1000
@@ -85,14 +85,12 @@ class Tally:
         whole = [e.exit_code for e in self.stopped if not _is_partial(e, self)]
         if whole:
             return max(whole, key=_weight)
-        if self.stopped or self.codes - {Temporary.code}:
-            return 3
-        return 75 if self.codes else 0
+        if self.codes == {Temporary.code} and not (self.stopped or self.completed):
+            return 75
+        return 3 if self.stopped or self.codes else 0
 
 
 def _is_partial(error: ExporterError, tally: Tally) -> bool:
-    from exporter.errors import SourceError
-
     mass = isinstance(error, SourceGone) and error.whole_run
     return isinstance(error, SourceError) and tally.completed > 0 and not mass
 
