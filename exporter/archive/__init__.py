@@ -30,7 +30,8 @@ from exporter.model import Mark, Page, Record, Registration, ThreadRef, now
 from exporter.storage import load as load_storage
 
 SEAL_BYTES = 64 * 1024 * 1024
-"A journal of this size is sealed while the crawl goes on."
+SEAL_PAGES = 20_000
+"A journal of this size, or of so many pages, is sealed while the crawl goes on: indexing holds what its pages say."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Archive:
         """Add pages, durably: when this returns, a crash cannot lose them."""
         self._ready()
         self._journal.append(pages, self.run)
-        if self._journal.size >= SEAL_BYTES:
+        if self._journal.size >= SEAL_BYTES or self._journal.pages >= SEAL_PAGES:
             with suppress(ArchiveError):  # the pages are archived; the next call says what is wrong
                 self.seal()
 

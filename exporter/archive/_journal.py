@@ -29,6 +29,7 @@ class Journal:
         self._torn = False
         self._head = 0
         self.size = 0
+        self.pages = 0
         self.writer = ""
 
     @property
@@ -43,7 +44,9 @@ class Journal:
 
     def append(self, pages: Iterable[Page], run: str) -> None:
         """Add pages, durably: when this returns, a crash cannot lose them."""
-        self.write(b"".join(page_lines(page, run) for page in pages))
+        lines = [page_lines(page, run) for page in pages]
+        self.write(b"".join(lines))
+        self.pages += len(lines)
 
     def write(self, pages: bytes) -> None:
         """Add pages that are lines already, with one write and one fsync."""

@@ -181,8 +181,11 @@ def test_folders_and_files_are_private_while_writing_and_after(tmp_path: Path) -
     assert folders == {0o700}
 
 
-def test_a_journal_grown_large_is_sealed_while_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.archive.SEAL_BYTES", 5000)
+@pytest.mark.parametrize(("bound", "value"), [("SEAL_BYTES", 5000), ("SEAL_PAGES", 5)])
+def test_a_journal_grown_large_is_sealed_while_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    monkeypatch.setattr(f"exporter.archive.{bound}", value)
     with Archive.write(made(tmp_path / "a")) as archive:
         for i in range(20):
             archive.append([page(i, size=1000)])
