@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from exporter.endpoint import endpoint_of, is_local
 from exporter.errors import CredentialsRefused, UsageError
 from exporter.model import Profile, Secret, printable
 
@@ -27,8 +27,6 @@ SDK = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 "Who sets one of these means a profile by it, beside those of the file."
 SETTINGS = (*TEXTS, "api_key_command")
 COMMAND_SECONDS = 60
-LOCAL = {"localhost", "127.0.0.1", "::1"}
-"Servers here may want no key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +167,7 @@ def _key(setting: Setting, environ: Mapping[str, str]) -> str:
     else:
         raise CredentialsRefused(f'{setting.where}: it names no key; add api_key_env = "THE_VARIABLE_WITH_ITS_KEY"')
     text = text.strip()
-    if not text and urlsplit(setting.base_url).hostname not in LOCAL:
+    if not text and not is_local(setting.base_url):
         hint = f"set {setting.api_key_env}" if setting.api_key_env else f"look at {setting.key_from}"
         raise CredentialsRefused(f"{who} has no key for {setting.base_url}: {hint}")
     if not all("!" <= c <= "~" for c in text):
@@ -201,12 +199,9 @@ def _from_command(command: tuple[str, ...], who: str) -> str:
 
 def _checked_url(url: str, where: str) -> str:
     try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        good = False
-    if not good:
-        raise UsageError(f"{where}: base_url {printable(url)!r} is no address; write one like {API}")
+        endpoint_of(url)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
     return url
 
 

@@ -15,10 +15,11 @@ from typing import Literal
 
 from exporter.archive import Archive, read_id
 from exporter.archive._lock import Lock
+from exporter.endpoint import endpoint_of
 from exporter.errors import (
-    BudgetReached,
     CredentialsRefused,
     ExporterError,
+    Lie,
     Locked,
     NotFound,
     SourceGone,
@@ -28,7 +29,7 @@ from exporter.errors import (
 from exporter.model import Gap, Profile, ThreadRef, checked_id
 from exporter.pacing import Pace
 from exporter.sources import load, names, source_of
-from exporter.transport import SdkTransport, endpoint_of
+from exporter.transport import SdkTransport
 
 NOBODY = "0exporter0doctor0"
 "Ends an id that no server has given to anything."
@@ -112,7 +113,7 @@ async def _ask(transport: SdkTransport, source: str, thread_id: str) -> Exporter
     pages = load(source)(transport, runs=False).pages(ThreadRef(source, transport.endpoint, thread_id), {})
     try:
         async for got in pages:
-            return BudgetReached(got.detail) if isinstance(got, Gap) else None
+            return Lie(got.detail, got.code) if isinstance(got, Gap) else None
     except ExporterError as error:
         return error
     return None

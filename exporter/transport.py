@@ -6,7 +6,6 @@ Errors of the SDK and of HTTP end here: what leaves is an `Answer` or one of our
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import random
 import time
@@ -14,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from exporter.endpoint import endpoint_of, is_local
 from exporter.errors import BadAnswer, BudgetReached, CredentialsRefused, ProfileUnusable, Temporary, UsageError
 from exporter.model import Profile, printable
 from exporter.pacing import Pace
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-PORTS = {"http": 80, "https": 443}
 RETRIED = frozenset({408, 409, 425, 429})
 WAIT_FIRST, WAIT_MAX = 0.5, 30.0
 RETRY_AFTER_MAX = 120.0
@@ -264,39 +263,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def endpoint_of(base_url: str) -> str:
-    """Return the normalised base URL: what names an endpoint in the archive, without credentials and query."""
-    parts, port = _parsed(base_url)
-    host = (parts.hostname or "").lower()
-    host = f"[{host}]" if ":" in host else host
-    shown = "" if port in (None, PORTS[parts.scheme]) else f":{port}"
-    return f"{parts.scheme}://{host}{shown}{parts.path.rstrip('/')}"
-
-
-def _parsed(base_url: str) -> tuple[SplitResult, int | None]:
-    shown = printable(base_url.rpartition("@")[2].partition("?")[0])[:200]
-    try:
-        parts = urlsplit(base_url.strip())
-        port = parts.port
-        host = (parts.hostname or "").encode("idna").decode()
-    except (ValueError, UnicodeError):
-        raise UsageError(f"base URL {shown!r}: host or port cannot be read") from None
-    odd = any(c.isspace() or not c.isprintable() for c in base_url.strip())
-    if parts.scheme not in PORTS or not host or odd or parts.fragment:
-        raise UsageError(f"base URL {shown!r} is none: it looks like https://api.openai.com/v1")
-    return parts, port
-
-
 def check(profile: Profile) -> None:
     """Refuse to send the key where it must not go; no frame here holds its text."""
-    parts, _ = _parsed(profile.base_url)
-    where = endpoint_of(profile.base_url)
+    parts, where = urlsplit(profile.base_url.strip()), endpoint_of(profile.base_url)
     if parts.username is not None or parts.password is not None:
         raise UsageError(f"base URL {where}: credentials do not belong into a URL; use the profile's key")
     for what in ("key", "organization", "project"):
         if not _fits_a_header(profile, what):
             raise UsageError(f"profile {printable(profile.name)}: the {what} has characters that no header can hold")
-    local = _loopback(parts.hostname or "")
+    local = is_local(profile.base_url)
     if profile.key and parts.scheme == "http" and not local:
         raise UsageError(f"base URL {where}: a key is not sent over plain http to another machine; use https")
     if not profile.key and not local:
@@ -306,10 +281,3 @@ def check(profile: Profile) -> None:
 def _fits_a_header(profile: Profile, what: str) -> bool:
     text = profile.key.reveal().strip() if what == "key" else getattr(profile, what) or ""
     return all("!" <= c <= "~" for c in text)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"

@@ -12,11 +12,11 @@ import pytest
 
 from exporter.archive import Archive
 from exporter.crawl import Options, Report, backup
+from exporter.endpoint import endpoint_of
 from exporter.model import Kind, Outcome, Profile, Registration, Secret, ThreadRef
 from exporter.registry import register
 from exporter.sandbox import Running, State, running
 from exporter.sources import source_of
-from exporter.transport import endpoint_of
 
 KEY = "sk-sandbox-one"
 

@@ -14,10 +14,10 @@ import stamina
 from exporter.archive import Archive
 from exporter.crawl import Options, Stop, backup
 from exporter.crawl._writer import Writer
+from exporter.endpoint import endpoint_of
 from exporter.errors import CredentialsRefused, Damaged, DiskFull
 from exporter.model import Page, Profile, Registration, Secret, ThreadRef, now
 from exporter.registry import register
-from exporter.transport import endpoint_of
 from tests.conftest import Bench, loads, rows
 
 

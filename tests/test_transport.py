@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import stamina
 
+from exporter.endpoint import endpoint_of
 from exporter.errors import (
     BadAnswer,
     BudgetReached,
@@ -24,7 +25,7 @@ from exporter.errors import (
 from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
-from exporter.transport import Budget, SdkTransport, _Again, backoff, endpoint_of, retry_after, retryable
+from exporter.transport import Budget, SdkTransport, _Again, backoff, retry_after, retryable
 
 KEY = "sk-very-secret-0123456789"
 Reply = tuple[int, dict[str, str], bytes]

@@ -24,8 +24,8 @@ def named(
     tags: tuple[str, ...] = (),
 ) -> Iterator[Registration]:
     """Yield what the words name, as threads of this profile's endpoint."""
+    from exporter.endpoint import endpoint_of
     from exporter.ids import Said, entries
-    from exporter.transport import endpoint_of
 
     endpoint = endpoint_of(profiles.named(profile).base_url)
     said = Said(endpoint, profile, source, user, customer, title, tags or None)

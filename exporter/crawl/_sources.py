@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from exporter.archive.catalog import Known
 from exporter.crawl._options import Options
+from exporter.endpoint import endpoint_of
 from exporter.errors import ProfileUnusable, SourceError, SourceUnwell, ThreadError, UsageError
 from exporter.model import Profile, printable
 from exporter.pacing import Pace
 from exporter.sources import Source, load
-from exporter.transport import Budget, SdkTransport, endpoint_of
+from exporter.transport import Budget, SdkTransport
 
 UNWELL = 10
 "Threads in a row that met trouble which may pass, before their source is given up for this run."
