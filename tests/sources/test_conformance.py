@@ -24,11 +24,11 @@ SHELVES = {"assistants": ("threads", "messages", "message"), "conversations": ("
 LOUD = {
     "cursor_by_second": {"conversations": ["cursor_by_second"]},
     "descending": {"conversations": ["order_ignored"]},
-    "empty_page_has_more": dict.fromkeys(names(), ["empty_page_has_more"]),
-    "has_more_forever": dict.fromkeys(names(), ["cursor_repeated"]),
+    "empty_page_has_more": {name: ["empty_page_has_more"] for name in names()},
+    "has_more_forever": {name: ["cursor_repeated"] for name in names()},
     "ignores_parameters": {"assistants": ["cursor_repeated"], "conversations": ["order_ignored", "cursor_repeated"]},
-    "inclusive_cursor_forever": dict.fromkeys(names(), ["cursor_repeated"]),
-    "null_ids_and_cursor": dict.fromkeys(names(), ["no_cursor"]),
+    "inclusive_cursor_forever": {name: ["cursor_repeated"] for name in names()},
+    "null_ids_and_cursor": {name: ["no_cursor"] for name in names()},
 }
 "The lies that end in a gap; every other one is survived exactly, so that naming gaps everywhere does not pass."
 Events = list[Page | Gap]
