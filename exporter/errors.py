@@ -11,6 +11,7 @@
     │   ├── CredentialsRefused        12   key unknown, expired, or without the scope
     │   ├── ProfileUnusable            2   its address or key cannot be used as they are written
     │   ├── SourceGone                13   the API is not there, or too much vanished at once
+    │   ├── CannotList                 3   the server does not tell which threads there are
     │   └── SourceUnwell              75   thread after thread met a server or network that is unwell
     ├── ThreadError                    3   about one thread: it is that thread's outcome, the others go on
     │   ├── NotFound                   3   the server names the thread and says it has none
@@ -89,6 +90,12 @@ class SourceGone(SourceError):
     def __init__(self, message: str, *, whole_run: bool = False) -> None:
         super().__init__(message)
         self.whole_run = whole_run
+
+
+class CannotList(SourceError):
+    """The server has no list of all threads, or does not show it to this key; named threads can be had all the same."""
+
+    exit_code = 3
 
 
 class SourceUnwell(SourceError):

@@ -13,8 +13,9 @@ from typing import Literal
 
 from exporter.errors import UsageError
 
-Kind = Literal["thread", "message", "run", "step", "registration", "visit"]
-"""What a record is. Every entry of a thread's history is a `message`, whatever its API calls it."""
+Kind = Literal["thread", "message", "run", "step", "file", "registration", "visit"]
+"""What a record is. Every entry of a thread's history is a `message`, whatever its API calls it; turns and subagents
+are a `run`, traces a `step`."""
 
 State = Literal["new", "complete", "partial", "gone", "failed"]
 """What we know of a thread after its last visit; `new` is never visited."""
@@ -81,7 +82,7 @@ class Page:
     fresh: bool = True
     "Whether no item of it can be in the archive already; else the tables fold it into what they have."
     parent: str | None = None
-    "For steps, the id of their run."
+    "What the objects hang on: for steps the id of their run, for items and turns of a subagent its id."
     notes: tuple[str, ...] = ()
     "Oddities of the server that were survived exactly, one word each: `inclusive_cursor`."
 
@@ -107,6 +108,31 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Another thread that an object of this one points to: it is registered too, with the same owner, and visited."""
+
+    thread: ThreadRef
+    to: ThreadRef
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that an object of a thread points to."""
+
+    thread: ThreadRef
+    type: Literal["file", "container_file", "artifact", "attachment"]
+    id: str
+    container: str | None = None
+    "Of a container's file, the container; it forgets its files after 20 minutes without use."
+    message: str | None = None
+    "The id of the object that points to it."
+    name: str | None = None
+    "What the object calls it: data, never a path."
+    url: str | None = None
+    "Where its bytes are for a short while, signed: of attachments."
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One object as the server sent it, with where, when and at which position: one JSONL line."""
 
@@ -119,7 +145,7 @@ class Record:
     run: str = ""
     "The backup run that wrote it."
     parent: str | None = None
-    "For steps, the id of their run."
+    "What the object hangs on: for steps the id of their run, for items and turns of a subagent its id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +225,10 @@ class Finding:
     severity: Literal["damage", "note"] = "damage"
 
 
+Auth = Literal["bearer", "api-key", "entra"]
+"""How a profile shows who it is: a key as bearer token, a key in Azure's header `api-key`, a token of Entra ID."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Where and as whom a source is reached. The key itself is asked for late and kept nowhere else."""
@@ -208,6 +238,13 @@ class Profile:
     organization: str | None = None
     project: str | None = None
     key: Secret = field(default_factory=lambda: Secret(""), repr=False)
+    "For `entra`, a token that somebody else has fetched; empty where `azure-identity` is to fetch it."
+    auth: Auth = "bearer"
+    api_version: str | None = None
+    "Azure's `api-version`, sent with every request."
+    entra_scope: str = "https://ai.azure.com/.default"
+    session: Secret = field(default_factory=lambda: Secret(""), repr=False)
+    "A browser's session token, for the lists that no key may see; used by `discover --session` only."
 
 
 class Secret:

@@ -31,7 +31,7 @@ from exporter.errors import (
     ThreadError,
     UsageError,
 )
-from exporter.model import Gap, Item, Outcome, Page, Position, Profile, ThreadRef, now
+from exporter.model import Gap, Item, Link, Outcome, Page, Position, Profile, ThreadRef, now
 from exporter.sources import Source
 
 UNRESUMABLE = frozenset(
@@ -178,6 +178,8 @@ class _Visit:
         async for got in source.pages(self._known.thread, self._after):
             if isinstance(got, Gap):
                 self._gaps.append(got)
+                continue
+            if isinstance(got, Link):
                 continue
             self._notes.update(dict.fromkeys(got.notes))
             if got.kind == "thread" and got.items and digest(got.items[0].body) == self._known.body:

@@ -20,5 +20,7 @@ class Options:
     "Walk from the beginning: finds edits."
     runs: bool = True
     "Also runs and their steps, where the source has them."
+    files: bool = True
+    "Also the contents of files that messages point to."
     accept_gone: bool = False
     "Believe it when many threads vanish at once."

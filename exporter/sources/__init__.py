@@ -1,9 +1,10 @@
 """The APIs that hold conversations: one file each, found by its name.
 
 A member `NAME.py` defines `NAMESource(transport, runs=True)` (first letter upper-case) with `name`, `prefixes` and
-`pages(thread, after)`: it yields what follows the given positions, list by list, in the server's order, and a `Gap`
-where a list cannot be walked to a proven end. It raises a `SourceError` when the whole source is unusable,
-`BudgetReached` when no request is left, and a `ThreadError` when the thread itself cannot be had. It knows no archive.
+`pages(thread, after)`: it yields what follows the given positions, list by list, in the server's order, a `Gap`
+where a list cannot be walked to a proven end, and a `Link` where an object points to another thread. It raises a
+`SourceError` when the whole source is unusable, `BudgetReached` when no request is left, and a `ThreadError` when the
+thread itself cannot be had. It knows no archive.
 A member imports nothing heavy, so all of them can be asked for their `prefixes`.
 
 Names that begin with `_` are shared by the members: `_paging` is the one loop that follows a cursor.
@@ -13,16 +14,22 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from exporter.errors import UsageError
-from exporter.model import Gap, Page, Positions, ThreadRef, printable
+from exporter.model import Gap, Link, Page, Position, Positions, ThreadRef, printable
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+Event = Page | Gap | Link
+"What a walk yields."
+
+Container = Callable[[], bytes]
+"Reads the thread's own object from the archive."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +53,53 @@ class Transport(Protocol):
         """Answer with any status that no retry can better; raise `Temporary` when retries are used up."""
 
 
+class Sink(Protocol):
+    """Where the bytes of a download go."""
+
+    def write(self, data: bytes) -> None:
+        """Take what came next."""
+
+    def restart(self) -> None:
+        """Forget what came so far: the download begins again."""
+
+
+class Downloader(Protocol):
+    """A transport that can also stream bytes."""
+
+    async def download(self, path: str, sink: Sink, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+        """GET bytes into a sink, again while that may help; the answer's body is empty unless it is an error.
+
+        `path` is under the endpoint, or an absolute URL: that one is asked for without any credential. A body that
+        ends early is no success.
+        """
+
+
 class Source(Protocol):
     """One API surface that holds conversations."""
 
     name: str
     prefixes: tuple[str, ...]
 
-    def pages(self, thread: ThreadRef, after: Positions) -> AsyncIterator[Page | Gap]:
-        """Yield what follows the positions; a list without a position is walked from its beginning."""
+    def pages(self, thread: ThreadRef, after: Positions, container: Container | None = None) -> AsyncIterator[Event]:
+        """Yield what follows the positions; a list without a position is walked from its beginning.
+
+        With `container`, the thread's own object is in the archive and new enough: it is asked for again only where
+        nothing else proves that the thread is there.
+        """
+
+
+@runtime_checkable
+class Listable(Protocol):
+    """A source that may be asked which threads there are; whether it answers is the server's and the key's matter."""
+
+    ids_from: str
+    "Where ids come from when the server does not list them; a sentence for people."
+
+    def threads(self, after: Position | None = None) -> AsyncIterator[Page | Gap]:
+        """Yield the threads' own objects, oldest first: pages of kind `thread`, list `threads`, of no thread (id "").
+
+        Raises `CannotList` where the server has no such list, or shows it to a browser's session only.
+        """
 
 
 class SourceClass(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from exporter.errors import UsageError
 from exporter.model import Gap, Page, Positions, ThreadRef, checked_id
-from exporter.sources import Transport
+from exporter.sources import Container, Event, Transport
 from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
 from exporter.sources._split import Piece
@@ -28,7 +28,9 @@ class AssistantsSource:
     def __init__(self, transport: Transport, runs: bool = True) -> None:
         self._desk, self._runs = Desk(transport), runs
 
-    async def pages(self, thread: ThreadRef, after: Positions) -> AsyncIterator[Page | Gap]:
+    async def pages(
+        self, thread: ThreadRef, after: Positions, container: Container | None = None
+    ) -> AsyncIterator[Event]:
         """Yield the thread, then its messages, then its runs with their steps."""
         path = f"/threads/{checked_id(thread.id)}"
         yield await thread_page(self._desk, thread, path, after, BETA)

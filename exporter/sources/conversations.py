@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from exporter.model import Gap, Page, Positions, ThreadRef, checked_id
-from exporter.sources import Transport
+from exporter.model import Positions, ThreadRef, checked_id
+from exporter.sources import Container, Event, Transport
 from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
 from exporter.sources._visit import thread_page
@@ -37,7 +37,9 @@ class ConversationsSource:
     def __init__(self, transport: Transport, runs: bool = True) -> None:  # noqa: ARG002 - conversations have no runs
         self._desk = Desk(transport)
 
-    async def pages(self, thread: ThreadRef, after: Positions) -> AsyncIterator[Page | Gap]:
+    async def pages(
+        self, thread: ThreadRef, after: Positions, container: Container | None = None
+    ) -> AsyncIterator[Event]:
         """Yield the conversation, then its items."""
         path = f"/conversations/{checked_id(thread.id)}"
         yield await thread_page(self._desk, thread, path, after)
