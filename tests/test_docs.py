@@ -12,7 +12,7 @@ import pytest
 
 from exporter.cli import names
 from exporter.cli.reference import help_of, main, page
-from exporter.crawl import UNRESUMABLE
+from exporter.crawl._visit import UNRESUMABLE
 from exporter.sandbox import State, running
 
 ROOT = Path(__file__).resolve().parents[1]

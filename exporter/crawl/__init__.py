@@ -7,37 +7,29 @@ with everything fetched so far committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import orjson
-
 from exporter.archive import Archive
-from exporter.archive.catalog import Known, digest
+from exporter.archive.catalog import Known
 from exporter.crawl._gone import Missing, judge
 from exporter.crawl._options import Options
 from exporter.crawl._report import Report, Tally
 from exporter.crawl._sources import Door, Doors
 from exporter.crawl._stop import Stop
+from exporter.crawl._visit import Visit, failed, visit_page
 from exporter.crawl._writer import Writer
 from exporter.errors import (
     BudgetReached,
     Damaged,
-    ExporterError,
     NotFound,
     SourceError,
     Temporary,
     ThreadError,
     UsageError,
 )
-from exporter.model import Gap, Item, Link, Outcome, Page, Position, Profile, ThreadRef, now
-from exporter.sources import Source
-
-UNRESUMABLE = frozenset(
-    {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
-)
-"Oddities of a server after which a cursor proves nothing: the next visit walks from the beginning."
+from exporter.model import Outcome, Page, Profile, ThreadRef, now
 
 HINTS = 1000
 "Visits without news that are noted in the catalog together."
@@ -108,7 +100,7 @@ class Crawl:
             try:
                 door = self._doors.of(known)
             except ThreadError as error:
-                await self._end(known, _failed(known.thread, error))
+                await self._end(known, failed(known.thread, error))
                 continue
             if door.closed:
                 continue
@@ -121,7 +113,7 @@ class Crawl:
     async def _visit(self, known: Known, door: Door) -> None:
         """Walk one thread; an error of its whole source is raised."""
         self._seen += known.seen_at is not None and known.state != "gone"
-        visit = _Visit(known, self._options, self._archive)
+        visit = Visit(known, self._options, self._archive)
         try:
             async for page in visit.pages(self._doors.source(door)):
                 await self._writer.put(page)
@@ -130,14 +122,14 @@ class Crawl:
             self._missing.append(Missing(known, str(error)))
             return
         except (ThreadError, UsageError) as error:
-            outcome = replace(_failed(known.thread, error), records=visit.records)
+            outcome = visit.failed(error)
         await self._end(known, outcome)
         door.fared(well=outcome.code != Temporary.code)
 
     async def _end(self, known: Known, outcome: Outcome) -> None:
         """Write down how a visit ended, if that is news; its pages are archived before anybody hears of it."""
         if outcome.records or outcome.state != known.state or outcome.code != known.code:
-            await self._writer.put(_visit_page(outcome))
+            await self._writer.put(visit_page(outcome))
             await self._writer.flush()
         else:
             self._idle[known.thread] = now()
@@ -158,55 +150,6 @@ class Crawl:
         if len(self._idle) >= at_least:
             self._archive.catalog.note_visited(self._idle)
             self._idle = {}
-
-
-class _Visit:
-    """One crawl of one thread, from its cursors to its end."""
-
-    def __init__(self, known: Known, options: Options, archive: Archive) -> None:
-        self._known = known
-        self._positions = archive.catalog.positions(known.thread)
-        self._after: Mapping[str, Position] = self._positions
-        if options.full or known.code in UNRESUMABLE:
-            self._after = {}
-        self._gaps: list[Gap] = []
-        self._notes: dict[str, None] = {}
-        self.records = 0
-
-    async def pages(self, source: Source) -> AsyncIterator[Page]:
-        """The pages that are news."""
-        async for got in source.pages(self._known.thread, self._after):
-            if isinstance(got, Gap):
-                self._gaps.append(got)
-                continue
-            if isinstance(got, Link):
-                continue
-            self._notes.update(dict.fromkeys(got.notes))
-            if got.kind == "thread" and got.items and digest(got.items[0].body) == self._known.body:
-                continue
-            self.records += len(got.items)
-            # A list walked before may bring what the archive has, whatever the server says: the tables fold it.
-            yield replace(got, fresh=got.fresh and got.list not in self._positions)
-
-    def outcome(self) -> Outcome:
-        """How the visit ended."""
-        thread, notes = self._known.thread, tuple(self._notes)
-        odd = next((note for note in notes if note in UNRESUMABLE), None)
-        if not self._gaps:
-            return Outcome(thread, self.records, "complete", code=odd, notes=notes)
-        first = next((gap for gap in self._gaps if gap.code in UNRESUMABLE), self._gaps[0])
-        return Outcome(thread, self.records, "partial", first.detail, first.code, tuple(self._gaps), notes)
-
-
-def _failed(thread: ThreadRef, error: ExporterError) -> Outcome:
-    return Outcome(thread, 0, "failed", str(error), getattr(error, "code", "bad_id"))
-
-
-def _visit_page(outcome: Outcome) -> Page:
-    gaps = [{"list": g.list, "after": g.after, "code": g.code, "detail": g.detail} for g in outcome.gaps]
-    body = {"state": outcome.state, "code": outcome.code, "error": outcome.error, "records": outcome.records}
-    data = orjson.dumps({**body, "gaps": gaps})
-    return Page(outcome.thread, "visit", (Item(None, data),), None, False, now(), "visit")
 
 
 def backup(

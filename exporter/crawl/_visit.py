@@ -1,0 +1,100 @@
+"""One visit of one thread: from its cursors to its end.
+
+What a source yields passes through `Visit.pages` and comes out as pages to commit, in the order in which they must
+reach the disk: what may be forgotten first is written first, so that no cursor ever passes what was not fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+import orjson
+
+from exporter.archive import Archive
+from exporter.archive.catalog import Known, digest
+from exporter.crawl._options import Options
+from exporter.errors import ExporterError
+from exporter.model import Gap, Item, Outcome, Page, Position, ThreadRef, now
+from exporter.sources import Container, Source
+
+UNRESUMABLE = frozenset(
+    {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
+)
+"Oddities of a server after which a cursor proves nothing: the next visit walks from the beginning."
+
+
+class Visit:
+    """One crawl of one thread: its pages, and how it ended."""
+
+    def __init__(self, known: Known, options: Options, archive: Archive) -> None:
+        self._known = known
+        self._archive = archive
+        self._positions = archive.catalog.positions(known.thread)
+        self._full = options.full
+        self._after: Mapping[str, Position] = self._positions
+        if options.full or known.code in UNRESUMABLE:
+            self._after = {}
+        self._gaps: list[Gap] = []
+        self._notes: dict[str, None] = {}
+        self.records = 0
+
+    async def pages(self, source: Source) -> AsyncIterator[Page]:
+        """The pages that are news."""
+        async for got in source.pages(self._known.thread, self._after, container=self._container()):
+            if isinstance(got, Gap):
+                self.gap(got)
+            elif isinstance(got, Page):
+                async for page in self._news(got):
+                    self.records += len(page.items)
+                    yield page
+
+    def gap(self, gap: Gap) -> None:
+        """Note that something is known to be missing."""
+        self._gaps.append(gap)
+
+    def outcome(self) -> Outcome:
+        """How the visit ended."""
+        thread, notes = self._known.thread, tuple(self._notes)
+        odd = next((note for note in notes if note in UNRESUMABLE), None)
+        if not self._gaps:
+            return Outcome(thread, self.records, "complete", code=odd, notes=notes)
+        first = next((gap for gap in self._gaps if gap.code in UNRESUMABLE), self._gaps[0])
+        return Outcome(thread, self.records, "partial", first.detail, first.code, tuple(self._gaps), notes)
+
+    def failed(self, error: ExporterError) -> Outcome:
+        """How the visit ended that this error ended."""
+        return replace(failed(self._known.thread, error), records=self.records)
+
+    async def _news(self, page: Page) -> AsyncIterator[Page]:
+        """What a page of the source brings that the archive lacks; what has to be written before it comes first."""
+        self._notes.update(dict.fromkeys(page.notes))
+        if page.kind == "thread" and page.items and digest(page.items[0].body) == self._known.body:
+            return
+        # A list walked before may bring what the archive has, whatever the server says: the tables fold it.
+        yield replace(page, fresh=page.fresh and page.list not in self._positions)
+
+    def _container(self) -> Container | None:
+        """Where a list of threads brought this one and nothing else is known of it, the object that the list gave."""
+        if self._full or self._known.state != "new" or set(self._positions) != {"thread"}:
+            return None
+        return self._archived_object
+
+    def _archived_object(self) -> bytes:
+        newest = b""
+        for record in self._archive.records(self._known.thread, "thread"):
+            newest = record.body
+        return newest
+
+
+def failed(thread: ThreadRef, error: ExporterError) -> Outcome:
+    """How a visit ended that could not begin."""
+    return Outcome(thread, 0, "failed", str(error), getattr(error, "code", "bad_id"))
+
+
+def visit_page(outcome: Outcome) -> Page:
+    """Our record of a visit."""
+    gaps = [{"list": g.list, "after": g.after, "code": g.code, "detail": g.detail} for g in outcome.gaps]
+    body = {"state": outcome.state, "code": outcome.code, "error": outcome.error, "records": outcome.records}
+    data = orjson.dumps({**body, "gaps": gaps})
+    return Page(outcome.thread, "visit", (Item(None, data),), None, False, now(), "visit")
