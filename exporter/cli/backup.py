@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +18,7 @@ from exporter.model import printable
 
 if TYPE_CHECKING:
     from exporter.config import Profiles
-    from exporter.crawl import Options, Report, Stop
+    from exporter.crawl import Options, Report
     from exporter.model import Registration, ThreadRef
 
 EXAMPLES = (
@@ -109,12 +107,13 @@ def command(
 def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: Options) -> int:
     from exporter.archive import Archive
     from exporter.cli._progress import Progress
+    from exporter.cli._signals import signals
     from exporter.crawl import Stop, backup
     from exporter.errors import UsageError
     from exporter.registry import register
 
     out, stop = Output.of(), Stop()
-    with Archive.write(path) as archive, _signals(stop):
+    with Archive.write(path) as archive, signals(stop):
         register(archive, entries)
         total = sum(archive.catalog.count().values())
         if not total:
@@ -125,21 +124,6 @@ def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: 
         _tell(out, path, report)
         sys.stdout.flush()
     return report.exit_code
-
-
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the crawl with everything fetched committed."""
-
-    def handler(number: int, _: FrameType | None) -> None:
-        stop.request(128 + number)
-
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _tell(out: Output, path: Path, report: Report) -> None:
