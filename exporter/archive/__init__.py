@@ -18,9 +18,10 @@ from typing import Any, Self
 from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
 from exporter.archive._commits import Commits, frames, index
+from exporter.archive._hints import note_hints
 from exporter.archive._journal import Journal
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, record_line
-from exporter.archive._lock import Lock
+from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
 from exporter.archive._published import TABLES
 from exporter.archive.catalog import Catalog, owner_of
@@ -235,4 +236,4 @@ class Archive:
             self.catalog.note_table(name, pending=pending, **values)
 
 
-__all__ = ["TABLES", "Archive", "Manifest", "TableFile", "read_id", "record_line"]
+__all__ = ["TABLES", "Archive", "Manifest", "TableFile", "note_hints", "read_id", "record_line", "who_writes"]

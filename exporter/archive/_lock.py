@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from exporter.archive._lines import dump, load, stamp
-from exporter.errors import Locked
+from exporter.errors import ArchiveError, Locked
 from exporter.files import make_folder, replacing, translated
 from exporter.model import now, printable
 
@@ -34,7 +34,7 @@ class Lock:
             try:
                 self._lock.acquire()
             except self._refused:  # which is an OSError, too
-                raise Locked(f"{self._archive}: {self._who()} is writing; wait for it, or stop it") from None
+                raise Locked(f"{self._archive}: {self.who()} is writing; wait for it, or stop it") from None
             except (NotImplementedError, RuntimeError) as error:
                 raise Locked(f"{self._archive}: {error}") from error
         try:
@@ -56,7 +56,8 @@ class Lock:
         finally:
             self._lock.release()
 
-    def _who(self) -> str:
+    def who(self) -> str:
+        """Name the holder, as far as its note tells."""
         about: dict[str, object] = {}
         with contextlib.suppress(OSError, ValueError):
             about = load(self._holder.read_bytes())
@@ -75,3 +76,18 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def who_writes(path: Path) -> str | None:
+    """Name the process that is writing to an archive; None for nobody, whatever note a dead one left."""
+    if not (path / ".exporter" / "holder.json").exists():
+        return None
+    lock = Lock(path)
+    try:
+        lock.acquire()
+    except Locked:
+        return lock.who()
+    except ArchiveError:  # a folder that cannot be written: a copy, with the note in it
+        return None
+    lock.release()
+    return None

@@ -40,6 +40,8 @@ class Known:
     customer: str | None
     title: str | None
     tags: tuple[str, ...]
+    via: str | None
+    "Of a thread that was found by a link, the one that points to it."
     state: State
     code: str | None
     error: str | None
@@ -97,6 +99,12 @@ class Catalog:
         """A single value kept under a name."""
         with self._db() as db:
             return db.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+
+    def facts(self, prefix: str) -> dict[str, str]:
+        """The values kept under names that begin like this."""
+        query = sa.select(facts).where(facts.c.key.startswith(prefix, autoescape=True)).order_by(facts.c.key)
+        with self._db() as db:
+            return {str(row.key): str(row.value) for row in db.execute(query)}
 
     def note_fact(self, key: str, value: str) -> None:
         """Keep a single value under a name."""
