@@ -3,6 +3,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+import openai
 import pytest
 
 from exporter.config import profiles
@@ -89,6 +90,18 @@ def test_the_file_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.Mon
         ('[profiles.a]\napi_key_env = "A"\napi_key_file = "b"', "both name a key"),
         ("[profiles.a]\napi_key_command = 3", "list of texts"),
         ("profiles = 3", "tables"),
+        ('[profiles.a]\nsession_key = "sess-very-secret"', "session_key_env"),
+        ('[profiles.a]\nsession_key_env = "A"\nsession_key_file = "b"', "both name a key"),
+        ("[profiles.a]\nsession_key_command = 3", "session_key_command is a text or a list"),
+        ('[profiles.a]\nbase_url = "https://x"\nauth = "entre"', r"auth = 'entre' is none - did you mean 'entra'\?"),
+        ('[profiles.a]\nauth = "entra"', "no base_url"),
+        ('[profiles.a]\nauth = "api-key"\napi_key_env = "A"', "no base_url"),
+        ('[profiles.a]\nbase_url = "https://x"\nentra_scope = "s"', 'for auth = "entra" only'),
+        (
+            '[profiles.a]\nbase_url = "https://x"\nauth = "entra"\nentra_scope = "s"\napi_key_env = "T"',
+            r"\$T has a token that is ready",
+        ),
+        ('[profiles.a]\nbase_url = "https://x/?api-version=v1"\napi_version = "v1"', "keep one of them"),
         ("[profiles", "cannot be read"),
     ],
 )
@@ -96,7 +109,7 @@ def test_a_mistake_in_the_file_is_named_with_what_to_do(tmp_path: Path, text: st
     with pytest.raises(UsageError, match=message) as caught:
         profiles(config(tmp_path, text), {})
 
-    assert "sk-very-secret" not in str(caught.value)
+    assert "very-secret" not in str(caught.value)
 
 
 def test_a_command_with_an_open_quote_is_named(tmp_path: Path) -> None:
@@ -136,7 +149,7 @@ def test_a_server_on_this_machine_may_want_no_key() -> None:
     assert profiles(None, {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})["default"].key.reveal() == ""
 
 
-@pytest.mark.parametrize("key", ["sk-se cret\nsk-two", "sk-sécret", "sk-\x00secret"])
+@pytest.mark.parametrize("key", ["sk-q xyz\nsk-two", "sk-éxyz", "sk-\x00xyz"])
 def test_a_key_that_no_header_holds_is_refused_without_printing_it(tmp_path: Path, key: str) -> None:
     (tmp_path / "key").write_text(key)
     found = profiles(config(tmp_path, f'[profiles.a]\napi_key_file = "{tmp_path}/key"'), {})
@@ -144,7 +157,7 @@ def test_a_key_that_no_header_holds_is_refused_without_printing_it(tmp_path: Pat
     with pytest.raises(CredentialsRefused, match="is no key") as caught:
         found["a"].key.reveal()
     told = "".join(traceback.format_exception(caught.value))
-    assert "cret" not in told
+    assert "xyz" not in told
     assert "sk-" not in repr(found)
 
 
@@ -152,3 +165,114 @@ def test_a_key_that_no_header_holds_is_refused_without_printing_it(tmp_path: Pat
 def test_a_key_that_cannot_be_had_is_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(CredentialsRefused, match="no key"):
         profiles(config(tmp_path, f"[profiles.a]\n{line}"), {})["a"].key.reveal()
+
+
+AZURE = {"AZURE_OPENAI_ENDPOINT": "https://res.openai.azure.com/", "AZURE_OPENAI_API_KEY": "az-key"}
+
+
+def test_without_a_file_and_openais_variables_azures_are_the_default_profile(tmp_path: Path) -> None:
+    found = profiles(None, {"HOME": str(tmp_path), **AZURE})
+
+    assert list(found) == ["default"]
+    one = found["default"]
+    assert (one.base_url, one.auth, one.api_version) == ("https://res.openai.azure.com/openai/v1", "api-key", None)
+    assert one.key.reveal() == "az-key"
+
+
+def test_azures_variables_make_the_url_that_the_sdk_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"HOME": str(tmp_path), **AZURE, "OPENAI_API_VERSION": "2025-04-01-preview", "OPENAI_ORG_ID": "org"}
+    one = profiles(None, environ)["default"]
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    sdk = openai.AzureOpenAI()
+
+    assert one.base_url == str(sdk.base_url).rstrip("/")
+    assert {"api-version": one.api_version} == sdk.default_query
+    assert (one.organization, one.key.reveal()) == (sdk.organization, sdk.api_key)
+
+
+def test_a_ready_token_of_azure_goes_before_its_key_as_in_the_sdk(tmp_path: Path) -> None:
+    one = profiles(None, {"HOME": str(tmp_path), **AZURE, "AZURE_OPENAI_AD_TOKEN": "eyJ0"})["default"]
+
+    assert (one.auth, one.key.reveal()) == ("entra", "eyJ0")
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_BASE_URL"])
+def test_openais_variables_go_before_azures(tmp_path: Path, name: str) -> None:
+    value = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}[name]
+    one = profiles(None, {"HOME": str(tmp_path), **AZURE, name: value})["default"]
+
+    assert one.auth == "bearer"
+    assert "azure" not in one.base_url
+    assert one.key.reveal() != "az-key"
+
+
+def test_a_file_goes_before_azures_variables(tmp_path: Path) -> None:
+    assert list(profiles(config(tmp_path, '[profiles.a]\napi_key_env = "A"'), AZURE)) == ["a"]
+
+
+def test_azure_without_a_credential_says_which_variable_is_missing(tmp_path: Path) -> None:
+    found = profiles(None, {"HOME": str(tmp_path), "AZURE_OPENAI_ENDPOINT": "https://res.openai.azure.com"})
+
+    with pytest.raises(CredentialsRefused, match="set AZURE_OPENAI_API_KEY"):
+        found["default"].key.reveal()
+    with pytest.raises(UsageError, match="AZURE_OPENAI_ENDPOINT: base URL"):
+        profiles(None, {"HOME": str(tmp_path), "AZURE_OPENAI_ENDPOINT": "res.openai.azure.com"})
+
+
+def test_profiles_say_how_they_log_in(tmp_path: Path) -> None:
+    text = """
+        [profiles.classic]
+        base_url = "https://r.services.ai.azure.com/api/projects/p"
+        auth = "entra"
+        api_version = "v1"
+        [profiles.resource]
+        base_url = "https://r.openai.azure.com/openai/v1"
+        auth = "entra"
+        entra_scope = "https://cognitiveservices.azure.com/.default"
+        [profiles.ready]
+        base_url = "https://r.openai.azure.com/openai/v1"
+        auth = "entra"
+        api_key_command = "echo eyJ0"
+        [profiles.key]
+        base_url = "https://r.openai.azure.com/openai/v1"
+        auth = "api-key"
+        api_key_env = "A"
+        """
+    found = profiles(config(tmp_path, text), {"A": "az"})
+
+    said = {name: (one.auth, one.api_version, one.entra_scope.split(".")[0]) for name, one in found.items()}
+    assert said == {
+        "classic": ("entra", "v1", "https://ai"),
+        "resource": ("entra", None, "https://cognitiveservices"),
+        "ready": ("entra", None, "https://ai"),
+        "key": ("api-key", None, "https://ai"),
+    }
+    assert {name: one.key.reveal() for name, one in found.items()} == {
+        "classic": "", "resource": "", "ready": "eyJ0", "key": "az"
+    }  # fmt: skip
+
+
+def test_the_default_profile_never_shows_openais_key_to_azure(tmp_path: Path) -> None:
+    text = '[profiles.default]\nbase_url = "https://r.openai.azure.com/openai/v1"\nauth = "{}"\n'
+    environ = {"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_API_KEY": "az"}
+
+    keys = {
+        auth: profiles(config(tmp_path, text.format(auth)), environ)["default"].key for auth in ("api-key", "entra")
+    }
+    assert {auth: key.reveal() for auth, key in keys.items()} == {"api-key": "az", "entra": ""}
+
+
+@pytest.mark.parametrize("line", ['session_key_env = "S"', 'session_key_command = "echo sess-1"'])
+def test_a_browsers_session_is_named_like_a_key(tmp_path: Path, line: str) -> None:
+    one = profiles(config(tmp_path, f'[profiles.a]\napi_key_env = "A"\n{line}'), {"A": "sk-1", "S": "sess-1"})["a"]
+
+    assert (one.key.reveal(), one.session.reveal()) == ("sk-1", "sess-1")
+
+
+def test_a_session_that_is_named_but_not_there_is_named(tmp_path: Path) -> None:
+    one = profiles(config(tmp_path, '[profiles.a]\nsession_key_env = "S"'), {})["a"]
+
+    with pytest.raises(CredentialsRefused, match=r"'a' has no session token: \$S is empty"):
+        one.session.reveal()
+    assert not profiles(config(tmp_path, '[profiles.a]\napi_key_env = "A"'), {})["a"].session

@@ -1,0 +1,140 @@
+"""From `exporter.toml` and the environment to profiles: where and as whom a source is reached.
+
+A key is named, never written down: the file says which variable, file or command has it, and it is read when needed.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from exporter.config._keys import LateSecret, Place, fetched
+from exporter.config._settings import API, Setting, checked_url, fitting, only, setting, suggest
+from exporter.endpoint import is_local
+from exporter.errors import CredentialsRefused, UsageError
+from exporter.model import Profile, Secret, printable
+
+NAME = "exporter.toml"
+OPENAI = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+"Who sets one of these means a profile by it, beside those of the file."
+AZURE = "AZURE_OPENAI_ENDPOINT"
+"Who sets this, no file and none of OpenAI's variables means a profile by it."
+SCOPE = Profile().entra_scope
+
+
+class Profiles(dict[str, Profile]):
+    """All profiles by name."""
+
+    def named(self, name: str) -> Profile:
+        """Return one of them; `UsageError` with a suggestion where there is none of this name."""
+        if name not in self:
+            hint = suggest(name, self)
+            raise UsageError(f"there is no profile {printable(name)!r}{hint}; {NAME} has {', '.join(self)}")
+        return self[name]
+
+
+def profiles(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Profiles:
+    """Read the profiles from the file named, $EXPORTER_CONFIG, ./exporter.toml or the user's, and the environment."""
+    file = _find(path, environ)
+    settings = _read(file) if file else {}
+    openai = any(environ.get(name) for name in OPENAI)
+    if not settings and not openai and environ.get(AZURE):
+        settings["default"] = _azure(environ)
+    elif "default" in settings or not settings or openai:
+        settings["default"] = _filled(settings.get("default", Setting("default")), environ)
+    return Profiles({name: _profile(fitting(one), environ) for name, one in settings.items()})
+
+
+def _profile(one: Setting, environ: Mapping[str, str]) -> Profile:
+    # without a key, Entra ID is asked for a token; any other way in needs one, and says so when it is used
+    no_key = one.auth == "entra" and not one.key
+    return Profile(
+        one.name,
+        one.base_url,
+        one.organization,
+        one.project,
+        key=Secret("") if no_key else LateSecret(lambda: _key(one, environ), str(one.key)),
+        auth=one.auth,
+        api_version=one.api_version,
+        entra_scope=one.entra_scope or SCOPE,
+        session=LateSecret(lambda: _session(one, environ), str(one.session)) if one.session else Secret(""),
+    )
+
+
+def _find(path: str | None, environ: Mapping[str, str]) -> Path | None:
+    named = path or environ.get("EXPORTER_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise UsageError(f"{printable(named)}: there is no such file; --config and EXPORTER_CONFIG name {NAME}")
+        return Path(named)
+    home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or "/") / ".config"
+    usual = (Path(NAME), Path(home) / "exporter" / NAME)
+    return next((one for one in usual if one.is_file()), None)
+
+
+def _read(file: Path) -> dict[str, Setting]:
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{file}: it cannot be read: {error}") from None
+    only(content, ("profiles",), str(file))
+    profiles = content.get("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(one, dict) for one in profiles.values()):
+        raise UsageError(f"{file}: profiles are tables: write [profiles.default] and its settings below")
+    return {name: setting(name, said, file) for name, said in profiles.items()}
+
+
+def _filled(default: Setting, environ: Mapping[str, str]) -> Setting:
+    """The default profile: what the file does not say, the SDK's own variables do."""
+    base_url = default.base_url
+    if base_url == API and environ.get("OPENAI_BASE_URL"):
+        base_url = checked_url(environ["OPENAI_BASE_URL"], "OPENAI_BASE_URL")
+    # OpenAI's key is never shown to Azure
+    usual = {"bearer": Place("OPENAI_API_KEY"), "api-key": Place("AZURE_OPENAI_API_KEY"), "entra": Place()}
+    return replace(_owned(default, environ), base_url=base_url, key=default.key or usual[default.auth])
+
+
+def _azure(environ: Mapping[str, str]) -> Setting:
+    """The default profile by the variables that the SDK's AzureOpenAI reads, in the SDK's order."""
+    version = environ.get("OPENAI_API_VERSION") or None
+    # the SDK demands a version and asks {endpoint}/openai; without one there is the v1 API, which needs none
+    root = f"{environ[AZURE].rstrip('/')}/openai" + ("" if version else "/v1")
+    token = bool(environ.get("AZURE_OPENAI_AD_TOKEN"))
+    one = Setting(
+        "default",
+        checked_url(root, AZURE),
+        auth="entra" if token else "api-key",
+        api_version=version,
+        key=Place("AZURE_OPENAI_AD_TOKEN" if token else "AZURE_OPENAI_API_KEY"),
+    )
+    return _owned(one, environ)
+
+
+def _owned(one: Setting, environ: Mapping[str, str]) -> Setting:
+    organization = one.organization or environ.get("OPENAI_ORG_ID") or None
+    return replace(one, organization=organization, project=one.project or environ.get("OPENAI_PROJECT_ID") or None)
+
+
+def _key(one: Setting, environ: Mapping[str, str]) -> str:
+    who = f"profile {printable(one.name)!r}"
+    if not one.key:
+        raise CredentialsRefused(f'{one.where}: it names no key; add api_key_env = "THE_VARIABLE_WITH_ITS_KEY"')
+    text = fetched(one.key, environ, who)
+    if not text and not is_local(one.base_url):
+        hint = f"set {one.key.env}" if one.key.env else f"look at {one.key}"
+        raise CredentialsRefused(f"{who} has no key for {printable(one.base_url)}: {hint}")
+    return text
+
+
+def _session(one: Setting, environ: Mapping[str, str]) -> str:
+    who = f"profile {printable(one.name)!r}"
+    text = fetched(one.session, environ, who)
+    if not text:
+        raise CredentialsRefused(f"{who} has no session token: {one.session} is empty")
+    return text
+
+
+__all__ = ["LateSecret", "Profiles", "profiles"]
