@@ -19,7 +19,7 @@ from typing import Any
 
 from exporter.errors import UsageError
 from exporter.model import Registration, ThreadRef, checked_id, printable
-from exporter.sources import names, source_of
+from exporter.sources import load, names, source_of
 
 COLUMNS = {
     "id": ("threadid", "conversationid", "thread", "conversation", "sessionid", "session", "id"),
@@ -197,6 +197,8 @@ def _made(thread_id: str, place: str, said: Said, source: str | None = None, **o
         checked_id(thread_id)
     except UsageError as error:
         raise UsageError(f"{place}{error}") from None
+    if _only_begins(thread_id):
+        raise UsageError(f"{place}{thread_id} is only how an id begins; look at how it was copied")
     source = source or said.source or source_of(thread_id)
     if source is None:
         raise UsageError(f"{place}{thread_id}: what kind of thread is it? Say --source {' or '.join(_sources())}")
@@ -209,6 +211,16 @@ def _made(thread_id: str, place: str, said: Said, source: str | None = None, **o
 @cache
 def _sources() -> tuple[str, ...]:
     return names()  # reads a folder: too slow for each line
+
+
+def _only_begins(thread_id: str) -> bool:
+    """Whether nothing follows a source's prefix."""
+    return any(thread_id.startswith(one) and not any(map(str.isalnum, thread_id[len(one) :])) for one in _prefixes())
+
+
+@cache
+def _prefixes() -> tuple[str, ...]:
+    return tuple(prefix for name in _sources() for prefix in load(name).prefixes)
 
 
 def _plain(name: str) -> str:

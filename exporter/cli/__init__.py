@@ -18,7 +18,19 @@ from exporter.cli._output import Output
 from exporter.errors import ExporterError
 
 NO_COMMANDS = {"reference"}
-ORDER = ("backup", "register", "threads", "status", "show", "export", "check", "rebuild", "doctor", "sandbox")
+ORDER = (
+    "backup",
+    "register",
+    "discover",
+    "threads",
+    "status",
+    "show",
+    "export",
+    "check",
+    "rebuild",
+    "doctor",
+    "sandbox",
+)
 "How `--help` lists them: by need; whatever is not named here follows."
 
 

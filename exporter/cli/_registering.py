@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+import click
+from click.core import ParameterSource
+
 if TYPE_CHECKING:
     from exporter.config import Profiles
     from exporter.model import Registration
@@ -30,6 +33,11 @@ def named(
     endpoint = endpoint_of(profiles.named(profile).base_url)
     said = Said(endpoint, profile, source, user, customer, title, tags or None)
     return entries(words, said, _stdin() if "-" in words else ())
+
+
+def profile_is_said() -> bool:
+    """Whether the command line names a profile: then it counts for threads that have another one, too."""
+    return click.get_current_context().get_parameter_source("profile") is ParameterSource.COMMANDLINE
 
 
 def _stdin() -> TextIO:

@@ -107,6 +107,7 @@ def command(
 def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: Options) -> int:
     from exporter.archive import Archive
     from exporter.cli._progress import Progress
+    from exporter.cli._registering import profile_is_said
     from exporter.cli._signals import signals
     from exporter.crawl import Stop, backup
     from exporter.errors import UsageError
@@ -114,7 +115,7 @@ def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: 
 
     out, stop = Output.of(), Stop()
     with Archive.write(path) as archive, signals(stop):
-        register(archive, entries)
+        register(archive, entries, move=profile_is_said())
         total = sum(archive.catalog.count().values())
         if not total:
             raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")

@@ -41,10 +41,11 @@ def command(
     """Add threads to the registry: by id, or with the ids found in a file or on standard input.
 
     A file may be CSV with a header, JSON lines, or any text with ids in it, such as logs. What a file says of a
-    thread's user, customer, title and tags counts more than the options. Registering again updates.
+    thread's user, customer, title and tags counts more than the options. Registering again updates; a thread keeps
+    its profile unless --profile is given.
     """
     from exporter.archive import Archive
-    from exporter.cli._registering import named
+    from exporter.cli._registering import named, profile_is_said
     from exporter.config import profiles
     from exporter.registry import register
 
@@ -52,7 +53,7 @@ def command(
     first = next(entries)  # a mistake in the first line makes no archive
     Archive.create(archive)
     with Archive.write(archive) as writing:
-        done = register(writing, chain([first], entries))
+        done = register(writing, chain([first], entries), move=profile_is_said())
         total = sum(writing.catalog.count().values())
     fields = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged, "registered": total}
     Output.of().summary(

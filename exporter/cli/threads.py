@@ -24,6 +24,7 @@ EXAMPLES = ("exporter threads --state failed", "exporter threads --customer acme
 @click.option("--user", help="Only this user's.")
 @click.option("--customer", help="Only this customer's.")
 @click.option("--source", metavar="NAME", help="Only this source's.")
+@click.option("--profile", metavar="NAME", help="Only those that are read with this profile.")
 @archive_option
 def command(archive: Path, **equal: str | None) -> None:
     """List the registered threads: their state, when they were last visited, and whose they are.
@@ -46,7 +47,7 @@ def command(archive: Path, **equal: str | None) -> None:
 def about(known: Known) -> dict[str, Any]:
     """Say all about a thread that programs may want."""
     thread = {"source": known.thread.source, "endpoint": known.thread.endpoint, "thread": known.thread.id}
-    told = ("profile", "state", "code", "error", "user", "customer", "title", "tags")
+    told = ("profile", "state", "code", "error", "user", "customer", "title", "tags", "via")
     times = ("registered_at", "seen_at", "visited_at")
     return {**thread, **{name: getattr(known, name) for name in (*told, *times)}}
 

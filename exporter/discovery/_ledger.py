@@ -1,0 +1,134 @@
+"""From a page of a list to the archive: of each thread its registration and its object, where they are news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from exporter.archive import Archive
+from exporter.archive.catalog import digest, owner_of
+from exporter.discovery._owner import Owner, owner_in
+from exporter.errors import UsageError
+from exporter.model import Item, Page, Registration, ThreadRef, checked_id
+from exporter.registry import registration_page
+
+RECENT = 10_000
+"Threads written since the last seal, which the catalog does not know yet: what is held of a list of any length."
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one page of a list brought; all of it is archived."""
+
+    source: str
+    profile: str
+    listed: int
+    registered: tuple[ThreadRef, ...]
+    changed: tuple[ThreadRef, ...]
+    "Known before, with another object, or with more known of their owner."
+    nameless: int
+    "Objects without an id, or with one that cannot be part of a URL: they cannot be registered."
+
+    @property
+    def unchanged(self) -> int:
+        """Known before, and nothing new."""
+        return self.listed - len(self.registered) - len(self.changed) - self.nameless
+
+
+@dataclass(frozen=True, slots=True)
+class _Had:
+    """What was known of a thread before."""
+
+    entry: Registration | None = None
+    body: str | None = None
+    "Digest of its newest object."
+
+
+NOTHING = _Had()
+
+
+class Ledger:
+    """Writes down what one profile's lists bring."""
+
+    def __init__(self, archive: Archive, profile: str, notes: tuple[str, ...] = ()) -> None:
+        archive.seal()  # what the catalog says is compared, and it knows what is sealed
+        self._archive, self._profile, self._notes = archive, profile, notes
+        self._recent: dict[ThreadRef, _Had] = {}
+
+    def take(self, page: Page) -> Taken:
+        """Archive what is new on a page, with one write: when this returns, a crash cannot lose it."""
+        named = [(thread, item) for thread, item in _named(page) if thread is not None]
+        had = self._had(thread for thread, _ in named)
+        registered: dict[ThreadRef, None] = {}
+        changed: dict[ThreadRef, None] = {}
+        write: list[Page] = []
+        for thread, item in named:
+            before = had.get(thread, NOTHING)
+            now = _Had(self._entry(thread, item, before), digest(item.body))
+            if now == before:
+                continue
+            write += self._pages(page, item, before, now)
+            had[thread] = self._recent[thread] = now
+            if before.entry is None:
+                registered[thread] = None
+            elif thread not in registered:
+                changed[thread] = None
+        if write:
+            self._archive.append(write)
+        if len(self._recent) >= RECENT:
+            self._archive.seal()
+            self._recent = {}
+        nameless = len(page.items) - len(named)
+        return Taken(page.thread.source, self._profile, len(page.items), tuple(registered), tuple(changed), nameless)
+
+    def _had(self, wanted: Iterable[ThreadRef]) -> dict[ThreadRef, _Had]:
+        """What is known of these threads, here or in the catalog."""
+        threads = list(dict.fromkeys(wanted))
+        found = self._archive.catalog.find_all([one for one in threads if one not in self._recent])
+        had = {one: _Had(owner_of(known) if known.registered_at else None, known.body) for one, known in found.items()}
+        return had | {one: self._recent[one] for one in threads if one in self._recent}
+
+    def _pages(self, page: Page, item: Item, before: _Had, now: _Had) -> Iterator[Page]:
+        """What is to be written of one thread: its registration comes first."""
+        assert now.entry is not None
+        if now.entry != before.entry:
+            yield replace(registration_page(now.entry), fetched_at=page.fetched_at)
+        if now.body != before.body:
+            thread, fresh = now.entry.thread, before.body is None
+            yield Page(
+                thread, "thread", (item,), None, False, page.fetched_at, "thread", fresh=fresh, notes=self._notes
+            )
+
+    def _entry(self, thread: ThreadRef, item: Item, before: _Had) -> Registration:
+        """What is known of a thread once its object was listed.
+
+        What a person registered stays. A word that is unknown is filled, and one that the object itself said when it
+        was archived last follows the object.
+        """
+        said, known = owner_in(item.body), before.entry
+        if known is None:
+            return Registration(thread, self._profile, said.user, said.customer, said.title)
+        words = {name: word for name, word in said._asdict().items() if word not in (None, getattr(known, name))}
+        others = {name for name in words if getattr(known, name) is not None}
+        if others:
+            own = said if digest(item.body) == before.body else self._said_before(thread)
+            for name in others:
+                if getattr(own, name) != getattr(known, name):
+                    del words[name]
+        return replace(known, **words)
+
+    def _said_before(self, thread: ThreadRef) -> Owner:
+        """What the thread's object said of its owner when it was archived last."""
+        newest = b""
+        for record in self._archive.records(thread, "thread"):
+            newest = record.body
+        return owner_in(newest)
+
+
+def _named(page: Page) -> Iterator[tuple[ThreadRef | None, Item]]:
+    """The objects of a page with the threads that they are; None for one that cannot be asked for by its id."""
+    for item in page.items:
+        try:
+            yield replace(page.thread, id=checked_id(item.id or "")), item
+        except UsageError:
+            yield None, item
