@@ -1,10 +1,11 @@
 """The APIs that hold conversations: one file each, found by its name.
 
-A member `NAME.py` defines `NAMESource(transport, runs=True)` (first letter upper-case) with `name`, `prefixes` and
-`pages(thread, after)`: it yields what follows the given positions, list by list, in the server's order, a `Gap`
+A member `NAME.py` defines `NAMESource(transport, runs=True)` (first letter upper-case) with `name`, `prefixes`, `path`,
+`ids_from` and `pages(thread, after)`: it yields what follows the given positions, list by list, in the server's order, a `Gap`
 where a list cannot be walked to a proven end, and a `Link` where an object points to another thread. It raises a
 `SourceError` when the whole source is unusable, `BudgetReached` when no request is left, and a `ThreadError` when the
-thread itself cannot be had. It knows no archive.
+thread itself cannot be had. It knows no archive. `threads(after)` yields all threads, or raises `CannotList`.
+Most members are a few words on top of `_shelf.Shelf`, which is all of this for a thread that is an object with lists.
 A member imports nothing heavy, so all of them can be asked for their `prefixes`.
 
 Names that begin with `_` are shared by the members: `_paging` is the one loop that follows a cursor.
@@ -107,6 +108,10 @@ class SourceClass(Protocol):
 
     name: str
     prefixes: tuple[str, ...]
+    path: str
+    "Where its threads are, under the endpoint: `/chat/completions`."
+    ids_from: str
+    "Where ids come from when the server does not list them; a sentence for people."
 
     def __call__(self, transport: Transport, runs: bool = True) -> Source:
         """Return the source, reached through this transport."""

@@ -12,14 +12,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.errors import BadAnswer, CredentialsRefused, ExporterError, NotFound, SourceGone, Temporary
+from exporter.errors import BadAnswer, CannotList, CredentialsRefused, ExporterError, NotFound, SourceGone, Temporary
 from exporter.model import ThreadRef, printable
 from exporter.sources import Answer
 
 ATTEMPTS = 3
 LONGEST = 300
 TEMPORARY = frozenset({408, 409, 425, 429})
+SESSION = "must be made with a session key"
+"What a list says to a key that only a browser may see."
 SCOPES = ("missing_scope", "missing scopes", "insufficient permissions", "session key")
+MISSING = re.compile(r"missing scopes?:\s*([\w.]{1,80}(?:\s*,\s*[\w.]{1,80}){0,9})", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,27 @@ def complaint(body: bytes) -> Complaint:
     return Complaint(_short(message if isinstance(message, str) else json.dumps(message)), code, param, text)
 
 
+def missing_scopes(text: str) -> tuple[str, ...]:
+    """Return the scopes that a refusal says are missing: `api.threads.read`."""
+    found = MISSING.search(text)
+    return tuple(scope.strip().rstrip(".") for scope in found[1].split(",")) if found else ()
+
+
 def refusal(answer: Answer, thread: ThreadRef, path: str, *, identified: bool) -> ExporterError:
-    """Return the error that an answer other than 200 stands for; `identified`: this thread was just read."""
+    """Return the error that an answer other than 200 stands for; `identified`: this thread was just read.
+
+    A thread without an id stands for the source's list of threads.
+    """
     told = complaint(answer.body)
     said = f"HTTP {answer.status}" + (f": {told.message}" if told.message else "")
+    if not thread.id and (answer.status in (404, 405, 410) or SESSION in told.message):
+        return CannotList(f"{thread}: GET {path} answered {said}; it does not list them to this key")
+    return _refusal(answer, told, said, thread, path, identified=identified)
+
+
+def _refusal(
+    answer: Answer, told: Complaint, said: str, thread: ThreadRef, path: str, *, identified: bool
+) -> ExporterError:
     if told.code == "insufficient_quota":
         return CredentialsRefused(f"{thread.source}: the account's quota is used up ({said}); raise it, then run again")
     if answer.status in (401, 403) or _about_the_key(told):
@@ -68,12 +88,12 @@ def refusal(answer: Answer, thread: ThreadRef, path: str, *, identified: bool) -
     if 300 <= answer.status < 400:
         where = printable(answer.headers.get("location", "somewhere else"))[:LONGEST]
         return BadAnswer(f"{thread}: GET {path} is redirected to {where}, which is not followed; check the base URL")
-    return BadAnswer(f"{thread}: GET {path} answered {said}; see `exporter doctor {printable(thread.id)}`")
+    return BadAnswer(f"{thread}: GET {path} answered {said}; see {_doctor(thread)}")
 
 
 def _missing(told: Complaint, thread: ThreadRef, path: str, said: str, *, identified: bool) -> ExporterError:
     if told.names(thread.id) and path not in told.text:
-        return NotFound(f"{thread}: the server has none ({said}); see `exporter doctor {printable(thread.id)}`")
+        return NotFound(f"{thread}: the server has none ({said}); see {_doctor(thread)}")
     if identified:
         return BadAnswer(f"{thread}: GET {path} answered {said}, though the thread is there; this list cannot be had")
     return SourceGone(
@@ -82,14 +102,21 @@ def _missing(told: Complaint, thread: ThreadRef, path: str, said: str, *, identi
     )
 
 
+def _doctor(thread: ThreadRef) -> str:
+    return f"`exporter doctor {printable(thread.id)}`" if thread.id else "`exporter doctor`"
+
+
 def _about_the_key(told: Complaint) -> bool:
     return told.code in {"missing_scope", "mismatched_project", "invalid_api_key", "incorrect_hostname"} or (
-        "must be made with a session key" in told.message
+        SESSION in told.message
     )
 
 
 def _advice(status: int, told: Complaint) -> str:
     text = f"{told.code} {told.message}".lower()
+    if scopes := missing_scopes(told.text):
+        names = f"scope {scopes[0]}" if len(scopes) == 1 else f"scopes {', '.join(scopes)}"
+        return f"the key lacks the {names}: give it that, or use another key"
     if "incorrect_hostname" in text:
         return "the project lives in another region: set the base URL to that region's host"
     if "mismatched_project" in text:

@@ -6,19 +6,24 @@ and asked without; so the walk above sees pages only.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.errors import BadAnswer
 from exporter.model import Gap, Kind, Page, ThreadRef, now
-from exporter.sources import NO_HEADERS, Answer, Transport
+from exporter.sources import Answer, Transport
 from exporter.sources._answers import ATTEMPTS, Complaint, complaint, not_json, refusal
-from exporter.sources._habits import Habits, smaller
+from exporter.sources._habits import Habits, settled, smaller
 from exporter.sources._split import Body, Piece, compact, name, piece, split
 
 Params = tuple[tuple[str, str], ...]
 Children = Callable[[Piece], AsyncIterator[Page | Gap]]
+Sleep = Callable[[float], Awaitable[None]]
+
+AT_ONCE = (0.0,)
+ONE: Params = (("limit", "1"), ("order", "asc"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,19 @@ class Listing:
     parent: str | None = None
     children: Children | None = None
     "What is to be walked before an object counts as had: a run's steps."
+    settles: Callable[[Piece, datetime], bool] = settled
+    "Whether an object will stay as it is; from the first that may not, the next visit looks again."
+    omits: Callable[[str], bool] | None = None
+    "Whether the object of this id belongs to another thread and is archived there."
+    waits: tuple[float, ...] = ()
+    "Seconds to wait, each time before a 404 is asked again: what was just stored may be found a little later."
+    doubtful: bool = False
+    "Whether an empty list may be one whose server shows nothing to who says how much he wants."
+
+    @property
+    def single(self) -> bool:
+        """Whether this is the thread's own object, and no list."""
+        return self.list == "thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +76,24 @@ class Desk:
     """Where one source asks: its transport, and what it learned of the server, per kind of list."""
 
     transport: Transport
+    sleep: Sleep = asyncio.sleep
     _habits: dict[Kind, Habits] = field(default_factory=dict)
+    _single: Habits = field(default_factory=Habits)
 
     def habits(self, kind: Kind) -> Habits:
         """Return what is known of this kind of list."""
         return self._habits.setdefault(kind, Habits())
 
-    async def thread(self, thread: ThreadRef, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Piece:
+    async def thread(self, own: Listing) -> Piece:
         """Return the thread's own object; a 404 is believed when it is said twice."""
-        answer = await self.transport.get(path, (), headers)
-        if answer.status == 404:
-            answer = await self.transport.get(path, (), headers)
+        answer, kept = await self._object(own)
         if answer.status != 200:
-            raise refusal(answer, thread, path, identified=False)
-        body = await self._json(answer, thread, path, (), headers)
-        found = piece(body)
-        if found.id != thread.id:
-            raise BadAnswer(f"{thread}: GET {path} answered with another object than the one that was asked for")
+            raise refusal(answer, own.thread, own.path, identified=False)
+        found = piece(await self._json(answer, own, kept))
+        if found.id != own.thread.id:
+            raise BadAnswer(
+                f"{own.thread}: GET {own.path} answered with another object than the one that was asked for"
+            )
         return found
 
     async def page(
@@ -82,12 +101,14 @@ class Desk:
     ) -> Listed:
         """Return one page of a list; StaleCursor when `after` is what the server refuses."""
         habits = self.habits(listing.kind)
+        waits = listing.waits if after is None else ()
         while True:
             asked = min(limit or habits.limit, habits.limit)
-            kept = tuple(pair for pair in listing.params if pair not in habits.refused)
+            kept = self._kept(listing)
             cursor = (("after", after),) if after is not None else ()
-            params = (("limit", str(asked)), ("order", order), *cursor, *kept)
-            answer = await self.transport.get(listing.path, params, listing.headers)
+            paging = () if habits.bare else (("limit", str(asked)), ("order", order))
+            params = (*paging, *cursor, *kept)
+            answer = await self._get(listing, params, waits)
             if answer.status == 200:
                 return await self._listed(answer, listing, params, asked)
             if await self._give_in(answer, listing, asked, kept):
@@ -97,12 +118,40 @@ class Desk:
                 raise StaleCursor
             raise refusal(answer, listing.thread, listing.path, identified=True)
 
+    async def _object(self, own: Listing) -> tuple[Answer, Params]:
+        """Return the answer to the question for a single object, and the parameters it was asked with."""
+        while True:
+            kept = self._kept(own)
+            answer = await self._get(own, kept, own.waits or AT_ONCE)
+            if answer.status == 200 or not await self._give_in(answer, own, 1, kept):
+                return answer, kept
+
+    async def _get(self, listing: Listing, params: Params, waits: tuple[float, ...]) -> Answer:
+        answer = await self.transport.get(listing.path, params, listing.headers)
+        for wait in waits:
+            if answer.status != 404:
+                break
+            await self.sleep(wait)
+            answer = await self.transport.get(listing.path, params, listing.headers)
+        return answer
+
+    def refuses(self, listing: Listing) -> bool:
+        """Whether the server does not take all that a list, or a thread's own object, is to be asked with."""
+        return len(self._kept(listing)) < len(listing.params)
+
+    def _known(self, listing: Listing) -> Habits:
+        return self._single if listing.single else self.habits(listing.kind)
+
+    def _kept(self, listing: Listing) -> Params:
+        refused = self._known(listing).refused
+        return tuple(pair for pair in listing.params if pair not in refused)
+
     async def _give_in(self, answer: Answer, listing: Listing, asked: int, kept: Params) -> bool:
         """Take back what the server refuses of the question; False when it refuses something else."""
-        if answer.status not in (400, 422):
+        if answer.status not in (400, 413, 422):
             return False
         told = complaint(answer.body)
-        habits = self.habits(listing.kind)
+        habits = self._known(listing)
         if kept and ("include" in told.param or "include" in told.text or any(told.names(v) for _, v in kept)):
             habits.refused |= await self._refused(listing, told, kept)
             return True
@@ -122,35 +171,35 @@ class Desk:
             return {first}
         bad: set[tuple[str, str]] = set()
         for pair in kept:
-            answer = await self.transport.get(listing.path, (("limit", "1"), ("order", "asc"), pair), listing.headers)
+            params = (pair,) if listing.single else (*ONE, pair)
+            answer = await self.transport.get(listing.path, params, listing.headers)
             if answer.status != 200:
                 bad.add(pair)
         return bad or set(kept)
 
     async def _listed(self, answer: Answer, listing: Listing, params: Params, asked: int) -> Listed:
-        body = await self._json(answer, listing.thread, listing.path, params, listing.headers)
+        body = await self._json(answer, listing, params)
         envelope, pieces = _split(body, listing)
         if pieces is None:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered no list: its `data` is none")
         alien = next((p.thread for p in pieces if p.thread not in (None, listing.thread.id)), None)
-        if alien is not None:
+        if alien is not None and listing.thread.id:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered with objects of another thread")
         more = envelope.get("has_more") in (True, "true")
         habits = self.habits(listing.kind)
         habits.says_more = habits.says_more or (more and bool(pieces))
         return Listed(pieces, name(envelope.get("last_id")), more, asked, now())
 
-    async def _json(
-        self, answer: Answer, thread: ThreadRef, path: str, params: Params, headers: Mapping[str, str]
-    ) -> bytes:
+    async def _json(self, answer: Answer, listing: Listing, params: Params) -> bytes:
         """Return the compact body; one that is no JSON is asked for again first."""
+        thread, path = listing.thread, listing.path
         for left in range(ATTEMPTS - 1, -1, -1):
             try:
                 return compact(answer.body)
             except ValueError as error:
                 if not left:
                     raise not_json(answer, thread, path, _reason(error)) from None
-            answer = await self.transport.get(path, params, headers)
+            answer = await self.transport.get(path, params, listing.headers)
             if answer.status != 200:
                 raise refusal(answer, thread, path, identified=False)
         raise AssertionError

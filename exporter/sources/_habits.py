@@ -14,7 +14,8 @@ from itertools import pairwise
 
 from exporter.sources._split import Piece
 
-UNSETTLED = frozenset({"queued", "in_progress", "requires_action", "cancelling"})
+UNSETTLED = frozenset({"queued", "in_progress", "requires_action", "cancelling", "waiting", "active"})
+"Of runs, turns, items, responses; a subagent is `active` while it may get another turn."
 STUCK = 24 * 3600.0
 "Seconds after which what is not settled never will be: runs expire after ten minutes."
 MAXIMUM = re.compile(r"(?:<=|equal to|at most|max\w*(?: value)?(?: of| is|:)?)\s*['\"]?(\d+)", re.IGNORECASE)
@@ -37,6 +38,8 @@ class Habits:
     "Its cursors are `last_id`, and not ids of objects."
     ordered: bool | None = None
     "It obeys `order`."
+    bare: bool | None = None
+    "It answers nothing when it is told a limit and an order, and something when it is not."
     restarts: bool | None = None
     "It answers an unknown cursor with the first page."
     refused: set[tuple[str, str]] = field(default_factory=set)

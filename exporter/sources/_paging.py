@@ -89,6 +89,8 @@ async def _ask(desk: Desk, state: Walk) -> Listed | None:
             if listed.pieces or not listed.more:
                 break
             listed = await desk.page(state.listing, after)
+        if state.listing.doubtful and not listed.pieces and not listed.more:
+            listed = await _probes.bare(desk, state.listing, after) or listed
     except StaleCursor:
         other = state.other_cursor()
         if other is not None and not desk.habits(state.listing.kind).tokens:
@@ -99,7 +101,7 @@ async def _ask(desk: Desk, state: Walk) -> Listed | None:
         return None
     if desk.habits(state.listing.kind).limit != limit:
         state.note("smaller_limit")
-    if any(pair in desk.habits(state.listing.kind).refused for pair in state.listing.params):
+    if desk.refuses(state.listing):
         state.note("include_refused")
     return listed
 

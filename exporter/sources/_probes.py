@@ -6,7 +6,7 @@ A probe that fails teaches nothing and harms nothing.
 from __future__ import annotations
 
 from exporter.errors import BadAnswer, NotFound, Temporary
-from exporter.sources._asking import Desk, Listing, StaleCursor
+from exporter.sources._asking import Desk, Listed, Listing, StaleCursor
 from exporter.sources._split import Piece
 
 NOBODY = "0exporter0probe0"
@@ -77,6 +77,24 @@ async def ordered(desk: Desk, listing: Listing, first: Piece | None) -> bool:
         same = found.pieces[0].id == first.id if first.id else found.pieces[0].body == first.body
         habits.ordered = not same
     return habits.ordered
+
+
+async def bare(desk: Desk, listing: Listing, after: str | None) -> Listed | None:
+    """Return what an empty list holds when nothing is said of limit and order; None where that is nothing either.
+
+    Measured of OpenAI's list of responses, which a browser's session sees: with `limit` it has no rows.
+    """
+    habits = desk.habits(listing.kind)
+    if habits.bare is not None:
+        return None
+    habits.bare = True
+    try:
+        found = await desk.page(listing, after)
+    except (StaleCursor, BadAnswer, Temporary, NotFound):
+        habits.bare = None
+        return None
+    habits.bare = bool(found.pieces)
+    return found if found.pieces else None
 
 
 async def restarted(desk: Desk, listing: Listing, after: str, first: Piece) -> bool:

@@ -87,6 +87,17 @@ def piece(body: bytes) -> Piece:
     return Piece(body, name(head.id), _seconds(time), status, thread)
 
 
+def member(body: bytes, key: str) -> bytes:
+    """Return the tokens that a compact object has under a key; nothing where it has no such member."""
+    return dict(_members(body)).get(key, b"")
+
+
+def elements(body: bytes, key: str) -> tuple[bytes, ...]:
+    """Return the elements of the list that a compact object has under a key; none where that is no list."""
+    value = member(body, key)
+    return tuple(_elements(value)) if value[:1] == b"[" else ()
+
+
 def name(value: Any) -> str | None:
     """Return an id or a cursor that can be asked for: text as it is, an integer as digits, else None."""
     if isinstance(value, int) and not isinstance(value, bool):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from exporter.model import Gap, Item, Page, Position
 from exporter.sources._asking import Listed, Listing
-from exporter.sources._habits import Habits, same_second, settled, stepped_back, tied
+from exporter.sources._habits import Habits, same_second, stepped_back, tied
 from exporter.sources._seen import Seen
 from exporter.sources._split import Piece
 
@@ -200,18 +200,29 @@ class Walk:
             self.fresh = False
         self.taken = []
         for piece in found.new:
+            if self._omits(piece):
+                continue
             entry = Entry(piece, self.seq, self.anchor)
             self.taken.append(entry)
             self.seq += 1
             if self._seen.names_one(piece):
                 self.anchor = Anchor(piece.id, self.seq)
-            if not settled(piece, listed.at):
+            if not self.listing.settles(piece, listed.at):
                 self.hold(entry)
         last = found.new[-1] if found.new else None
         cursor = self._last_id(listed, habits)
         if last and last is listed.pieces[-1] and cursor and (last.id is None or self._seen.names_one(last)):
             self.anchor = Anchor(cursor, self.seq)
         return skip + len(found.repeated) > 1
+
+    def _omits(self, piece: Piece) -> bool:
+        """Whether an object is another thread's; the list goes on after it, its positions do not count it."""
+        if self.listing.omits is None or piece.id is None or not self.listing.omits(piece.id):
+            return False
+        self.note("earlier_turns")
+        if self._seen.names_one(piece):
+            self.anchor = Anchor(piece.id, self.seq)
+        return True
 
     def _last_id(self, listed: Listed, habits: Habits) -> str | None:
         """Return what the page ends with: its last object's id, `last_id` where that has none or is no cursor."""

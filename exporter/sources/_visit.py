@@ -1,26 +1,82 @@
-"""What every visit begins with: the thread's own object, which proves that it is this thread and that it exists."""
+"""One visit of one thread: what of it is known, and whether anything yet proves that the thread is there.
+
+A thread's own object proves it, and so does any object of its lists. An empty list proves nothing: some servers
+answer one for any id. So a thread that a list of threads brought is asked for itself only where its lists are empty.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 
-from exporter.model import Item, Page, Positions, ThreadRef, now
-from exporter.sources import NO_HEADERS
-from exporter.sources._asking import Desk
+from exporter.errors import NotFound
+from exporter.model import Gap, Item, Page, Position, Positions, ThreadRef, now
+from exporter.sources import Container
+from exporter.sources._asking import Desk, Listing
+from exporter.sources._paging import walk
+from exporter.sources._split import Piece, piece
 
 
-async def thread_page(
-    desk: Desk, thread: ThreadRef, path: str, after: Positions, headers: Mapping[str, str] = NO_HEADERS
-) -> Page:
-    """Return the thread's object as the page of its list `thread`."""
-    found = await desk.thread(thread, path, headers)
-    return Page(
-        thread=thread,
-        kind="thread",
-        items=(Item(found.id, found.body),),
-        cursor=None,
-        more=False,
-        fetched_at=now(),
-        list="thread",
-        fresh="thread" not in after,
-    )
+class Visit:
+    """One visit of one thread."""
+
+    def __init__(self, desk: Desk, own: Listing, after: Positions, container: Container | None) -> None:
+        self.desk, self.own, self.after = desk, own, after
+        self.container = container
+        self.asked = False
+        "Whether the server gave the thread's own object in this visit."
+        self.proven = False
+        "Whether the server gave anything of it."
+        self.gaps = 0
+        self._object: Piece | None = None
+
+    @property
+    def thread(self) -> ThreadRef:
+        """Whose visit it is."""
+        return self.own.thread
+
+    @property
+    def object(self) -> Piece:
+        """The thread's own object: from the server if it was asked, else from the archive."""
+        if self._object is None:
+            assert self.container is not None
+            self._object = piece(self.container())
+        return self._object
+
+    async def ask(self) -> Page:
+        """Return the thread's object as the page of its list `thread`."""
+        self._object = found = await self.desk.thread(self.own)
+        self.asked = self.proven = True
+        return Page(
+            thread=self.thread,
+            kind="thread",
+            items=(Item(found.id, found.body),),
+            cursor=None,
+            more=False,
+            fetched_at=now(),
+            list="thread",
+            fresh="thread" not in self.after,
+            notes=("include_refused",) if self.desk.refuses(self.own) else (),
+        )
+
+    async def walk(self, listing: Listing, position: Position | None = None) -> AsyncIterator[Page | Gap]:
+        """Yield what follows the position, else what follows the known one; the thread too where nothing proves it."""
+        position = position or self.after.get(listing.list)
+        try:
+            async for event in self._walk(listing, position):
+                yield event
+        except NotFound:
+            if self.proven:
+                raise
+            yield await self.ask()
+            async for event in self._walk(listing, position):
+                yield event
+        if not self.proven:
+            yield await self.ask()
+
+    async def _walk(self, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
+        async for event in walk(self.desk, listing, position):
+            if isinstance(event, Gap):
+                self.gaps += 1
+            else:
+                self.proven = self.proven or bool(event.items)
+            yield event

@@ -8,52 +8,42 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from exporter.errors import UsageError
-from exporter.model import Gap, Page, Positions, ThreadRef, checked_id
-from exporter.sources import Container, Event, Transport
-from exporter.sources._asking import Desk, Listing
-from exporter.sources._paging import walk
+from exporter.model import Gap, Page, checked_id
+from exporter.sources._asking import Children, Listing
+from exporter.sources._shelf import Shelf, Under
 from exporter.sources._split import Piece
-from exporter.sources._visit import thread_page
+from exporter.sources._visit import Visit
 
-BETA = {"OpenAI-Beta": "assistants=v2"}
 FOUND_TEXT = (("include[]", "step_details.tool_calls[*].file_search.results[*].content"),)
 
 
-class AssistantsSource:
+class AssistantsSource(Shelf):
     """`/threads`: gone on OpenAI since August 2026, alive on other servers."""
 
     name = "assistants"
-    prefixes: tuple[str, ...] = ("thread_",)
+    prefixes = ("thread_",)
+    path = "/threads"
+    headers = {"OpenAI-Beta": "assistants=v2"}  # noqa: RUF012 - a constant
+    lists = (Under("messages", "/messages"), Under("runs", "/runs", "run", runs=True))
+    ids_from = (
+        "Ids come from the application that made the threads (its database, its logs); where the server lists "
+        "them to a browser only, `exporter discover --session` asks as one."
+    )
 
-    def __init__(self, transport: Transport, runs: bool = True) -> None:
-        self._desk, self._runs = Desk(transport), runs
-
-    async def pages(
-        self, thread: ThreadRef, after: Positions, container: Container | None = None
-    ) -> AsyncIterator[Event]:
-        """Yield the thread, then its messages, then its runs with their steps."""
-        path = f"/threads/{checked_id(thread.id)}"
-        yield await thread_page(self._desk, thread, path, after, BETA)
-        lists = [Listing(thread, "message", "messages", f"{path}/messages", headers=BETA)]
-        if self._runs:
-            lists.append(self._runs_of(thread, path, after))
-        for listing in lists:
-            async for event in walk(self._desk, listing, after.get(listing.list)):
-                yield event
-
-    def _runs_of(self, thread: ThreadRef, path: str, after: Positions) -> Listing:
+    def _children(self, visit: Visit, under: Under) -> Children | None:
         def steps(run: Piece) -> AsyncIterator[Page | Gap]:
-            return self._steps(thread, path, run, after)
+            return self._steps(visit, run)
 
-        return Listing(thread, "run", "runs", f"{path}/runs", headers=BETA, children=steps)
+        return steps if under.list == "runs" else None
 
-    async def _steps(self, thread: ThreadRef, path: str, run: Piece, after: Positions) -> AsyncIterator[Page | Gap]:
+    async def _steps(self, visit: Visit, run: Piece) -> AsyncIterator[Page | Gap]:
         name = f"steps:{run.id or ''}"
         try:
-            steps = f"{path}/runs/{checked_id(run.id or '')}/steps"
+            path = f"{visit.own.path}/runs/{checked_id(run.id or '')}/steps"
         except UsageError as error:
+            thread = visit.thread
             yield Gap(thread, name, None, "no_id", f"{thread}: steps of a run cannot be asked for: {error}")
             return
-        listing = Listing(thread, "step", name, steps, FOUND_TEXT, headers=BETA, parent=run.id)
-        async for event in walk(self._desk, listing, after.get(name)):
+        listing = Listing(visit.thread, "step", name, path, FOUND_TEXT, self.headers, run.id)
+        async for event in visit.walk(listing):
             yield event

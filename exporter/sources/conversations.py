@@ -5,13 +5,7 @@ Everything that `include[]` can open is asked for: without it, images, search re
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-from exporter.model import Positions, ThreadRef, checked_id
-from exporter.sources import Container, Event, Transport
-from exporter.sources._asking import Desk, Listing
-from exporter.sources._paging import walk
-from exporter.sources._visit import thread_page
+from exporter.sources._shelf import Shelf, Under
 
 INCLUDE = tuple(
     ("include[]", value)
@@ -28,21 +22,14 @@ INCLUDE = tuple(
 )
 
 
-class ConversationsSource:
+class ConversationsSource(Shelf):
     """`/conversations`: what replaced threads."""
 
     name = "conversations"
-    prefixes: tuple[str, ...] = ("conv_",)
-
-    def __init__(self, transport: Transport, runs: bool = True) -> None:  # noqa: ARG002 - conversations have no runs
-        self._desk = Desk(transport)
-
-    async def pages(
-        self, thread: ThreadRef, after: Positions, container: Container | None = None
-    ) -> AsyncIterator[Event]:
-        """Yield the conversation, then its items."""
-        path = f"/conversations/{checked_id(thread.id)}"
-        yield await thread_page(self._desk, thread, path, after)
-        listing = Listing(thread, "message", "messages", f"{path}/items", INCLUDE)
-        async for event in walk(self._desk, listing, after.get("messages")):
-            yield event
+    prefixes = ("conv_",)
+    path = "/conversations"
+    lists = (Under("messages", "/items", params=INCLUDE),)
+    ids_from = (
+        "Ids come from the application that made the conversations (its database, its logs), or from the "
+        "responses that belong to one: each names its conversation."
+    )

@@ -18,8 +18,8 @@ from exporter.errors import (
     Temporary,
     UsageError,
 )
-from exporter.model import Gap, Page, Position, ThreadRef
-from exporter.sources import Answer, load, names, source_of
+from exporter.model import Gap, Link, Page, Position, ThreadRef
+from exporter.sources import Answer, Event, load, names, source_of
 from exporter.sources._answers import complaint, refusal
 from exporter.sources.conversations import INCLUDE
 from tests.sources.fake import ENDPOINT, THREAD, FakeApi, error, item, ok
@@ -30,20 +30,20 @@ RUNS = "/threads/thread_1/runs"
 
 def visit(
     api: FakeApi, thread: ThreadRef = THREAD, after: Mapping[str, Position] | None = None, *, runs: bool = True
-) -> list[Page | Gap]:
-    async def story() -> list[Page | Gap]:
+) -> list[Event]:
+    async def story() -> list[Event]:
         source = load(thread.source)(api, runs)
         return [event async for event in source.pages(thread, after or {})]
 
     return asyncio.run(story())
 
 
-def positions(events: list[Page | Gap]) -> dict[str, Position]:
+def positions(events: list[Event]) -> dict[str, Position]:
     return {event.list: event.position for event in events if isinstance(event, Page)}
 
 
-def lists(events: list[Page | Gap]) -> list[tuple[str, int]]:
-    return [(e.list, len(e.items)) if isinstance(e, Page) else (e.list, -1) for e in events]
+def lists(events: list[Event]) -> list[tuple[str, int]]:
+    return [(e.list, len(e.items)) if isinstance(e, Page) else (e.list, -1) for e in events if not isinstance(e, Link)]
 
 
 def a_thread(messages: int = 3, runs: int = 2) -> FakeApi:
@@ -56,8 +56,10 @@ def a_thread(messages: int = 3, runs: int = 2) -> FakeApi:
 
 def test_sources_are_found_by_their_files_and_ids() -> None:
     assert set(names()) >= {"assistants", "conversations"}
-    assert [source_of(i) for i in ("thread_1", "conv_1", "x")] == ["assistants", "conversations", None]
-    with pytest.raises(UsageError, match="assistants, conversations"):
+    ids = ("thread_1", "conv_1", "cthr_1", "chatcmpl-1", "resp_1", "asess_1", "x")
+    told = ["assistants", "conversations", "chatkit", "completions", "responses", "agents", None]
+    assert [source_of(i) for i in ids] == told
+    with pytest.raises(UsageError, match="agents, assistants, chatkit, completions, conversations, responses"):
         load("nothing")
 
 
@@ -151,7 +153,7 @@ def test_values_of_include_that_are_refused_are_left_out_and_remembered(named: b
     every = [value for _, value in INCLUDE]
     api = Items(set(every[2:4]), named=named)
 
-    async def story() -> list[list[Page | Gap]]:
+    async def story() -> list[list[Event]]:
         source = load("conversations")(api)
         return [[event async for event in source.pages(CONVERSATION, {})] for _ in range(2)]
 
