@@ -1,11 +1,12 @@
 """The APIs that hold conversations: one file each, found by its name.
 
 A member `NAME.py` defines `NAMESource(transport, runs=True)` (first letter upper-case) with `name`, `prefixes`, `path`,
-`ids_from` and `pages(thread, after)`: it yields what follows the given positions, list by list, in the server's order, a `Gap`
-where a list cannot be walked to a proven end, and a `Link` where an object points to another thread. It raises a
-`SourceError` when the whole source is unusable, `BudgetReached` when no request is left, and a `ThreadError` when the
-thread itself cannot be had. It knows no archive. `threads(after)` yields all threads, or raises `CannotList`.
-Most members are a few words on top of `_shelf.Shelf`, which is all of this for a thread that is an object with lists.
+`ids_from` and `pages(thread, after)`: it yields what follows the given positions, list by list, in the server's
+order, a `Gap` where a list cannot be walked to a proven end, and a `Link` where an object points to another thread.
+It raises a `SourceError` when the whole source is unusable, `BudgetReached` when no request is left, and a
+`ThreadError` when the thread itself cannot be had. It knows no archive. `threads(after)` yields all threads, or
+raises `CannotList`. Most members are a few words on top of `_shelf.Shelf`, which is all of this for a thread that is
+an object with lists under it.
 A member imports nothing heavy, so all of them can be asked for their `prefixes`.
 
 Names that begin with `_` are shared by the members: `_paging` is the one loop that follows a cursor.
