@@ -30,11 +30,8 @@ class Registered:
     unchanged: int
 
 
-def register(archive: Archive, entries: Iterable[Registration], *, move: bool = False) -> Registered:
-    """Add threads to the registry, durably; what is said of a known thread replaces what was known.
-
-    The profile `default` says nothing of a thread that has another one, unless it is said on purpose: `move`.
-    """
+def register(archive: Archive, entries: Iterable[Registration]) -> Registered:
+    """Add threads to the registry, durably; what is said of a known thread replaces what was known."""
     new = changed = unchanged = 0
     archive.seal()  # what the catalog says is compared, and it knows what is sealed
     stream = iter(entries)
@@ -43,7 +40,7 @@ def register(archive: Archive, entries: Iterable[Registration], *, move: bool = 
         news: dict[ThreadRef, Registration] = {}
         for entry in batch:
             before = known.get(entry.thread)
-            after = _merged(before, entry, move=move)
+            after = _merged(before, entry)
             if before is None:
                 new += 1
             elif after != before:
@@ -62,12 +59,12 @@ def _known(archive: Archive, batch: Sequence[Registration]) -> dict[ThreadRef, R
     return {thread: owner_of(known) for thread, known in found.items() if known.registered_at}
 
 
-def _merged(before: Registration | None, entry: Registration, *, move: bool) -> Registration:
-    """What is known once this was said, too."""
+def _merged(before: Registration | None, entry: Registration) -> Registration:
+    """What is known once this was said, too; the default profile says nothing of a thread that has one."""
     known = before or Registration(entry.thread, entry.profile)
     return Registration(
         entry.thread,
-        known.profile if entry.profile == DEFAULT and not move else entry.profile,
+        known.profile if entry.profile == DEFAULT else entry.profile,
         _said(entry.user, known.user),
         _said(entry.customer, known.customer),
         _said(entry.title, known.title),

@@ -178,13 +178,15 @@ def test_one_refused_source_lets_the_others_finish(bench: Bench) -> None:
 
 def test_a_profile_without_a_key_lets_the_others_finish(bench: Bench) -> None:
     bench.register([filled(bench, 1), filled(bench, 1, "thread_b")])
-    keyless = replace(bench.profile, name="keyless", key=NoSecret(""))
+    elsewhere = bench.url.replace("127.0.0.1", "localhost")
+    keyless = replace(bench.profile, name="keyless", key=NoSecret(""), base_url=elsewhere)
     with Archive.write(bench.path) as archive:
-        register(archive, [Registration(bench.ref("thread_a"), profile="keyless")])
+        there = replace(bench.ref("thread_a"), endpoint=endpoint_of(elsewhere))
+        register(archive, [Registration(there, profile="keyless")])
         report = backup(archive, {"default": bench.profile, "keyless": keyless}, Options())
 
-    assert (report.exit_code, report.complete, report.never_visited) == (3, 1, 1)
-    assert report.stopped == ("no key here",)
+    assert (report.exit_code, report.complete, report.never_visited) == (3, 2, 1)
+    assert report.stopped == ("no key here; 1 thread of assistants not visited",)
 
 
 @pytest.mark.parametrize("url", ["http://example.invalid/v1", "https://user:word@example.invalid/v1"])

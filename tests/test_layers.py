@@ -37,7 +37,6 @@ MAY = {
     "rebuild": READS,
     "formats": READS,
     "crawl": READS | {"endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
-    "discovery": GROUND | {"archive", "crawl", "endpoint", "pacing", "registry", "sources", "text", "transport"},
     "doctor": GROUND | {"archive", "endpoint", "sources", "pacing", "transport"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
     "__main__": {"cli", "errors"},

@@ -18,6 +18,7 @@ threads = sa.Table(
     sa.Column("customer", sa.Text),
     sa.Column("title", sa.Text),
     sa.Column("tags", sa.Text),
+    sa.Column("via", sa.Text),
     sa.Column("state", sa.Text, nullable=False, server_default="new"),
     sa.Column("code", sa.Text),
     sa.Column("error", sa.Text),

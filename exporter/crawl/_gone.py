@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from exporter.archive.catalog import Known
 from exporter.errors import SourceGone
-from exporter.model import Outcome
+from exporter.model import Outcome, printable
 
 SHARE = 0.10
 COUNT = 5
@@ -23,33 +23,64 @@ class Missing:
 
     known: Known
     message: str
+    profile: str
+    "Who was told so."
     witnessed: bool = False
-    "Whether, in this run, the same profile read another thread of the same source."
+    "Whether, in this run, the same profile read another thread of the same source, or one that points to this."
+    linked: bool = False
+    "Whether another thread points to it: so it was there once."
+
+    @property
+    def vanished(self) -> bool:
+        """Whether this profile saw it before, and it is news that it is not there now."""
+        return self.seen and self.known.state != "gone"
+
+    @property
+    def seen(self) -> bool:
+        """Whether the profile that was told so is the one that saw it before."""
+        return saw(self.profile, self.known)
 
 
-def judge(missing: Sequence[Missing], seen: int, *, accept: bool) -> Iterator[Outcome]:
-    """Tell for each missing thread how its visit ended.
+def saw(profile: str, known: Known) -> bool:
+    """Whether it was through this profile that a thread was seen before."""
+    return known.seen_at is not None and known.profile == profile
 
-    `seen` counts the threads of this run that were seen before. Raises `SourceGone` when too many of them vanished
-    at once and the user does not accept it; then nothing is marked.
+
+def judge(missing: Sequence[Missing], seen: int, *, accept: bool) -> Iterator[tuple[Known, Outcome]]:
+    """Tell for each missing thread of one source and profile how its visit ended.
+
+    `seen` counts the threads of this run that this profile saw before. Raises `SourceGone`, after the others were
+    told, when too many of them vanished at once and the user does not accept it; then none of those is marked.
     """
-    vanished = [one for one in missing if one.known.seen_at and one.known.state != "gone"]
+    vanished = [one for one in missing if one.vanished]
+    yield from ((one.known, _outcome(one)) for one in missing if not one.vanished)
     if len(vanished) > COUNT and len(vanished) > SHARE * seen and not accept:
+        first = vanished[0]
         raise SourceGone(
-            f"{len(vanished)} of {seen} threads seen before answer 404 in this run: a wrong key, project or region, "
-            "or a removed API, rather than deletions. Nothing is marked gone. Look with `exporter doctor`; "
+            f"{first.known.thread.source}: {len(vanished):,} of {seen:,} threads that profile "
+            f"{printable(first.profile)} saw before answer 404 in this run: a wrong key, project or region, or a "
+            "removed API, rather than deletions. None of them is marked gone. Look with `exporter doctor`; "
             "if they really are gone, run again with --accept-gone",
             whole_run=True,
         )
-    yield from map(_outcome, missing)
+    yield from ((one.known, _outcome(one)) for one in vanished)
 
 
 def _outcome(one: Missing) -> Outcome:
-    thread = one.known.thread
-    if not one.known.seen_at:
+    known, thread = one.known, one.known.thread
+    if known.state == "gone":
+        return Outcome(thread, 0, "gone", one.message, known.code)
+    if not known.seen_at and not one.linked:
         help_ = f"perhaps another project's key: `exporter doctor {thread.id}` tries every profile"
         return Outcome(thread, 0, "failed", f"{thread}: not found; {help_}", "not_found")
-    if not one.witnessed and one.known.state != "gone":
-        why = "it was there before, and nothing else of this source could be read in this run, so it is not marked gone"
+    if known.seen_at and not one.seen:
+        why = f"profile {printable(known.profile)} saw it before, and does not reach its server any more"
+        return Outcome(thread, 0, "failed", f"{thread}: not found; {why}, so it is not marked gone", "unwitnessed")
+    if not one.witnessed:
+        was = "it was there before" if known.seen_at else "another thread points to it"
+        why = f"{was}, and nothing else of this source could be read in this run, so it is not marked gone"
         return Outcome(thread, 0, "failed", f"{thread}: {one.message}; {why}", "unwitnessed")
-    return Outcome(thread, 0, "gone", one.message, "gone")
+    if known.seen_at:
+        return Outcome(thread, 0, "gone", one.message, "gone")
+    why = f"{known.via or 'another thread'} points to it, but it expired or was deleted before it was ever visited"
+    return Outcome(thread, 0, "gone", f"{thread}: {why}", "expired_link")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -39,8 +40,18 @@ class Report:
     "This run's threads that are not complete, at most 1,000."
     stopped: tuple[str, ...]
     "Why a source, or the whole run, ended early."
+    remarks: tuple[str, ...] = ()
+    "What was not as it should be, and cost nothing."
     files: int = 0
     "Table files written."
+    linked: int = 0
+    "Threads that this run registered because others point to them."
+    blobs: int = 0
+    "Files that this run fetched."
+    blob_bytes: int = 0
+    "The size of those, together."
+    sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    "Of each source, how many of its threads this run visited, their new objects, and how the visits ended."
 
     def to_json(self) -> dict[str, Any]:
         """The report as it stands in its manifest."""
@@ -65,17 +76,29 @@ class Tally:
     errors: list[Outcome] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
     stopped: list[ExporterError] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    "What is said of each of those."
+    remarks: list[str] = field(default_factory=list)
+    sources: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
         self.visited += 1
         self.records += outcome.records
+        counts = self.sources.setdefault(outcome.thread.source, {"visited": 0, "records": 0})
+        for name, count in (("visited", 1), ("records", outcome.records), (outcome.state, 1)):
+            counts[name] = counts.get(name, 0) + count
         if outcome.state == "complete":
             self.completed += 1
         elif outcome.state != "gone":
             self.codes.add(outcome.code or "failed")
             if len(self.errors) < SHOWN:
                 self.errors.append(outcome)
+
+    def stop(self, error: ExporterError, told: str | None = None) -> None:
+        """Note why the run, or a source of it, ended early."""
+        self.stopped.append(error)
+        self.told.append(told or str(error))
 
     def exit_code(self) -> int:
         """The code of the worst that happened, as the command line documents it.

@@ -6,17 +6,22 @@ reach the disk: what may be forgotten first is written first, so that no cursor 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 
 import orjson
 
 from exporter.archive import Archive
-from exporter.archive.catalog import Known, digest
+from exporter.archive.catalog import Known, digest, owner_of
+from exporter.crawl._links import Links
 from exporter.crawl._options import Options
-from exporter.errors import ExporterError
-from exporter.model import Gap, Item, Outcome, Page, Position, ThreadRef, now
+from exporter.errors import ExporterError, UsageError
+from exporter.model import Gap, Item, Link, Outcome, Page, Position, ThreadRef, now
+from exporter.registry import registration_page
 from exporter.sources import Container, Source
+
+OURS = frozenset({"registration", "visit"})
+"Kinds of records that no server sent."
 
 UNRESUMABLE = frozenset(
     {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
@@ -25,11 +30,13 @@ UNRESUMABLE = frozenset(
 
 
 class Visit:
-    """One crawl of one thread: its pages, and how it ended."""
+    """One crawl of one thread as one profile sees it: its pages, and how it ended."""
 
-    def __init__(self, known: Known, options: Options, archive: Archive) -> None:
+    def __init__(self, known: Known, profile: str, archive: Archive, options: Options, links: Links) -> None:
         self._known = known
+        self._profile = profile
         self._archive = archive
+        self._links = links
         self._positions = archive.catalog.positions(known.thread)
         self._full = options.full
         self._after: Mapping[str, Position] = self._positions
@@ -38,15 +45,31 @@ class Visit:
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
         self.records = 0
+        "Objects of the server that were yielded."
+        self.wrote = False
+        "Whether anything was yielded: then no other profile may begin again."
 
     async def pages(self, source: Source) -> AsyncIterator[Page]:
-        """The pages that are news."""
+        """The pages that are news, in the order in which they have to reach the disk."""
+        async for page in self._walk(source):
+            self.wrote = True
+            self.records += len(page.items) if page.kind not in OURS else 0
+            yield page
+
+    async def _walk(self, source: Source) -> AsyncIterator[Page]:
+        adopted = self._profile == self._known.profile
         async for got in source.pages(self._known.thread, self._after, container=self._container()):
             if isinstance(got, Gap):
                 self.gap(got)
-            elif isinstance(got, Page):
+                continue
+            if not adopted:
+                adopted = True
+                yield registration_page(replace(owner_of(self._known), profile=self._profile))
+            if isinstance(got, Link):
+                for page in self._follow(got):
+                    yield page
+            else:
                 async for page in self._news(got):
-                    self.records += len(page.items)
                     yield page
 
     def gap(self, gap: Gap) -> None:
@@ -65,6 +88,13 @@ class Visit:
     def failed(self, error: ExporterError) -> Outcome:
         """How the visit ended that this error ended."""
         return replace(failed(self._known.thread, error), records=self.records)
+
+    def _follow(self, link: Link) -> Iterator[Page]:
+        try:
+            yield from self._links.follow(link, self._known, self._profile)
+        except UsageError as error:
+            detail = f"{link.thread}: it points to a thread of {link.to.source} that cannot be asked for: {error}"
+            self.gap(Gap(link.thread, "links", None, "bad_link", detail))
 
     async def _news(self, page: Page) -> AsyncIterator[Page]:
         """What a page of the source brings that the archive lacks; what has to be written before it comes first."""

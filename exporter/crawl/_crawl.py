@@ -1,0 +1,178 @@
+"""Workers walk threads, one writer commits pages, and each thread gets one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from exporter.archive import Archive
+from exporter.archive.catalog import Known
+from exporter.crawl._agenda import Agenda
+from exporter.crawl._gone import Missing, judge, saw
+from exporter.crawl._links import Links
+from exporter.crawl._options import Options
+from exporter.crawl._report import Tally
+from exporter.crawl._sources import Door, Doors
+from exporter.crawl._stop import Stop
+from exporter.crawl._visit import Visit, failed, visit_page
+from exporter.crawl._writer import Writer
+from exporter.errors import BudgetReached, NotFound, SourceError, SourceGone, ThreadError, UsageError
+from exporter.model import Outcome, Page, Registration, ThreadRef, now
+
+HINTS = 1000
+"Visits without news that are noted in the catalog together."
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who hears of what happens, while it happens."""
+
+    on_page: Callable[[Page], None]
+    on_outcome: Callable[[Outcome], None]
+    on_link: Callable[[Registration], None]
+
+
+class Crawl:
+    """One crawl, from its first request to its last page."""
+
+    def __init__(self, archive: Archive, doors: Doors, options: Options, agenda: Agenda, listeners: Listeners) -> None:
+        self._archive = archive
+        self._doors = doors
+        self._options = options
+        self._agenda = agenda
+        self._on_outcome = listeners.on_outcome
+        self._writer = Writer(archive.append, listeners.on_page)
+        self._missing: defaultdict[Door, list[Missing]] = defaultdict(list)
+        self._idle: dict[ThreadRef, datetime] = {}
+        self.links = Links(archive.catalog, agenda, listeners.on_link)
+        self.tally = Tally()
+
+    async def run(self, stop: Stop) -> None:
+        """Visit what is on the agenda; returns when all that was fetched is archived. Raises `ArchiveError` only."""
+        writing = asyncio.create_task(self._writer.run())
+        workers = [asyncio.create_task(self._work()) for _ in range(self._options.jobs)]
+        try:
+            await self._wait(workers, stop)
+            await self._judge()
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            await self._writer.close()
+            await writing
+            self._note_idle(at_least=1)
+        self._tell_closed()
+
+    async def _wait(self, workers: Sequence[asyncio.Task[None]], stop: Stop) -> None:
+        loop, everything = asyncio.get_running_loop(), asyncio.gather(*workers)
+        stop.bind(lambda: loop.call_soon_threadsafe(everything.cancel))
+        try:
+            async with asyncio.timeout(self._options.max_duration):
+                await everything
+        except TimeoutError:
+            message = f"--max-duration of {self._options.max_duration:g} s is used up; run again to go on"
+            self.tally.stop(BudgetReached(message))
+        except asyncio.CancelledError:
+            if stop.exit_code is None:
+                raise
+            self.tally.stop(stop.error())
+        except BudgetReached as reached:
+            self.tally.stop(reached)
+        finally:
+            stop.bind(lambda: None)
+
+    async def _work(self) -> None:
+        while (known := await self._agenda.take()) is not None:
+            try:
+                await self._visit(known)
+            finally:
+                self._agenda.done()
+
+    async def _visit(self, known: Known) -> None:
+        """Walk one thread through the first profile that sees it."""
+        try:
+            doors = self._doors.to(known)
+        except ThreadError as error:
+            await self._end(known, failed(known.thread, error))
+            return
+        own, told = doors[0], list[Missing]()
+        for door in doors:
+            if door.closed is None and await self._through(door, known, told):
+                return
+            if door.closed and not door.barred:
+                break
+        if own.closed:
+            own.left_out += 1
+            await asyncio.sleep(0)  # a signal has to be heard while all threads of a closed door pass by
+        else:
+            self._missing[own].append(told[0])
+
+    async def _through(self, door: Door, known: Known, told: list[Missing]) -> bool:
+        """Walk one thread as one profile sees it; False where another may be asked, as this one has told nothing."""
+        door.seen += saw(door.profile, known) and known.state != "gone"
+        visit = Visit(known, door.profile, self._archive, self._options, self.links)
+        try:
+            async for page in visit.pages(self._doors.source(door)):
+                await self._writer.put(page)
+            outcome = visit.outcome()
+        except NotFound as error:
+            missing = Missing(known, str(error), door.profile)
+            final = visit.wrote or missing.seen
+            (self._missing[door] if final else told).append(missing)
+            return final
+        except SourceError as error:
+            door.close(error)
+            door.left_out += visit.wrote
+            return visit.wrote
+        except (ThreadError, UsageError) as error:
+            outcome = visit.failed(error)
+        await self._end(known, outcome)
+        door.fared(outcome)
+        return True
+
+    async def _end(self, known: Known, outcome: Outcome) -> None:
+        """Write down how a visit ended, if that is news; its pages are archived before anybody hears of it."""
+        if outcome.records or outcome.state != known.state or outcome.code != known.code:
+            await self._writer.put(visit_page(outcome))
+            await self._writer.flush()
+        else:
+            self._idle[known.thread] = now()
+            self._note_idle(at_least=HINTS)
+        self.tally.add(outcome)
+        self._on_outcome(outcome)
+
+    async def _judge(self) -> None:
+        """Decide about the threads that were not found, now that we know what else could be read."""
+        for door, missing in self._missing.items():
+            told = [self._with_evidence(one, door) for one in missing]
+            try:
+                for known, outcome in judge(told, door.seen, accept=self._options.accept_gone):
+                    await self._end(known, outcome)
+            except SourceGone as error:
+                self.tally.stop(error)
+
+    def _with_evidence(self, missing: Missing, door: Door) -> Missing:
+        known = missing.known
+        pointed = self.links.pointed(known.thread)
+        return replace(
+            missing,
+            witnessed=door.reads or pointed == door.profile,
+            linked=known.via is not None or pointed is not None,
+        )
+
+    def _note_idle(self, at_least: int) -> None:
+        if len(self._idle) >= at_least:
+            self._archive.catalog.note_visited(self._idle)
+            self._idle = {}
+
+    def _tell_closed(self) -> None:
+        """Say which doors closed, and how many threads stayed behind them."""
+        for door, error in self._doors.closed():
+            if door.left_out:
+                threads = f"{door.left_out:,} thread{'s' if door.left_out > 1 else ''} of {door.name}"
+                self.tally.stop(error, f"{error}; {threads} not visited")
+            else:
+                self.tally.remarks.append(f"{error}; no thread was left out because of that")
