@@ -12,10 +12,11 @@ from pathlib import Path
 
 from exporter.archive import TABLES, Archive, read_id
 from exporter.archive import _verify as verify
+from exporter.archive._blobs import Blobs
 from exporter.archive._journal import header, whole_pages
-from exporter.archive._lines import load
+from exporter.archive._lines import load, read_mark
 from exporter.archive._published import Published
-from exporter.archive._verify import REBUILD, damage
+from exporter.archive._verify import REBUILD, See, damage
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError
 from exporter.files import make_folder
@@ -31,9 +32,12 @@ def check(path: Path, rebuild: bool = False) -> Iterator[Finding]:
     archive_id, catalog = read_id(path), _Catalog(path)
     try:
         yield from catalog.findings()
-        log = _Log(load_storage("local", path), archive_id, catalog)
+        storage = load_storage("local", path)
+        blobs = Blobs(storage)
+        log = _Log(storage, archive_id, catalog, blobs.see)
         yield from log.findings()
-        yield from _left_behind(path)
+        yield from _left_behind(path, blobs.see)
+        yield from blobs.findings(known=not log.damaged)
         if catalog.archive:
             yield from _derived(catalog.archive, log, catalog.published, rebuild=rebuild)
     finally:
@@ -81,8 +85,8 @@ class _Catalog:
 class _Log:
     """Manifests and segments: what is wrong with them, and how many messages they hold."""
 
-    def __init__(self, storage: Storage, archive: str, catalog: _Catalog) -> None:
-        self._storage, self._archive, self._catalog = storage, archive, catalog
+    def __init__(self, storage: Storage, archive: str, catalog: _Catalog, see: See) -> None:
+        self._storage, self._archive, self._catalog, self._see = storage, archive, catalog, see
         self._named: set[str] = set()
         "Every file that the log knows of."
         self.damaged = False
@@ -114,7 +118,9 @@ class _Log:
             self._named |= {found.name, *(segment.name for segment in found.segments)}
             published = found.number <= self._catalog.published
             for segment in found.segments:
-                yield from verify.segment(segment, self._storage, self._archive, self._count if published else _pass)
+                yield from verify.segment(
+                    segment, self._storage, self._archive, self._count if published else self._see
+                )
             yield found.number
 
     def _strays(self) -> Iterator[Finding]:
@@ -135,22 +141,22 @@ class _Log:
             return "keep it: a manifest that is missing or damaged may have named it"
         return f"{WAIT}; if it stays, move it away"
 
-    def _count(self, mark: Mark) -> None:
+    def _count(self, mark: Mark, lines: list[bytes]) -> None:
+        self._see(mark, lines)
         if mark.kind == "message":
             self.records += mark.count
             if not mark.fresh:
                 self.walked.add(mark.thread)
 
 
-def _pass(_: Mark) -> None:
-    """Count nothing: these pages are not published yet."""
-
-
-def _left_behind(path: Path) -> Iterator[Finding]:
+def _left_behind(path: Path, see: See) -> Iterator[Finding]:
     for journal in sorted((path / "journal").glob("*.jsonl")):
         try:
             with journal.open("rb") as file:
-                pages = sum(1 for _ in whole_pages(file)) if header(file) else 0
+                pages = 0
+                for lines in whole_pages(file) if header(file) else ():
+                    pages += 1
+                    see(read_mark(lines[-1]), lines)
         except FileNotFoundError:  # sealed just now
             continue
         if pages:

@@ -131,6 +131,8 @@ class FileRef:
     url: str | None = None
     "Where its bytes are for a short while, signed: of attachments."
 
+    object: bytes | None = None
+    "What the server says of it, as sent, where it is had already: of attachments and artifacts."
 
 @dataclass(frozen=True, slots=True)
 class Record:

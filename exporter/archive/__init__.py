@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
+from exporter.archive._blobs import Blob, Kept, blob_name
 from exporter.archive._commits import Commits, frames, index
 from exporter.archive._hints import note_hints
 from exporter.archive._journal import Journal
@@ -120,6 +121,11 @@ class Archive:
             with suppress(ArchiveError):  # the pages are archived; the next call says what is wrong
                 self.seal()
 
+    def blob(self) -> Blob:
+        """Take the content of a file, before the record that names it: write, then `keep`, in a `with` block."""
+        self._writable()
+        return Blob(self.storage)
+
     def seal(self, report: dict[str, Any] | None = None) -> Manifest | None:
         """Commit the journal as a segment, with the run's report if this ends the run; index it."""
         self._ready()
@@ -136,9 +142,12 @@ class Archive:
         self._unfinished = False
         return manifest
 
-    def _ready(self) -> None:
+    def _writable(self) -> None:
         if self._lock is None:
             raise ArchiveError(f"{self.path}: it is open for reading only")
+
+    def _ready(self) -> None:
+        self._writable()
         if self._unfinished:
             self._commits.recover()
             self._unfinished = False
@@ -236,4 +245,15 @@ class Archive:
             self.catalog.note_table(name, pending=pending, **values)
 
 
-__all__ = ["TABLES", "Archive", "Manifest", "TableFile", "note_hints", "read_id", "record_line", "who_writes"]
+__all__ = [
+    "TABLES",
+    "Archive",
+    "Kept",
+    "Manifest",
+    "TableFile",
+    "blob_name",
+    "note_hints",
+    "read_id",
+    "record_line",
+    "who_writes",
+]

@@ -18,8 +18,8 @@ RESTORE = "restore this file from a copy"
 REBUILD = "run `exporter rebuild`"
 UNREADABLE = (ArchiveError, OSError, ValueError, KeyError, TypeError)
 
-See = Callable[[Mark], None]
-"Is told of every page."
+See = Callable[[Mark, list[bytes]], None]
+"Is told of every page: its mark, and its lines, the mark's being the last."
 
 
 def damage(where: str, error: object, help_: str = RESTORE) -> Finding:
@@ -85,7 +85,7 @@ def _read(file: BinaryIO, name: str, archive: str, see: See) -> Segment:
     def seen(lines: list[bytes]) -> None:
         mark = read_mark(lines[-1])
         walk.step(mark, lines[:-1])
-        see(mark)
+        see(mark, lines)
 
     found = _segments.describe(name, "", cast("BinaryIO", hashing), seen)  # which only reads forward
     return replace(found, sha256=hashing.hexdigest())

@@ -1,0 +1,151 @@
+"""Contents of files, named by their hash: `blobs/sha256/ab/<hash>`.
+
+A blob is durable before the record that names it is written, so a record never names what is not there. The other
+way round does no harm: a blob that no record names is one whose record a crash prevented.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Self
+
+from exporter.archive._lines import load, read_record
+from exporter.archive._verify import damage
+from exporter.errors import ArchiveError
+from exporter.files import open_private, sha256_of, translated
+from exporter.model import Finding, Mark, printable
+from exporter.storage import Storage
+
+FOLDER = "blobs"
+NAME = re.compile(r"blobs/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")
+AGAIN = "restore it from a copy, or move it away and run `exporter backup --full`, which asks for it again"
+
+
+class Kept(NamedTuple):
+    """A content that is in the archive, durably."""
+
+    sha256: str
+    bytes: int
+
+
+def blob_name(sha256: str) -> str:
+    """Return where the content with this hash lies, relative to the archive."""
+    return f"{FOLDER}/sha256/{sha256[:2]}/{sha256}"
+
+
+class Blob:
+    """A content on its way into the archive, hashed while it is written; without `keep` nothing of it stays.
+
+    Raises `DiskFull` or another `ArchiveError` where the disk refuses.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._path = storage.tmp() / f"blob-{secrets.token_hex(8)}"
+        self._digest = hashlib.sha256()
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):  # it would hide what went wrong before; the next opening removes it
+            if self._file is not None:
+                self._file.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """Take what came next."""
+        with translated(self._path):
+            self._open().write(data)
+        self._digest.update(data)
+
+    def restart(self) -> None:
+        """Forget what came so far."""
+        if self._file is not None:
+            with translated(self._path):
+                self._file.seek(0)
+                self._file.truncate()
+        self._digest = hashlib.sha256()
+
+    def keep(self) -> Kept:
+        """Put it into the archive, durably: when this returns, a crash cannot lose it.
+
+        What was there of the same name is the same, or was damaged: the new one takes its place.
+        """
+        with translated(self._path):
+            file = self._open()
+            file.flush()
+            size = file.tell()
+            os.fsync(file.fileno())
+            file.close()
+        sha256 = self._digest.hexdigest()
+        self._storage.replace(blob_name(sha256), self._path)
+        return Kept(sha256, size)
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            self._file = os.fdopen(open_private(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
+        return self._file
+
+
+class Blobs:
+    """The contents that records name against those that are there. Changes nothing."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._named: set[bytes] = set()
+        self._missing: list[Finding] = []
+
+    def see(self, mark: Mark, lines: list[bytes]) -> None:
+        """Take a page into account, given with its mark's line."""
+        if mark.kind == "file":
+            for line in lines[:-1]:
+                record = read_record(line)
+                sha256 = load(record.body).get("sha256")
+                if sha256 is not None:
+                    self._name(sha256, f"file {printable(str(record.id))[:100]} of {record.thread}")
+
+    def _name(self, sha256: str, whose: str) -> None:
+        digest = bytes.fromhex(sha256)
+        if digest in self._named:
+            return
+        self._named.add(digest)
+        try:
+            self._storage.open(blob_name(sha256)).close()
+        except FileNotFoundError:
+            help_ = "restore it from a copy, or run `exporter backup --full`, which asks for it again"
+            self._missing.append(Finding(blob_name(sha256), f"it is missing: the content of {whose}", help_))
+        except OSError:
+            return  # it is there, and is read later
+
+    def findings(self, *, known: bool) -> Iterator[Finding]:
+        """Read every blob; whether one is named by nobody is told only if all that names them is `known`."""
+        yield from self._missing
+        for name in self._storage.names(FOLDER):
+            found = NAME.fullmatch(name)
+            if found is None:
+                yield Finding(name, "it is no content of a file", "move it away", "note")
+                continue
+            yield from self._content(name, found[2])
+            if known and bytes.fromhex(found[2]) not in self._named:
+                what = "no record names it: one that is being written, or whose record a crash prevented"
+                yield Finding(name, what, "nothing to do; it may be removed while no backup runs", "note")
+
+    def _content(self, name: str, sha256: str) -> Iterator[Finding]:
+        try:
+            if sha256_of(self._storage.open(name)) != sha256:
+                yield damage(name, "its bytes are not those that it is named by", AGAIN)
+        except FileNotFoundError:  # removed just now
+            return
+        except (OSError, ArchiveError) as error:
+            yield damage(name, error, AGAIN)
