@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint format types docs bench test-sdk test-real help clean
+.PHONY: check demo test lint format types docs bench nights test-sdk test-real help clean
 
 check: lint types docs test ## what CI runs: lint, types, docs, test
 
@@ -40,6 +40,9 @@ bench: $(STAMP) ## speed and memory on a fixed sample
 
 test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py
+
+nights: $(STAMP) ## simulated nights: requests, freshness and losses of the schedule against other policies
+	$(BIN)/python -m tests.nights
 
 test-real: $(STAMP) ## back up a real third-party server (OGX; Python 3.12, about 300 MB)
 	$(BIN)/python tests/real_ogx.py --write docs/real-server.md

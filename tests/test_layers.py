@@ -21,7 +21,9 @@ MAY = {
     "files": GROUND,
     "text": GROUND,
     "pacing": GROUND,
+    "retention": GROUND,
     "endpoint": GROUND,
+    "retention": GROUND,
     "config": GROUND | {"endpoint"},
     "sandbox": {"errors"},
     "schemas": GROUND | {"text"},
@@ -37,7 +39,8 @@ MAY = {
     "rebuild": READS,
     "formats": READS,
     "crawl": READS | {"endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
-    "doctor": GROUND | {"archive", "endpoint", "sources", "pacing", "transport"},
+    "discovery": GROUND | {"archive", "crawl", "endpoint", "pacing", "registry", "sources", "text", "transport"},
+    "doctor": GROUND | {"archive", "config", "endpoint", "sources", "pacing", "retention", "transport"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
     "__main__": {"cli", "errors"},
 }
