@@ -7,12 +7,13 @@ published where `api-facts` says so; those marked "inferred" are the best guess.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from exporter.sandbox import raw
-from exporter.sandbox.keys import Key
+from exporter.sandbox.content import Content
+from exporter.sandbox.keys import NOBODY, Key
 from exporter.sandbox.state import State
 from exporter.sandbox.switches import Switches
 
@@ -24,7 +25,7 @@ class Answer:
     """One HTTP answer."""
 
     status: int
-    body: bytes
+    body: Content
     headers: dict[str, str] = field(default_factory=lambda: dict(JSON_TYPE))
 
 
@@ -32,23 +33,42 @@ class Refusal(Exception):
     """The request ends here, with this answer."""
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.body.decode())
+        super().__init__(answer.status)
         self.answer = answer
+
+
+class Face(NamedTuple):
+    """One way the APIs are offered: under which path, which of them, to whom, with what manners."""
+
+    name: str
+    root: str
+    apis: frozenset[str]
+    admit: Callable[[Ask], Key]
+    """Returns who asks, or refuses."""
+    lists_open: bool = False
+    """Whether threads, conversations and responses can be listed without a browser's session."""
+    before: bool = False
+    """Whether every list takes `before`."""
+    polish: Callable[[Ask, Answer], Answer] = lambda _, answer: answer
+    """What this face makes of a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One HTTP request to the API, its credential already known."""
+    """One HTTP request to an API."""
 
     state: State
     switches: Switches
-    key: Key
+    face: Face
+    api: str
+    """Which API: the first word of its path."""
     method: str
     path: str
     ids: Mapping[str, str]
     params: list[tuple[str, str]]
     headers: Mapping[str, str]
     content: bytes
+    key: Key = NOBODY
 
     @property
     def lies(self) -> frozenset[str]:
@@ -110,19 +130,35 @@ NOUNS = {
     "input_items": "Item with id '{0}' not found.",
     "assistants": "No assistant found with id '{0}'.",
     "files": "No such File object: {0}",
+    "sessions": "Session with id '{0}' not found.",
+    "session_items": "Item with id '{0}' not found in session.",
+    "turns": "Turn with id '{0}' not found in session.",
+    "subagents": "Subagent with id '{0}' not found in session.",
+    "artifacts": "Artifact with id '{0}' not found in session.",
+    "traces": "Trace with id '{0}' not found in session.",
+    "containers": "Container with id '{0}' not found.",
+    "container_files": "File {0} not found on container {1}.",
+    "vector_stores": "No vector store found with id '{0}'.",
+    "vector_files": "No file found with id '{0}' in vector store '{1}'.",
 }
-"""What a 404 says; those of threads, conversations, their items and responses are on record, the others inferred."""
+"""What a 404 says; those of threads, conversations, their items, responses and files of containers are on record, the
+others inferred."""
 
 
-def not_found(noun: str, name: str) -> Answer:
-    """HTTP 404 that names what was asked for."""
+def not_found(noun: str, name: str, above: str = "") -> Answer:
+    """HTTP 404 that names what was asked for, perhaps also what it would lie under."""
     param = "id" if noun == "files" else None
-    return error(404, NOUNS[noun].format(name), param=param)
+    return error(404, NOUNS[noun].format(name, above), param=param)
 
 
 def unknown_cursor(noun: str, param: str, name: str) -> Answer:
     """`after` names nothing (inferred): the text of a 404 for that object, as HTTP 400 with the parameter's name."""
-    return error(400, NOUNS[noun].format(name), param=param)
+    return error(400, NOUNS[noun].format(name, ""), param=param)
+
+
+def incorrect_hostname() -> Answer:
+    """HTTP 401 for a request to another region's hostname (text inferred, code documented)."""
+    return error(401, "You must use the hostname of your project's region.", code="incorrect_hostname")
 
 
 def unknown_url(method: str, path: str) -> Answer:

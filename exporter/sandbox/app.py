@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -16,89 +16,106 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.sandbox import state as known
-from exporter.sandbox.answers import Answer, Ask, Refusal, unknown_url
+from exporter.sandbox.answers import Answer, Ask, Face, Refusal, incorrect_hostname, unknown_url
 from exporter.sandbox.control import control_routes
-from exporter.sandbox.door import Meter, admit
-from exporter.sandbox.faults import INSTEAD, TRANSPORT, Trouble, response
+from exporter.sandbox.faces import FACES, NOWHERE
+from exporter.sandbox.faults import INSTEAD, Trouble, response
+from exporter.sandbox.meter import Meter
 from exporter.sandbox.raw import indented
-from exporter.sandbox.reads import Handler
-from exporter.sandbox.routes import rules
+from exporter.sandbox.routes import Rule, rules
+from exporter.sandbox.sending import TRANSPORT
 from exporter.sandbox.state import State
 
-ROOT = "/v1"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def build(state: State) -> ASGIApp:
     """Return the application that answers for a state."""
-    meter, trouble = Meter(), Trouble()
+    counter = _Counter(state)
+    routes = [counter.route(face, rule) for face in FACES for rule in rules() if rule.api in face.apis]
+    return _with_transport(Starlette(routes=[*control_routes(state), *routes, counter.nowhere()]))
 
-    def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Where all requests to one state are answered."""
+
+    state: State
+    meter: Meter = field(default_factory=Meter)
+    trouble: Trouble = field(default_factory=Trouble)
+
+    def route(self, face: Face, rule: Rule) -> Route:
+        """Return the route of a rule at a face."""
+
         async def answered(request: Request) -> Response:
-            return await _respond(state, meter, trouble, handler, request)
+            return await self.respond(face, rule, request)
 
-        return answered
+        return Route(face.root + rule.path, answered, methods=[rule.method] if rule.method else METHODS)
 
-    routes = [Route(ROOT + rule.path, endpoint(rule.handler), methods=[rule.method]) for rule in rules()]
-    catch_all = Route("/{rest:path}", endpoint(_no_route), methods=METHODS)
-    return _with_transport(Starlette(routes=[*control_routes(state), *routes, catch_all]))
+    def nowhere(self) -> Route:
+        """Return the route of everything else."""
+        return self.route(NOWHERE, Rule("", "", "/{rest:path}", lambda ask: unknown_url(ask.method, ask.path)))
+
+    async def respond(self, face: Face, rule: Rule, request: Request) -> Response:
+        """Answer one request, and log it."""
+        state, switches, path = self.state, self.state.switches, request.url.path
+        if switches.latency:
+            await asyncio.sleep(switches.latency)
+        try:
+            content = await request.body()
+        except ClientDisconnect:
+            return Response()
+        project = _project(state, request)
+        fault = self.trouble.strikes(switches, path)
+        limited, extra = self.meter.count(state, project or "", time.monotonic())
+        if limited is not None:
+            fault, answer = "", limited
+        elif fault in INSTEAD:
+            answer = INSTEAD[fault](request.method, path)
+        elif fault == "reset":
+            answer = Answer(0, b"")
+        else:
+            answer = _answer(_ask(state, face, rule, request, content), rule)
+        params = list(request.query_params.multi_items())
+        state.requests.append(known.Request(request.method, path, params, answer.status, project))
+        number = f"req_{len(state.requests):032x}"
+        body = answer.body
+        if switches.pretty and isinstance(body, bytes) and answer.headers.get("content-type") == "application/json":
+            body = indented(body)
+        return response(Answer(answer.status, body, answer.headers | extra | {"x-request-id": number}), fault)
 
 
-def _no_route(ask: Ask) -> Answer:
-    return unknown_url(ask.method, ask.path)
-
-
-async def _respond(state: State, meter: Meter, trouble: Trouble, handler: Handler, request: Request) -> Response:
-    """Answer one request, and log it."""
-    switches, path = state.switches, request.url.path
-    if switches.latency:
-        await asyncio.sleep(switches.latency)
-    try:
-        content = await request.body()
-    except ClientDisconnect:
-        return Response()
-    token = request.headers.get("authorization", "").partition(" ")[2].strip()
-    project = state.keys[token].project if token in state.keys else None
-    fault = trouble.strikes(switches, path)
-    limited, extra = meter.count(state, project or "", time.monotonic())
-    if limited is not None:
-        fault = ""
-        answer = limited
-    elif fault in INSTEAD:
-        answer = INSTEAD[fault](request.method, path)
-    elif fault == "reset":
-        answer = Answer(0, b"")
-    else:
-        answer = _answer(state, handler, request, content)
-    state.requests.append(
-        known.Request(request.method, path, list(request.query_params.multi_items()), answer.status, project)
+def _ask(state: State, face: Face, rule: Rule, request: Request, content: bytes) -> Ask:
+    return Ask(
+        state=state,
+        switches=state.switches,
+        face=face,
+        api=rule.api,
+        method=request.method,
+        path=request.url.path,
+        ids=request.path_params,
+        params=list(request.query_params.multi_items()),
+        headers=request.headers,
+        content=content,
     )
-    if switches.pretty and answer.headers.get("content-type") == "application/json":
-        answer = Answer(answer.status, indented(answer.body), answer.headers)
-    number = f"req_{len(state.requests):032x}"
-    return response(Answer(answer.status, answer.body, answer.headers | extra | {"x-request-id": number}), fault)
 
 
-def _answer(state: State, handler: Handler, request: Request, content: bytes) -> Answer:
-    path = request.url.path
+def _answer(ask: Ask, rule: Rule) -> Answer:
+    """Admit and answer; that there is no such URL is said to anybody."""
     try:
-        if handler is _no_route:
-            return unknown_url(request.method, path)
-        key = admit(state, path.removeprefix(ROOT), request.headers)
-        ask = Ask(
-            state=state,
-            switches=state.switches,
-            key=key,
-            method=request.method,
-            path=path,
-            ids=request.path_params,
-            params=list(request.query_params.multi_items()),
-            headers=request.headers,
-            content=content,
-        )
-        return handler(ask)
+        if ask.switches.hostname not in ("", ask.headers.get("host", "").rpartition(":")[0]):
+            return incorrect_hostname()
+        if rule.api in ask.switches.removed:
+            return ask.face.polish(ask, unknown_url(ask.method, ask.path))
+        return rule.handler(replace(ask, key=ask.face.admit(ask)))
     except Refusal as refusal:
-        return refusal.answer
+        return ask.face.polish(ask, refusal.answer)
+
+
+def _project(state: State, request: Request) -> str | None:
+    """Return whose request it is, for the log and the limits."""
+    token = request.headers.get("authorization", "").partition(" ")[2].strip() or request.headers.get("api-key", "")
+    return state.keys[token].project if token in state.keys else None
 
 
 def _with_transport(app: ASGIApp) -> ASGIApp:

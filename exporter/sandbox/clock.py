@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 
 class Clock:
-    """The sandbox's time: the wall's, or one that stands still; both can be advanced."""
+    """The sandbox's time: the wall's, or one that stands still; both can be advanced. `began` is its first moment."""
 
     def __init__(self, start: float | None = None) -> None:
         self._start = start
         self._ahead = 0.0
+        self.began = self.now()
 
     def now(self) -> float:
         """Seconds since the epoch, as the sandbox sees it."""

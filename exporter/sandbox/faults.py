@@ -1,26 +1,16 @@
 """What goes wrong with a whole answer: HTTP errors, wrong bodies, broken connections.
 
-`Trouble` decides which request is struck; `spoiled` turns an honest answer into the one that is sent; `Breaking` is
-a response that does not end well.
+`Trouble` decides which request is struck; `response` turns an honest answer into the one that is sent.
 """
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import struct
 from collections.abc import Callable
-from typing import Any
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
-from exporter.sandbox.answers import Answer, error, unknown_url
+from exporter.sandbox.answers import Answer, error, incorrect_hostname, unknown_url
+from exporter.sandbox.content import Generated, head, pieces, size
+from exporter.sandbox.sending import Drip, Endless, NoLength, Reset, Sent, Truncated, WrongLength
 from exporter.sandbox.switches import Switches
-
-TRANSPORT = "exporter.sandbox.transport"
-PIECES = 16
-DRIP = 0.02
 
 PAGE = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 
@@ -37,9 +27,7 @@ INSTEAD: dict[str, Callable[[str, str], Answer]] = {
         x_should_retry="false",
     ),
     "api_removed": unknown_url,
-    "wrong_region": lambda *_: error(
-        401, "You must use the hostname of your project's region.", code="incorrect_hostname"
-    ),
+    "wrong_region": lambda *_: incorrect_hostname(),
     "html": lambda *_: Answer(200, PAGE, {"content-type": "text/html"}),
     "html_502": lambda *_: Answer(502, PAGE, {"content-type": "text/html"}),
     "empty_body": lambda *_: Answer(200, b""),
@@ -47,11 +35,21 @@ INSTEAD: dict[str, Callable[[str, str], Answer]] = {
 """Faults that need no honest answer: the request does nothing."""
 
 SPOILED: dict[str, Callable[[Answer], Answer]] = {
-    "malformed_json": lambda a: Answer(a.status, a.body[:-1] + b",,", a.headers),
-    "cut_json": lambda a: Answer(a.status, a.body[: len(a.body) // 2], a.headers),
+    "malformed_json": lambda a: Answer(a.status, _whole(a)[:-1] + b",,", a.headers),
+    "cut_json": lambda a: Answer(a.status, head(a.body, size(a.body) // 2), a.headers),
     "wrong_content_type": lambda a: Answer(a.status, a.body, a.headers | {"content-type": "text/plain"}),
 }
 """Faults that spoil the honest answer."""
+
+BREAKING: dict[str, type[Sent]] = {
+    "reset": Reset,
+    "truncated": Truncated,
+    "slow_drip": Drip,
+    "wrong_length": WrongLength,
+    "no_length": NoLength,
+    "endless": Endless,
+}
+"""Faults of how it is sent."""
 
 
 class Trouble:
@@ -74,60 +72,12 @@ class Trouble:
         return switches.fault
 
 
-def response(answer: Answer, fault: str = "") -> Response:
-    """Return what Starlette sends for an answer that meets a fault."""
+def response(answer: Answer, fault: str = "") -> Sent:
+    """Return what is sent for an answer that meets a fault."""
     if fault in SPOILED:
         answer = SPOILED[fault](answer)
-    if fault in BREAKING:
-        return BREAKING[fault](answer.body, answer.status, answer.headers)
-    return Response(answer.body, answer.status, answer.headers)
+    return BREAKING.get(fault, Sent)(answer.body, answer.status, answer.headers)
 
 
-class Reset(Response):
-    """No answer: the connection is reset."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Reset the connection."""
-        _reset(scope.get(TRANSPORT))
-
-
-class Truncated(Response):
-    """Half of what Content-Length promises, then the connection is gone."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send the first half and close."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        half = bytes(self.body[: len(self.body) // 2])
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-        await asyncio.sleep(DRIP)  # let the half leave this machine
-        transport = scope.get(TRANSPORT)
-        if transport is not None:
-            transport.close()
-
-
-class Drip(Response):
-    """The right body, piece by piece."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send the body slowly."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        body = bytes(self.body)
-        size = max(1, -(-len(body) // PIECES))
-        for start in range(0, len(body), size):
-            await send({"type": "http.response.body", "body": body[start : start + size], "more_body": True})
-            await asyncio.sleep(DRIP)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-BREAKING: dict[str, type[Response]] = {"reset": Reset, "truncated": Truncated, "slow_drip": Drip}
-"""Faults of the connection."""
-
-
-def _reset(transport: Any) -> None:
-    """Close at once, with RST instead of FIN."""
-    if transport is None:
-        return
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
+def _whole(answer: Answer) -> bytes:
+    return b"".join(pieces(answer.body)) if isinstance(answer.body, Generated) else answer.body

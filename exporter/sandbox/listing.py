@@ -52,6 +52,16 @@ LISTS: dict[str, ListKind] = {
     "completion_messages": ListKind("completion_messages", order="asc", before=False),
     "responses": ListKind("responses", before=False, locks=ITEM_LOCKS),
     "input_items": ListKind("input_items", before=False, locks=ITEM_LOCKS),
+    "sessions": ListKind("sessions", before=False),
+    "session_items": ListKind("session_items", before=False),
+    "turns": ListKind("turns", before=False),
+    "subagents": ListKind("subagents", before=False),
+    "artifacts": ListKind("artifacts", before=False),
+    "traces": ListKind("traces", before=False),
+    "containers": ListKind("containers", before=False),
+    "container_files": ListKind("container_files", before=False),
+    "vector_stores": ListKind("vector_stores"),
+    "vector_files": ListKind("vector_files"),
 }
 """Every list of every API."""
 
@@ -103,7 +113,7 @@ def _query(ask: Ask, kind: ListKind) -> Query:
     order = ask.param("order") or kind.order
     if order not in ("asc", "desc"):
         raise Refusal(bad_order(order))
-    before = ask.param("before") if kind.before else None
+    before = ask.param("before") if kind.before or ask.face.before else None
     return Query(limit, order, ask.param("after") or None, before or None)
 
 
@@ -117,7 +127,7 @@ def _unprocessable(limit: int, high: int) -> Answer:
 def _envelope(ask: Ask, question: Query, found: Slice, bodies: list[bytes]) -> bytes:
     lies = ask.lies
     first: str | None = found.entries[0].id if found.entries else None
-    last: str | None = found.entries[-1].id if found.entries else None
+    last: str | None = found.entries[-1].id or found.entries[-1].cursor if found.entries else None
     if bodies and lies & {"null_ids", "null_ids_and_cursor"}:
         bodies[-1] = raw.with_field(bodies[-1], "id", b"null")
         last = None if "null_ids_and_cursor" in lies else last

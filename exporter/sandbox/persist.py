@@ -13,10 +13,11 @@ from typing import Any
 
 from exporter.errors import UsageError
 from exporter.sandbox.clock import Retention
+from exporter.sandbox.content import Content, Generated
 from exporter.sandbox.series import Series
 from exporter.sandbox.state import Holder, State
 
-VERSION = 1
+VERSION = 2
 
 
 def save(state: State, path: Path | str) -> None:
@@ -61,19 +62,29 @@ def _frozen(holder: Holder) -> dict[str, Any]:
         "project": holder.project,
         "created": holder.created,
         "active": holder.active,
-        "content": base64.b64encode(holder.content).decode(),
+        "content": _packed(holder.content),
+        "contents": {name: _packed(content) for name, content in holder.contents.items()},
         "lists": {name: [[_text(entry.raw), entry.at] for entry in series] for name, series in holder.lists.items()},
     }
 
 
 def _thawed(name: str, kept: dict[str, Any]) -> Holder:
     holder = Holder(name, kept["project"], kept["created"], kept["active"])
-    holder.content = base64.b64decode(kept["content"])
+    holder.content = _unpacked(kept["content"])
+    holder.contents = {under: _unpacked(packed) for under, packed in kept["contents"].items()}
     for series, entries in kept["lists"].items():
         holder.lists[series] = Series()
         for body, at in entries:
             holder.lists[series].add(_bytes(body), at)
     return holder
+
+
+def _packed(content: Content) -> Any:
+    return list(content) if isinstance(content, Generated) else base64.b64encode(content).decode()
+
+
+def _unpacked(packed: Any) -> Content:
+    return Generated(*packed) if isinstance(packed, list) else base64.b64decode(packed)
 
 
 def _text(raw: bytes) -> str:

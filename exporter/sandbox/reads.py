@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from exporter.sandbox import raw
 from exporter.sandbox.answers import Answer, Ask, Refusal, error, not_found, ok
+from exporter.sandbox.filters import wanted
 from exporter.sandbox.lies import bent_view
 from exporter.sandbox.listing import answer_list, answer_one
 from exporter.sandbox.lists import View
 from exporter.sandbox.series import Entry, Series
-from exporter.sandbox.state import SHELVES, Holder
+from exporter.sandbox.state import Holder
 
 Handler = Callable[[Ask], Answer]
 
@@ -24,13 +26,36 @@ DELETED = {
     "chatkit": "chatkit.thread.deleted",
     "completions": "chat.completion.deleted",
     "responses": "response.deleted",
+    "sessions": "agent.session.deleted",
+    "artifacts": "agent.session.artifact.deleted",
     "files": "file",
+    "containers": "container.deleted",
+    "container_files": "container.file.deleted",
+    "vector_stores": "vector_store.deleted",
     "assistants": "assistant.deleted",
 }
 """What kind of object says that one was deleted."""
 
-UNREADABLE = frozenset({"assistants", "user_data"})
-"""Purposes of files whose content the service does not give back."""
+SLOW = frozenset({"completions", "responses"})
+"""Shelves whose new objects are listed before they can be read, while the lie is on."""
+
+
+class Under(NamedTuple):
+    """A list under an id."""
+
+    shelf: str
+    path: str
+    """Behind the id; variables stand for ids further up."""
+    series: str
+    """The list's name in the state, with the same variables."""
+    kind: str
+    """The list's name in `LISTS`."""
+    verbs: str = ""
+    """What one can do with one object of it."""
+    above: tuple[tuple[str, str, str], ...] = ()
+    """What must be there: variable, the list that holds it, what it is called."""
+    of: tuple[str, str] | None = None
+    """Only objects whose field has the value of a variable are in it."""
 
 
 def holder_of(ask: Ask, shelf: str) -> Holder:
@@ -39,31 +64,36 @@ def holder_of(ask: Ask, shelf: str) -> Holder:
     found = ask.state.holder(shelf, name, ask.key.project)
     if found is None or _denied(ask, shelf):
         raise Refusal(not_found(shelf, name))
+    if shelf == "containers":
+        ask.state.use_container(name)
     return found
 
 
-def series_of(ask: Ask, shelf: str, name: str) -> Series:
-    """Return the list that the URL names: under the id, for steps under the run."""
-    holder = holder_of(ask, shelf)
-    if name != "steps":
-        return holder.series(name)
-    run = ask.ids["run"]
-    if bent_view(holder.series("runs"), ask.lies).find(run) is None:
-        raise Refusal(not_found("runs", run))
-    return holder.series(f"steps/{run}")
+def series_of(ask: Ask, under: Under) -> Series:
+    """Return the list that the URL names, once all that it lies under is there."""
+    holder = holder_of(ask, under.shelf)
+    for variable, series, noun in under.above:
+        if bent_view(holder.series(series.format_map(ask.ids)), ask.lies).find(ask.ids[variable]) is None:
+            raise Refusal(not_found(noun, ask.ids[variable]))
+    return holder.series(under.series.format_map(ask.ids))
 
 
 def list_shelf(shelf: str) -> Handler:
     """List everything on a shelf that is this project's."""
 
     def handler(ask: Ask) -> Answer:
-        if shelf in SESSION_ONLY and ask.key.kind != "session" and not ask.switches.listable:
+        if shelf in SESSION_ONLY and not _may_list(ask):
             who = "(that is, it can only be made from the browser). You made it with the following key type:"
             message = f"Your request to GET {ask.path} must be made with a session key {who} {ask.key.kind}."
             raise Refusal(error(401, message, code="missing_scope"))
-        for name in list(ask.state.shelves[shelf].holders):
-            ask.state.holder(shelf, name)  # those past their time go
-        return answer_list(ask, shelf, ask.state.shelves[shelf].series, lambda entry: _shown(ask, shelf, entry))
+        ask.state.expire(shelf)
+        holders, asked = ask.state.shelves[shelf].holders, wanted(ask, shelf)
+
+        def shown(entry: Entry) -> bool:
+            holder = holders.get(entry.id or "")
+            return holder is not None and holder.project == ask.key.project and asked(entry)
+
+        return answer_list(ask, shelf, ask.state.shelves[shelf].series, shown)
 
     return handler
 
@@ -96,90 +126,70 @@ def delete_shelved(shelf: str) -> Handler:
     return handler
 
 
-def list_under(shelf: str, name: str, kind: str) -> Handler:
+def list_under(under: Under) -> Handler:
     """List what lies under an id."""
 
     def handler(ask: Ask) -> Answer:
         try:
-            view: View = series_of(ask, shelf, name)
+            view: View = series_of(ask, under)
         except Refusal:
             if "unknown_thread_empty" not in ask.lies:
                 raise
             view = Series()
-        run = ask.param("run_id") if kind == "messages" else None
-        return answer_list(ask, kind, view, lambda entry: run is None or raw.value(entry.raw, "run_id") == run)
+        asked, of = wanted(ask, under.kind), under.of
+
+        def shown(entry: Entry) -> bool:
+            return (of is None or raw.value(entry.raw, of[0]) == ask.ids[of[1]]) and asked(entry)
+
+        return answer_list(ask, under.kind, view, shown)
 
     return handler
 
 
-def entry_of(ask: Ask, shelf: str, name: str, kind: str) -> Entry:
+def entry_of(ask: Ask, under: Under) -> Entry:
     """Return the object that the URL names under an id, or refuse with its 404."""
-    view = bent_view(series_of(ask, shelf, name), ask.lies)
+    view = bent_view(series_of(ask, under), ask.lies)
     position = view.find(ask.ids["item"])
     entry = None if position is None else view.at(position)
     if entry is None:
-        raise Refusal(not_found(kind, ask.ids["item"]))
+        raise Refusal(not_found(under.kind, ask.ids["item"], ask.ids["id"]))
     return entry
 
 
-def get_under(shelf: str, name: str, kind: str) -> Handler:
+def get_under(under: Under) -> Handler:
     """Retrieve an object under an id."""
-    return lambda ask: answer_one(ask, kind, entry_of(ask, shelf, name, kind).raw)
+    return lambda ask: answer_one(ask, under.kind, entry_of(ask, under).raw)
 
 
-def modify_under(shelf: str, name: str, kind: str) -> Handler:
+def modify_under(under: Under) -> Handler:
     """Set the metadata of an object under an id."""
 
     def handler(ask: Ask) -> Answer:
-        entry = entry_of(ask, shelf, name, kind)
+        entry = entry_of(ask, under)
         body = _modified(entry.raw, ask)
-        series_of(ask, shelf, name).edit(ask.ids["item"], body)
-        ask.state.touch(shelf, ask.ids["id"])
-        return answer_one(ask, kind, body)
+        series_of(ask, under).edit(ask.ids["item"], body)
+        ask.state.touch(under.shelf, ask.ids["id"])
+        return answer_one(ask, under.kind, body)
 
     return handler
 
 
-def delete_under(shelf: str, name: str, kind: str) -> Handler:
+def delete_under(under: Under) -> Handler:
     """Delete an object under an id; of an item, the conversation is the answer."""
 
     def handler(ask: Ask) -> Answer:
-        entry_of(ask, shelf, name, kind)
-        series_of(ask, shelf, name).drop(ask.ids["item"])
-        if kind in DELETED:
-            return ok(raw.text({"id": ask.ids["item"], "object": DELETED[kind], "deleted": True}))
-        return ok(ask.state.body(shelf, ask.ids["id"]))
+        entry_of(ask, under)
+        series_of(ask, under).drop(ask.ids["item"])
+        if under.kind in DELETED:
+            return ok(raw.text({"id": ask.ids["item"], "object": DELETED[under.kind], "deleted": True}))
+        return ok(ask.state.body(under.shelf, ask.ids["id"]))
 
     return handler
 
 
-def list_files(ask: Ask) -> Answer:
-    """List files, of one purpose if it is given."""
-    purpose = ask.param("purpose")
-    return answer_list(
-        ask,
-        "files",
-        ask.state.shelves["files"].series,
-        lambda e: _shown(ask, "files", e) and purpose in (None, raw.value(e.raw, "purpose")),
-    )
-
-
-def file_content(ask: Ask) -> Answer:
-    """Answer the bytes of a file, unless its purpose forbids it."""
-    holder = holder_of(ask, "files")
-    purpose = raw.value(ask.state.body("files", holder.id), "purpose")
-    if purpose in UNREADABLE:
-        raise Refusal(error(400, f"Not allowed to download files of purpose: {purpose}"))
-    return Answer(200, holder.content, {"content-type": "application/octet-stream"})
-
-
-def _shown(ask: Ask, shelf: str, entry: Entry) -> bool:
-    holder = ask.state.shelves[shelf].holders.get(entry.id or "")
-    if holder is None or holder.project != ask.key.project:
-        return False
-    user = ask.param("user") if shelf == "chatkit" else None
-    model = ask.param("model") if shelf == "completions" else None
-    return user in (None, raw.value(entry.raw, "user")) and model in (None, raw.value(entry.raw, "model"))
+def _may_list(ask: Ask) -> bool:
+    listable = ask.switches.listable
+    return ask.key.kind == "session" or (ask.face.lists_open if listable is None else listable)
 
 
 def _modified(body: bytes, ask: Ask) -> bytes:
@@ -190,12 +200,8 @@ def _modified(body: bytes, ask: Ask) -> bytes:
 
 
 def _denied(ask: Ask, shelf: str) -> bool:
-    """Whether this is the first time that a listed completion is asked for, and the lie is on."""
-    if "retrieve_404_first" not in ask.lies or shelf not in ("completions", "responses") or ask.method != "GET":
+    """Whether this is one of the first times that a listed object is asked for, and the lie is on."""
+    if "retrieve_404_first" not in ask.lies or shelf not in SLOW or ask.method != "GET":
         return False
-    first = ask.path not in ask.state.denied
-    ask.state.denied.add(ask.path)
-    return first
-
-
-assert set(DELETED) - {"messages"} == set(SHELVES)
+    asked = ask.state.denied[ask.path] = ask.state.denied.get(ask.path, 0) + 1
+    return asked <= ask.switches.denials

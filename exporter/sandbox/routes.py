@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exporter.sandbox import reads, writes
-from exporter.sandbox.reads import Handler
+from exporter.sandbox import downloads, reads, writes
+from exporter.sandbox.reads import Handler, Under
 
 
 class Rule(NamedTuple):
-    """One route under /v1."""
+    """One route under a face's root."""
 
+    api: str
     method: str
     path: str
     handler: Handler
@@ -22,49 +23,89 @@ PATHS = {
     "chatkit": "/chatkit/threads",
     "completions": "/chat/completions",
     "responses": "/responses",
+    "sessions": "/agents/sessions",
     "files": "/files",
+    "containers": "/containers",
+    "vector_stores": "/vector_stores",
     "assistants": "/assistants",
 }
 """Where each shelf lies."""
 
-UNDER = (
-    ("threads", "/messages", "messages", "messages", "GET POST DELETE"),
-    ("threads", "/runs", "runs", "runs", "GET POST"),
-    ("threads", "/runs/{run}/steps", "steps", "steps", "GET"),
-    ("conversations", "/items", "items", "items", "GET DELETE"),
-    ("chatkit", "/items", "items", "chatkit_items", ""),
-    ("completions", "/messages", "messages", "completion_messages", ""),
-    ("responses", "/input_items", "input_items", "input_items", ""),
-)
-"""Lists under an id: shelf, path, name of the list, kind of list, what one can do with one object of it."""
+APIS = {shelf: "agents" if shelf == "sessions" else shelf for shelf in PATHS}
+"""Which API a shelf belongs to."""
 
-CREATE = (
-    Rule("POST", "/threads", writes.create_thread),
-    Rule("POST", "/threads/runs", writes.create_thread_and_run),
-    Rule("POST", "/threads/{id}/messages", writes.create_message),
-    Rule("POST", "/threads/{id}/runs", writes.create_run),
-    Rule("POST", "/threads/{id}/runs/{item}/cancel", writes.finished_run),
-    Rule("POST", "/threads/{id}/runs/{item}/submit_tool_outputs", writes.finished_run),
-    Rule("POST", "/conversations", writes.create_conversation),
-    Rule("POST", "/conversations/{id}/items", writes.create_items),
-    Rule("GET", "/files", reads.list_files),
-    Rule("GET", "/files/{id}/content", reads.file_content),
+MODIFIED = frozenset({"threads", "conversations", "completions"})
+"""Shelves whose objects' metadata can be set."""
+
+SUBAGENT = ("subagent", "subagents", "subagents")
+
+UNDER = (
+    Under("threads", "/messages", "messages", "messages", "GET POST DELETE"),
+    Under("threads", "/runs", "runs", "runs", "GET POST"),
+    Under("threads", "/runs/{run}/steps", "steps/{run}", "steps", "GET", (("run", "runs", "runs"),)),
+    Under("conversations", "/items", "items", "items", "GET DELETE"),
+    Under("chatkit", "/items", "items", "chatkit_items"),
+    Under("completions", "/messages", "messages", "completion_messages"),
+    Under("responses", "/input_items", "input_items", "input_items"),
+    Under("sessions", "/items", "items", "session_items"),
+    Under("sessions", "/turns", "turns", "turns", "GET"),
+    Under(
+        "sessions",
+        "/turns/{turn}/items",
+        "items",
+        "session_items",
+        "",
+        (("turn", "turns", "turns"),),
+        ("turn_id", "turn"),
+    ),
+    Under("sessions", "/subagents", "subagents", "subagents", "GET"),
+    Under("sessions", "/subagents/{subagent}/items", "items/{subagent}", "session_items", "", (SUBAGENT,)),
+    Under("sessions", "/subagents/{subagent}/turns", "turns/{subagent}", "turns", "GET", (SUBAGENT,)),
+    Under(
+        "sessions",
+        "/subagents/{subagent}/turns/{turn}/items",
+        "items/{subagent}",
+        "session_items",
+        "",
+        (SUBAGENT, ("turn", "turns/{subagent}", "turns")),
+        ("turn_id", "turn"),
+    ),
+    Under("sessions", "/artifacts", "artifacts", "artifacts", "GET DELETE"),
+    Under("sessions", "/traces", "traces", "traces"),
+)
+"""Lists under an id."""
+
+MESSAGES, RUNS, ITEMS = UNDER[0], UNDER[1], UNDER[3]
+ARTIFACTS = next(under for under in UNDER if under.kind == "artifacts")
+
+SPECIAL = (
+    Rule("threads", "POST", "/threads", writes.create_thread),
+    Rule("threads", "POST", "/threads/runs", writes.create_thread_and_run),
+    Rule("threads", "POST", "/threads/{id}/messages", writes.create_message),
+    Rule("threads", "POST", "/threads/{id}/runs", writes.create_run),
+    Rule("threads", "POST", "/threads/{id}/runs/{item}/cancel", writes.finished_run(RUNS)),
+    Rule("threads", "POST", "/threads/{id}/runs/{item}/submit_tool_outputs", writes.finished_run(RUNS)),
+    Rule("conversations", "POST", "/conversations", writes.create_conversation),
+    Rule("conversations", "POST", "/conversations/{id}/items", writes.create_items),
+    Rule("files", "GET", "/files/{id}/content", downloads.file_content),
+    Rule("agents", "GET", "/agents/sessions/{id}/artifacts/{item}/content", downloads.content_under(ARTIFACTS)),
 )
 """What has no twin."""
 
 
 def rules() -> list[Rule]:
     """Return every route, the special ones first."""
-    found = list(CREATE)
+    found = list(SPECIAL)
     for shelf, path in PATHS.items():
-        one = f"{path}/{{id}}"
-        found += [Rule("GET", path, reads.list_shelf(shelf)), Rule("GET", one, reads.get_shelved(shelf))]
-        found += [Rule("DELETE", one, reads.delete_shelved(shelf))]
-        if shelf in ("threads", "conversations", "completions"):
-            found.append(Rule("POST", one, reads.modify_shelved(shelf)))
+        api, one = APIS[shelf], f"{path}/{{id}}"
+        found.append(Rule(api, "GET", path, reads.list_shelf(shelf)))
+        found.append(Rule(api, "GET", one, reads.get_shelved(shelf)))
+        found.append(Rule(api, "DELETE", one, reads.delete_shelved(shelf)))
+        if shelf in MODIFIED:
+            found.append(Rule(api, "POST", one, reads.modify_shelved(shelf)))
     verbs = {"GET": reads.get_under, "POST": reads.modify_under, "DELETE": reads.delete_under}
-    for shelf, tail, name, kind, methods in UNDER:
-        path = f"{PATHS[shelf]}/{{id}}{tail}"
-        found.append(Rule("GET", path, reads.list_under(shelf, name, kind)))
-        found += [Rule(verb, path + "/{item}", verbs[verb](shelf, name, kind)) for verb in methods.split()]
+    for under in UNDER:
+        api, path = APIS[under.shelf], f"{PATHS[under.shelf]}/{{id}}{under.path}"
+        found.append(Rule(api, "GET", path, reads.list_under(under)))
+        found += [Rule(api, verb, path + "/{item}", verbs[verb](under)) for verb in under.verbs.split()]
     return found

@@ -143,7 +143,7 @@ def _conversation(state: State, rng: random.Random, name: str, *, items: int, at
         make = ITEMS[position % len(ITEMS)]
         body = make(rng)
         prefix = objects.prefix_of("item", body)
-        state.add_item(name, {"id": f"{prefix}_{name.removeprefix('conv_')}{position:05d}", **body})
+        state.add_item(name, {"id": f"{prefix}{name.removeprefix('conv_')}{position:05d}", **body})
 
 
 def _user(rng: random.Random) -> Body:

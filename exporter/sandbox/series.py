@@ -21,6 +21,8 @@ class Entry(NamedTuple):
     id: str | None
     raw: bytes
     at: float
+    cursor: str | None = None
+    """What `after` calls an object without an id."""
 
 
 class Generator(NamedTuple):
@@ -95,12 +97,11 @@ class Series:
     def add(self, body: bytes, at: float) -> Entry:
         """Put an object at the end; one whose id is already here is an edit of that one."""
         name = raw.value(body, "id")
-        entry = Entry(name if isinstance(name, str) else None, body, at)
+        entry = Entry(name, body, at) if isinstance(name, str) else Entry(None, body, at, f"cursor_{self.span}")
         known = None if entry.id is None else self.find(entry.id)
         if known is not None:
             return self._put(known, entry)
-        if entry.id is not None:
-            self._index[entry.id] = self.span
+        self._index[entry.id or entry.cursor or ""] = self.span
         self._stored.append(entry)
         return entry
 
@@ -110,7 +111,7 @@ class Series:
         old = None if position is None else self.at(position)
         if position is None or old is None:
             raise KeyError(name)
-        self._put(position, Entry(old.id, body, old.at))
+        self._put(position, old._replace(raw=body))
 
     def drop(self, name: str) -> bool:
         """Delete an object; False when there is none."""

@@ -19,13 +19,16 @@ FAULTS: dict[str, str] = {
     "quota": "HTTP 429 insufficient_quota, with x-should-retry: false",
     "reset": "the connection is reset before any answer",
     "truncated": "the headers promise a whole body, then the connection breaks in its middle",
-    "cut_json": "the body stops in its middle, and Content-Length agrees",
+    "cut_json": "the body, JSON or bytes, stops in its middle, and Content-Length agrees",
     "malformed_json": "HTTP 200 with a body that is not JSON",
     "html": "HTTP 200 with a page of HTML, as a proxy sends it",
     "html_502": "HTTP 502 with a page of HTML",
     "wrong_content_type": "the right body, called text/plain",
     "empty_body": "HTTP 200 and nothing in it",
     "slow_drip": "the right body, sixteen pieces, slowly",
+    "wrong_length": "the whole body, but Content-Length promises ten bytes more, then the connection breaks",
+    "no_length": "the right body without Content-Length, in chunks",
+    "endless": "the right body again and again without Content-Length, until the client goes",
     "api_removed": "HTTP 404 that names the URL and no thread",
     "wrong_region": "HTTP 401 incorrect_hostname",
 }
@@ -60,11 +63,25 @@ LIES: dict[str, str] = {
     "duplicate_ids": "every seventh object has the id of the one before it",
     "null_ids": "the last object of each page has id null; last_id knows it",
     "null_ids_and_cursor": "the last object of each page has id null, and so has last_id",
-    "retrieve_404_first": "an object that is listed is not found when it is first asked for",
+    "retrieve_404_first": "a completion or response that is listed is not found the first `denials` times",
     "include_refused": "each value of include[] is refused",
     "include_refused_one": "one value of include[] is refused: the first of `refuse`, else the first known one",
 }
 """Every lie by name; each was told by a real server, or guards against one told by another name."""
+
+APIS = (
+    "agents",
+    "assistants",
+    "chatkit",
+    "completions",
+    "containers",
+    "conversations",
+    "files",
+    "responses",
+    "threads",
+    "vector_stores",
+)
+"""Every API, as `removed` calls it."""
 
 
 def _names(given: object) -> list[str]:
@@ -103,8 +120,15 @@ class Switches:
     """What the lies about limits take for the maximum."""
     refuse: tuple[str, ...] = ()
     """Values of include[] that are refused one by one, besides unknown ones."""
-    listable: bool = False
-    """Threads, conversations and responses can be listed with a key, as on Foundry."""
+    listable: bool | None = None
+    """Whether threads, conversations and responses can be listed without a browser's session; None is as each face of
+    the server does it: not at OpenAI's, at Azure's."""
+    denials: int = 1
+    """How many times the lie retrieve_404_first says that an object is not there."""
+    hostname: str = ""
+    """The region's hostname that this server insists on: asked under any other, it answers incorrect_hostname."""
+    removed: frozenset[str] = frozenset()
+    """Some of APIS, which are answered as unknown URLs; a string of names with commas between them will do."""
     lenient: bool = False
     """Limit 0 and unknown cursors are taken, as by mocks made from the description."""
     pretty: bool = False
@@ -113,7 +137,8 @@ class Switches:
     def __post_init__(self) -> None:
         object.__setattr__(self, "lies", frozenset(_names(self.lies)))
         object.__setattr__(self, "refuse", tuple(_names(self.refuse)))
-        for given, known in ((self.lies, LIES), ({self.fault} - {""}, FAULTS)):
+        object.__setattr__(self, "removed", frozenset(_names(self.removed)))
+        for given, known in ((self.lies, LIES), ({self.fault} - {""}, FAULTS), (self.removed, APIS)):
             if unknown := sorted(set(given) - set(known)):
                 raise UsageError(f"the sandbox knows no {', '.join(unknown)}; it knows {', '.join(known)}")
 
@@ -125,4 +150,5 @@ class Switches:
 
     def as_json(self) -> dict[str, Any]:
         """Return the switches as JSON can hold them."""
-        return asdict(self) | {"lies": sorted(self.lies), "refuse": list(self.refuse)}
+        sets = {"lies": sorted(self.lies), "refuse": list(self.refuse), "removed": sorted(self.removed)}
+        return asdict(self) | sets

@@ -8,7 +8,8 @@ from exporter.sandbox import objects, raw
 from exporter.sandbox.answers import Answer, Ask, Refusal, error, ok, too_many_items
 from exporter.sandbox.includes import ITEM_LOCKS, opened
 from exporter.sandbox.listing import answer_one, dressed
-from exporter.sandbox.reads import entry_of, holder_of
+from exporter.sandbox.reads import Handler, Under, entry_of, holder_of
+from exporter.sandbox.shapes import TEMPLATES
 from exporter.sandbox.state import State
 
 MAX_ITEMS = 20
@@ -41,9 +42,9 @@ def create_thread_and_run(ask: Ask) -> Answer:
     return answer_one(ask, "runs", _body(ask, thread, "runs", _run(ask, thread, given)))
 
 
-def finished_run(ask: Ask) -> Answer:
+def finished_run(runs: Under) -> Handler:
     """Cancel a run, or submit outputs to it: runs here are done before one can."""
-    return answer_one(ask, "runs", entry_of(ask, "threads", "runs", "runs").raw)
+    return lambda ask: answer_one(ask, "runs", entry_of(ask, runs).raw)
 
 
 def create_conversation(ask: Ask) -> Answer:
@@ -94,7 +95,7 @@ def _run(ask: Ask, thread: str, given: dict[str, Any]) -> str:
     for message in given.get("additional_messages") or []:
         _message(ask.state, thread, message)
     now = int(ask.state.clock.now())
-    settings = {k: v for k, v in given.items() if k in objects.TEMPLATES["run"] and v is not None}
+    settings = {k: v for k, v in given.items() if k in TEMPLATES["run"] and v is not None}
     run = str(ask.state.add_run(thread, settings | {"started_at": now, "completed_at": now}))
     assistant = str(given.get("assistant_id") or "asst_sandbox")
     answer = {"role": "assistant", "assistant_id": assistant, "run_id": run}

@@ -95,10 +95,42 @@ def test_a_reset_and_a_truncated_body_break_the_connection(sandbox: Running) -> 
         get(sandbox)
 
 
+def test_a_wrong_length_breaks_at_the_end(sandbox: Running) -> None:
+    whole = len(get(sandbox).content)
+    sandbox.state.switches = Switches(fault="wrong_length")
+    with pytest.raises(httpx.RemoteProtocolError, match=rf"received {whole} bytes, expected {whole + 10}"):
+        get(sandbox)
+
+
+def test_the_right_body_without_a_length(sandbox: Running) -> None:
+    honest = get(sandbox)
+    sandbox.state.switches = Switches(fault="no_length")
+    answer = get(sandbox)
+
+    assert answer.content == honest.content
+    assert "content-length" in honest.headers
+    assert "content-length" not in answer.headers
+
+
+def test_an_endless_body_ends_when_the_client_goes(sandbox: Running) -> None:
+    sandbox.state.switches = Switches(fault="endless")
+    seen = 0
+    with httpx.stream("GET", sandbox.url + PATH, headers=HEADERS, timeout=5) as answer:
+        for piece in answer.iter_bytes():
+            seen += len(piece)
+            if seen > 1_000_000:
+                break
+    sandbox.state.switches = Switches()
+
+    assert answer.status_code == 200
+    assert get(sandbox).status_code == 200
+
+
 def test_every_fault_is_tested_here() -> None:
     others = {"malformed_json", "cut_json", "html", "empty_body", "html_502", "wrong_content_type", "slow_drip"}
+    sent = {"reset", "truncated", "wrong_length", "no_length", "endless"}
 
-    assert set(FAULTS) == set(STATUS) | others | {"reset", "truncated"}
+    assert set(FAULTS) == set(STATUS) | others | sent
 
 
 def test_every_third_request_twice_on_some_paths(sandbox: Running) -> None:
