@@ -6,11 +6,11 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from exporter.archive import TABLES, Archive, TableFile, read_id
+from exporter.archive import Archive, read_id
 from exporter.archive._lock import Lock
 from exporter.archive._sqlite import put_in_place
 from exporter.archive.catalog import Catalog
-from exporter.files import make_folder, sha256_of
+from exporter.files import make_folder
 from exporter.tables import publish
 
 
@@ -20,7 +20,9 @@ def rebuild(path: Path) -> None:
     with Lock(path):
         _catalog(path)
     with Archive.write(path) as archive:
-        _tables(archive)
+        newest = archive.manifest()
+        publish(archive, 0, afresh=True)
+        archive.catalog.note_fact("published", str(newest))
 
 
 def _catalog(path: Path) -> None:
@@ -33,29 +35,3 @@ def _catalog(path: Path) -> None:
         put_in_place(folder / "catalog.sqlite", path / "catalog.sqlite")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _tables(archive: Archive) -> None:
-    """Publish everything beside, then let each file take its place, noted as publishing notes it."""
-    folder, newest = archive.tmp(), archive.manifest()
-    publish(archive, 0, into=folder)
-    for table in TABLES:
-        made = {file.name for file in (folder / table).glob("*.parquet")}
-        for name in sorted(made):
-            _replace(archive, f"{table}/{name}", folder / table / name, newest)
-        for file in sorted((archive.path / table).glob("*.parquet")):
-            if file.name not in made:
-                archive.note_table_file(f"{table}/{file.name}", None, TableFile("", 0, newest))
-                file.unlink()
-    archive.catalog.note_fact("published", str(newest))
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _replace(archive: Archive, name: str, made: Path, newest: int) -> None:
-    import pyarrow.parquet as pq
-
-    sha256 = sha256_of(made.open("rb"))
-    rows = int(pq.read_metadata(made).num_rows)
-    archive.note_table_file(name, sha256, None)
-    archive.storage.replace(name, made)
-    archive.note_table_file(name, None, TableFile(sha256, rows, newest))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,13 +31,19 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 DEEPEST = 12
 "Levels of nesting that are searched for words; no API nests deeper."
 
-_CALL = ("name", "arguments", "input")
-_TOP = ("summary", "content", "code", "queries", "action", "operation", "tool_calls", "heading", "tasks", "refusal")
-_AFTER = ("output", "outputs", "results")
-_PART = (
-    *("text", "value", "refusal", "transcript", "thinking", "query", "url", "command", "commands", "diff"),
-    *("function", "name", "arguments", "heading", "summary", "content", "logs", "stdout", "stderr", "output"),
+_CALL = ("title", "name", "arguments", "input")
+_TOP = (
+    *("heading", "summary", "content", "widget", "code", "command", "queries", "action", "operation", "request"),
+    *("tool_calls", "function_call", "audio", "tasks", "refusal"),
 )
+_AFTER = ("output", "outputs", "results", "error")
+_PART = (
+    *("text", "value", "label", "refusal", "transcript", "thinking", "query", "url", "command", "commands", "diff"),
+    *("function", "custom", "name", "arguments", "input", "heading", "summary", "reason", "message", "content"),
+    *("children", "logs", "stdout", "stderr", "output"),
+)
+_CALLED = {"arguments", "input"}
+"What a call has beside its name."
 _RANK = {key: rank for rank, key in enumerate(_PART)}
 
 
@@ -91,6 +98,16 @@ def members(body: bytes) -> dict[str, bytes] | None:
         return _split(body.decode())
 
 
+def joined(fields: Mapping[str, bytes]) -> str:
+    """Return the JSON object that has these members."""
+    return (b"{" + b",".join([_name(key) + raw for key, raw in fields.items()]) + b"}").decode()
+
+
+@lru_cache(1024)
+def _name(key: str) -> bytes:
+    return orjson.dumps(key) + b":"
+
+
 def _split(text: str) -> dict[str, bytes] | None:
     """Do what `members` does without recursion and without judging numbers."""
     found: dict[str, bytes] = {}
@@ -119,6 +136,8 @@ def readable(fields: Mapping[str, bytes]) -> str | None:
     for key in _TOP if "role" in fields else _TOP + _AFTER:
         if key in fields:
             _words(key, fields[key], found)
+    if not any(found) and "content_parts" in fields:  # what a stored completion has instead of `content`
+        _words("content_parts", fields["content_parts"], found)
     return "\n".join(found) if found else None
 
 
@@ -131,7 +150,15 @@ def _words(key: str, raw: bytes, found: list[str]) -> None:
         value = loads(raw)
     except (ValueError, RecursionError):  # nested deeper than any parser goes
         return
-    _parts(value, DEEPEST, found)
+    _parts(_unpacked(value) if key == "widget" and isinstance(value, str) else value, DEEPEST, found)
+
+
+def _unpacked(text: str) -> Any:
+    """Return the value of JSON that is in a string; any other string as it is."""
+    try:
+        return loads(clean(text.encode()))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _parts(value: Any, deepest: int, found: list[str]) -> None:
@@ -144,5 +171,7 @@ def _parts(value: Any, deepest: int, found: list[str]) -> None:
         keys = [key for key in value if key in _RANK]
         if len(keys) > 1:
             keys.sort(key=_RANK.__getitem__)
+        words: list[str] = []
         for key in keys:
-            _parts(value[key], deepest - 1, found)
+            _parts(value[key], deepest - 1, words)
+        found += [" ".join(words)] if words and "name" in keys and not _CALLED.isdisjoint(keys) else words

@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.model import Kind, Record, Registration, ThreadRef
-from exporter.rows import EPOCH, SHAPES, moment, row
+from exporter.rows import EPOCH, TABLE_OF, born, moment, row
+from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, TRACE_SHAPE
 from exporter.schemas import SCHEMAS
-from exporter.tables._content import signature
+from exporter.tables._content import signature, state_of
 from exporter.text import clean, inexact, members
+from tests import sdk_objects
 
 REF = ThreadRef("conversations", "https://api.example/v1", "conv_1")
 OWNER = Registration(REF, "work", "ann", "acme", "T")
@@ -23,10 +25,12 @@ SEEN = datetime(2026, 11, 21, tzinfo=UTC)
 PAYLOADS = Path(__file__).parents[2] / "shared/payloads"
 
 
-def made(body: bytes, kind: Kind = "message", key: str | None = "m1") -> dict[str, Any]:
-    out = row(Record(REF, kind, key, 3, SEEN, body, parent="run_1" if kind == "step" else None), OWNER)
+def made(body: bytes, kind: Kind = "message", key: str | None = "m1", parent: str | None = None) -> dict[str, Any]:
+    record = Record(REF, kind, key, 3, SEEN, body, parent="run_1" if kind == "step" else parent)
+    out = row(record, OWNER)
     assert out is not None
-    assert set(out) - {"seq"} <= set(SCHEMAS[SHAPES[kind].table].names)
+    assert set(out) - {"seq"} <= set(SCHEMAS[TABLE_OF[kind]].names)
+    assert born(record) == out.get("created_at")
     for value in out.values():
         if isinstance(value, str):
             value.encode()
@@ -42,20 +46,34 @@ def object_of(found: dict[str, Any], kind: Kind) -> Any:
     rest = json.loads(found["extra_json"] or "{}")
     if not isinstance(rest, dict):
         return rest
-    shape = SHAPES[kind]
+    trace = kind == "step" and rest.get("object") == "agent.session.trace"
+    shape = TRACE_SHAPE if trace else SHAPES[kind]
     said = {key: found[column] for key, column in shape.texts.items() if found.get(column) is not None}
     said |= {key: json.loads(found[column]) for key, column in shape.jsons.items() if found.get(column) is not None}
     said |= {k: (found[c] - EPOCH) // timedelta(seconds=1) for k, c in shape.times.items() if found.get(c)}
     if (key := found["thread_id" if kind == "thread" else shape.id]) is not None:
         said["id"] = key
+    if kind == "message" and found.get("role") == ROLES.get(found["type"] or ""):
+        said.pop("role", None)
     speaks = "role" in (said | rest) or rest.get("object") == "thread.message"
-    if found.get("type") is not None and not (kind == "message" and speaks and found["type"] == "message"):
+    usual = "trace" if trace else "message" if kind == "message" and speaks else None
+    if kind in ("message", "step") and found.get("type") not in (None, usual):
         said["type"] = found["type"]
-    # a column that two names share tells the first, where `extra_json` has none of the others
-    for second, first in (("agent_id", "assistant_id"), ("agent", "assistant_id"), ("error", "last_error")):
-        if second in rest:
+    if found.get("parent_id") is not None:
+        said.pop("assistant_id", None)
+    # a column that several names share tells the first, where `extra_json` has none of the others
+    for first, others in OTHER_NAMES.items():
+        if not rest.keys().isdisjoint(others):
             said.pop(first, None)
     return said | rest
+
+
+def file_object_of(found: dict[str, Any]) -> Any:
+    """Make the server's object from the row of a file."""
+    rest = json.loads(found["extra_json"] or "null")
+    if isinstance(rest, dict) and found["created_at"] is not None:
+        return {"created_at": (found["created_at"] - EPOCH) // timedelta(seconds=1)} | rest
+    return rest
 
 
 NUMBERS = st.one_of(st.integers(-(2**80), 2**80), st.integers(600_000_000, 4_200_000_000), st.floats(allow_nan=False))
@@ -69,19 +87,46 @@ FIELDS = st.sampled_from(
         *("type", "role", "status", "content", "created_at", "metadata", "attachments", "model", "assistant_id"),
         *("run_id", "agent", "agent_id", "error", "thread_id", "object", "name", "arguments", "summary", "output"),
         *("usage", "last_error", "step_details", "started_at", "completed_at", "title", "user", "deleted", "text"),
+        *("created", "opened_at", "closed_at", "turn_id", "otlp", "widget", "request", "content_parts", "tool_calls"),
     ]
 )
-SHAPED = st.sampled_from(["message", "function_call", "thread.message", "user", "conv_1", "", 1_760_000_000, None])
+SHAPED = st.sampled_from(
+    [
+        *("message", "function_call", "thread.message", "user", "conv_1", "", "chatkit.user_message", "trace"),
+        *("agent.session.trace", "sub_1", 1_760_000_000, {"name": "n", "version": "2"}, None),
+    ]
+)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.dictionaries(FIELDS, SHAPED | JSON), st.sampled_from(["message", "thread", "run", "step"]))
-def test_the_row_determines_the_object(fields: dict[str, Any], kind: Kind) -> None:
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.dictionaries(FIELDS, SHAPED | JSON),
+    st.sampled_from(["message", "thread", "run", "step"]),
+    st.sampled_from([None, "sub_1"]),
+)
+def test_the_row_determines_the_object(fields: dict[str, Any], kind: Kind, parent: str | None) -> None:
     key = REF.id if kind == "thread" else "m1"
     body = dumps(fields | {"id": key})
     sent = json.loads(clean(body))
 
-    assert object_of(made(body, kind, key), kind) == sent
+    assert object_of(made(body, kind, key, parent), kind) == sent
+
+
+@pytest.mark.parametrize("shape", sdk_objects.SHAPES)
+def test_the_row_determines_the_objects_of_every_source(shape: str) -> None:
+    _, kind, _ = sdk_objects.SHAPES[shape]
+    for seed in range(60):
+        sent = sdk_objects.objects(shape, seed)
+        body = dumps(sent)
+        if kind == "file":
+            found = made(b'{"type":"file","bytes":7,"object":%s}' % body, kind, "f1", "cntr_1" if seed % 2 else None)
+            assert file_object_of(found) == json.loads(clean(body))
+            continue
+        key = sent["id"] if isinstance(sent.get("id"), str) else None
+        if kind == "thread":
+            sent["id"], key = REF.id, REF.id
+            body = dumps(sent)
+        assert object_of(made(body, kind, key, "sub_1" if seed % 2 else None), kind) == json.loads(clean(body))
 
 
 @settings(max_examples=100, deadline=None)
@@ -143,12 +188,134 @@ def test_text_is_what_a_person_reads(content: Any, text: str | None) -> None:
         ({"type": "file_search_call", "queries": ["a", "b"], "results": None}, "a\nb"),
         ({"type": "tool_search_call", "arguments": {"a": 1}}, '{"a":1}'),
         ({"type": "compaction", "encrypted_content": "g"}, None),
+        ({"type": "command_execution", "command": "ls", "cwd": "/", "output": "a b", "exit_code": 0}, "ls\na b"),
+        ({"type": "function_call_output", "output": None, "error": "it failed"}, "it failed"),
+        (
+            {"type": "mcp_call", "name": "f", "arguments": {"a": 1}, "error": {"code": 1, "message": "no"}},
+            'f {"a":1}\nno',
+        ),
+        ({"type": "create_subagent_call", "content": [{"type": "output_text", "text": "look"}]}, "look"),
+        ({"type": "computer_use_call", "title": "opens a page", "output": {"image_url": "data:x"}}, "opens a page"),
+        ({"type": "computer_use_approval_request", "request": {"reason": "sign in", "fields": []}}, "sign in"),
+        ({"type": "wait_for_subagents_call", "recipient_agent_ids": ["a"]}, None),
+        ({"type": "chatkit.task", "summary": "of it", "heading": "Looks it up"}, "Looks it up\nof it"),
+        ({"type": "chatkit.task_group", "tasks": [{"heading": "a", "summary": None}, {"summary": "b"}]}, "a\nb"),
+        ({"type": "chatkit.client_tool_call", "name": "f", "arguments": "{}", "output": '{"b":2}'}, 'f {}\n{"b":2}'),
+        ({"type": "chatkit.widget", "widget": '{"type":"Card","children":[{"value":"Hi"},{"label":"Go"}]}'}, "Hi\nGo"),
+        ({"type": "chatkit.widget", "widget": "no JSON"}, "no JSON"),
+        ({"type": "chatkit.widget", "widget": '{"value":"\\ud800"}'}, "\ufffd"),
     ],
 )
 def test_other_entries_have_words_too(item: dict[str, Any], text: str | None) -> None:
     found = made(dumps(item))
 
     assert (found["text"], found["type"]) == (text, item["type"])
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (
+            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+            "f {}",
+        ),
+        ({"role": "assistant", "content": "a", "function_call": {"name": "f", "arguments": "{}"}}, "a\nf {}"),
+        ({"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "f", "input": "x"}}]}, "f x"),
+        ({"role": "assistant", "content": None, "audio": {"id": "a", "data": "UklG", "transcript": "said"}}, "said"),
+        ({"role": "assistant", "content": None, "refusal": "no"}, "no"),
+        ({"role": "user", "content": None, "content_parts": [{"type": "text", "text": "a"}]}, "a"),
+        ({"role": "user", "content": "a", "content_parts": [{"type": "text", "text": "a"}]}, "a"),
+        ({"role": "tool", "content": "42", "tool_call_id": "c", "name": "f"}, "42"),
+        ({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]}, None),
+    ],
+)
+def test_messages_of_completions_have_words(message: dict[str, Any], text: str | None) -> None:
+    assert made(dumps(message))["text"] == text
+
+
+AT = datetime.fromtimestamp(1_760_000_000, UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "columns"),
+    [
+        ("thread", {"object": "chat.completion", "created": 1_760_000_000}, {"created_at": AT, "ts": AT}),
+        ("thread", {"created": 1_760_000_000, "created_at": -1}, {"created_at": AT}),
+        ("thread", {"created": 1_750_000_000, "created_at": 1_760_000_000}, {"created_at": AT}),
+        ("thread", {"object": "chatkit.thread", "title": "T2", "user": "bob"}, {"title": "T", "user": "ann"}),
+        ("message", {"type": "chatkit.user_message"}, {"role": "user", "type": "chatkit.user_message"}),
+        ("message", {"type": "chatkit.assistant_message"}, {"role": "assistant"}),
+        ("message", {"type": "chatkit.user_message", "role": "system"}, {"role": "system"}),
+        ("message", {"type": "chatkit.widget"}, {"role": None}),
+        (
+            "message",
+            {"type": "message", "role": "user", "turn_id": "turn_1"},
+            {"run_id": "turn_1", "parent_id": "sub_1"},
+        ),
+        ("message", {"type": "message", "role": "user"}, {"agent_id": "sub_1"}),
+        ("message", {"role": "user", "agent": {"type": "agent_id", "name": "n", "version": "2"}}, {"agent_id": "n:2"}),
+        ("message", {"role": "user", "created_at": "2025-10-09T08:53:20+00:00"}, {"created_at": AT}),
+        ("run", {"object": "agent.session.turn", "agent_id": "a"}, {"type": "agent.session.turn", "agent_id": "a"}),
+        ("run", {"error": {"code": "x"}, "turn_id": "t"}, {"error_json": '{"code":"x"}', "run_id": "m1"}),
+        ("run", {"opened_at": 1_760_000_000, "closed_at": 1_760_000_000}, {"created_at": AT, "completed_at": AT}),
+        ("run", {"object": "thread.run", "assistant_id": "asst_1"}, {"agent_id": "asst_1", "parent_id": "sub_1"}),
+        ("step", {"object": "agent.session.trace", "otlp": {"a": 1}}, {"details_json": '{"a":1}', "type": "trace"}),
+        ("step", {"object": "thread.run.step", "otlp": {"a": 1}}, {"type": None, "run_id": "run_1"}),
+    ],
+)
+def test_the_words_of_every_api_find_their_columns(kind: Kind, body: dict[str, Any], columns: dict[str, Any]) -> None:
+    found = made(dumps(body), kind, parent="sub_1")
+
+    assert {name: found.get(name) for name in columns} == columns
+
+
+def test_what_nobody_registered_the_object_says_itself() -> None:
+    record = Record(REF, "thread", REF.id, 0, SEEN, b'{"title":"T2","user":"bob"}')
+
+    found = row(record, Registration(REF))
+    assert found is not None
+    assert (found["title"], found["user"], found["extra_json"]) == ("T2", "bob", '{"title":"T2","user":"bob"}')
+
+
+SHA = "ab" * 32
+
+
+def file_body(**said: Any) -> bytes:
+    usual = {"type": "file", "message": "m1", "name": "../\0x", "sha256": SHA, "bytes": 3, "form": "bytes"}
+    usual |= {"object": {"id": "file-1", "created_at": 1_760_000_000, "purpose": "assistants"}}
+    return dumps(usual | said)
+
+
+def test_a_file_is_where_its_content_lies() -> None:
+    found = made(file_body(), "file", "file-1", "cntr_1")
+
+    assert (found["file_id"], found["container_id"], found["message_id"]) == ("file-1", "cntr_1", "m1")
+    assert (found["blob"], found["bytes"], found["name"]) == (f"blobs/sha256/ab/{SHA}", 3, "../\0x")
+    assert (found["ts"], found["ts_source"]) == (AT, "created_at")
+    assert json.loads(found["extra_json"]) == {"id": "file-1", "purpose": "assistants"}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'{"sha256":"../../etc","bytes":-1,"object":7}', b'{"bytes":1e30}'])
+def test_any_record_of_a_file_is_a_row(body: bytes) -> None:
+    found = made(body, "file")
+
+    assert (found["blob"], found["bytes"], found["ts"]) == (None, None, SEEN)
+
+
+@pytest.mark.parametrize(
+    ("said", "same"),
+    [
+        ({"message": "m2", "detail": "other words"}, True),
+        ({"sha256": "cd" * 32}, False),
+        ({"reason": "expired", "sha256": None}, False),
+        ({"form": "text"}, False),
+        ({"object": {"id": "file-1"}}, False),
+    ],
+)
+def test_another_content_or_reason_is_a_new_state_of_a_file(said: dict[str, Any], same: bool) -> None:
+    one, two = (Record(REF, "file", "f", 0, SEEN, body) for body in (file_body(), file_body(**said)))
+
+    assert (state_of(one) == state_of(two)) is same
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from exporter.archive import TableFile
 from exporter.errors import Damaged
 from exporter.files import sync_folder
 from exporter.model import Kind, Mark, Position, Record, Registration, ThreadRef
-from exporter.schemas import SCHEMAS, SORT
+from exporter.schemas import SCHEMAS, SORT, VERSIONS
 from exporter.tables import Published, _files, _parquet, _sorting, compare, publish
 from tests.archive.making import in_memory
 
@@ -55,6 +55,9 @@ class FakeReader:
 
     def thread_pages(self, thread: ThreadRef, kind: str) -> Iterator[Page]:
         return (page for page in self.pages(0) if page[1].thread == thread and page[1].kind == kind)
+
+    def owners(self, threads: Iterable[ThreadRef]) -> dict[ThreadRef, Registration]:
+        return {ref: self.owner(ref) for ref in threads}
 
     def owner(self, thread: ThreadRef) -> Registration:
         said: dict[str, Any] = {}
@@ -381,7 +384,7 @@ def test_files_are_private_alone_and_say_what_they_contain(tmp_path: Path) -> No
             assert file.stat().st_mode & 0o777 == 0o600
             assert about.schema_arrow.remove_metadata() == SCHEMAS[table]
             said = about.metadata.metadata or {}
-            assert (said[b"exporter.schema"], said[b"exporter.manifest"]) == (f"{table}/1".encode(), b"7")
+            assert (said[b"exporter.schema"], said[b"exporter.manifest"]) == (VERSIONS[table].encode(), b"7")
     assert {f.name for f in (tmp_path / "messages").iterdir()} == {"0000-00.parquet", "2025-10.parquet"}
     assert not list((tmp_path / ".exporter/tmp").iterdir())
 

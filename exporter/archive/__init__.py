@@ -10,7 +10,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +25,7 @@ from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, re
 from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
 from exporter.archive._published import TABLES
-from exporter.archive.catalog import Catalog, owner_of
+from exporter.archive.catalog import Catalog, owner_of, plain
 from exporter.errors import ArchiveError, Damaged
 from exporter.files import make_folder
 from exporter.model import Mark, Page, Record, Registration, ThreadRef, now
@@ -215,6 +215,13 @@ class Archive:
         """What is known about a thread's owner; profile `default` for a thread never registered."""
         known = self.catalog.find(thread)
         return owner_of(known) if known else Registration(thread)
+
+    def owners(self, threads: Iterable[ThreadRef]) -> dict[ThreadRef, Registration]:
+        """What `owner` says of each of these threads, in a few queries."""
+        named = {thread: replace(thread, endpoint=plain(thread.endpoint), id=plain(thread.id)) for thread in threads}
+        found = self.catalog.find_all(list(named.values()))
+        known = {thread: found.get(name) for thread, name in named.items()}
+        return {thread: owner_of(one) if one else Registration(thread) for thread, one in known.items()}
 
     # What the tables note
 

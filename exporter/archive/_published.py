@@ -12,7 +12,7 @@ from exporter.model import Finding, ThreadRef
 if TYPE_CHECKING:
     from exporter.archive import Archive
 
-TABLES = ("messages", "threads", "runs", "steps", "revisions", "gaps")
+TABLES = ("messages", "threads", "runs", "steps", "files", "revisions", "gaps")
 
 TRIES = 5
 "Looks at a file that is being replaced again and again."
@@ -102,10 +102,10 @@ class Published:
 
 def _surplus(archive: Archive, thread: ThreadRef, published: int) -> int:
     """How far a thread's messages exceed the records that hold them: zero, or less where some came again."""
-    seen: set[str | int] = set()
+    seen: set[tuple[str | None, str | int]] = set()
     records = 0
     for number, _, found in archive.thread_pages(thread, "message"):
         if number <= published:
             records += len(found)
-            seen.update(record.seq if record.id is None else record.id for record in found)
+            seen.update((record.parent, record.seq if record.id is None else record.id) for record in found)
     return len(seen) - records

@@ -11,13 +11,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
 
 from exporter.tables._changes import Changes
 from exporter.tables._comparing import compare
-from exporter.tables._events import Events
+from exporter.tables._events import Events, size_of
 from exporter.tables._files import EMPTY, Files
 from exporter.tables._known import Known
 from exporter.tables._reader import Reader, View
@@ -36,15 +37,20 @@ class Published:
     "Files made, replaced or removed."
 
 
-def publish(reader: Reader, since: int, into: Path | None = None) -> Published:
-    """Bring the tables, which hold manifest `since`, to the newest; with `into` make them in another folder."""
+def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: bool = False) -> Published:
+    """Bring the tables, which hold manifest `since`, to the newest; with `into` make them in another folder.
+
+    They are made from nothing where it is asked, and where a file of theirs has the columns of another version.
+    """
     with _plain_memory(), _folder(reader) as folder:
-        view, changes, events = View(reader, since), Changes(folder), Events(folder)
-        files = Files(reader, view.newest, folder, into)
+        newest = reader.manifest()
+        files = Files(reader, newest, folder, into, afresh=afresh)
+        view, changes, events = View(reader, 0 if files.afresh else since, newest), Changes(folder), Events(folder)
         touched = events.collect(view, changes, remember=bool(files.paths("threads")))
-        threads = Threads(view, changes, Known(files.paths("threads"), touched), torn=files.newer_than(since))
-        for thread, happened in events.by_thread():
-            threads.join(thread, happened)
+        known = Known(files.paths("threads"), files.paths("gaps"), touched)
+        threads = Threads(view, changes, known, torn=files.newer_than(view.since))
+        for (thread, happened), owner in view.owned(events.by_thread(), itemgetter(0), size_of):
+            threads.join(thread, happened, owner)
         put = list(files.write(changes))
         return Published(sum(put), len(put))
 

@@ -21,6 +21,12 @@ from exporter.tables._names import Whose, month
 from exporter.tables._parquet import batches
 from exporter.tables._sorting import Sorter, merged
 
+PATCHED = ("state", "messages", "observed_at", "deleted_at", "deleted_reason")
+"What a visit changes in the row of a thread whose own object is as it was."
+
+Patch = tuple[Any, ...]
+"Values of these columns."
+
 _HIDDEN = [pa.field("_month", pa.int64()), pa.field("_number", pa.int64())]
 
 
@@ -36,6 +42,8 @@ class Changes:
         "Threads whose new pages are not to be appended, by table."
         self._drops: dict[tuple[str, int], set[Whose]] = defaultdict(set)
         "Threads whose rows in a file are replaced, by table and month."
+        self._patches: dict[int, dict[Whose, Patch]] = defaultdict(dict)
+        "What is new in the rows of `threads`, by month."
 
     def put(self, table: str, values: dict[str, Any], size: int, number: int = 0) -> None:
         """Take a row of manifest `number`; 0 is a row that is put in whatever the file contains."""
@@ -47,6 +55,10 @@ class Changes:
         for of in months:
             self._drops[table, of].add(whose)
 
+    def patch(self, of: int, whose: Whose, values: Patch) -> None:
+        """Change the row that a thread has in a month's file of `threads`, and leave the rest of it."""
+        self._patches[of][whose] = values
+
     def fold(self, table: str, whose: Whose) -> None:
         """Let a thread's appended rows go: they come again, folded."""
         self._folded[table].add(whose)
@@ -57,12 +69,15 @@ class Changes:
 
     def months(self, table: str) -> list[int]:
         """Take no more rows of a table, and return the months that change."""
-        return sorted(self._sorters[table].finish() | {of for name, of in self._drops if name == table})
+        patched = self._patches.keys() if table == "threads" else set()
+        return sorted(self._sorters[table].finish() | {of for name, of in self._drops if name == table} | patched)
 
     def flow(self, table: str, of: int, contains: int) -> Flow:
         """Return what goes into the file of a month that contains this manifest."""
         drops = self._drops.get((table, of), set())
-        return Flow(table, contains, self._folded[table], drops, self._sorters[table].sources(of))
+        patches = self._patches.get(of, {}) if table == "threads" else {}
+        sources = self._sorters[table].sources(of)
+        return Flow(table, contains, self._folded[table], drops, patches=patches, sources=sources)
 
 
 class Flow:
@@ -74,10 +89,13 @@ class Flow:
         contains: int,
         folded: set[Whose],
         drops: set[Whose],
+        *,
+        patches: dict[Whose, Patch],
         sources: list[Iterator[pa.RecordBatch]],
     ) -> None:
         self.put = self.dropped = 0
         self._table, self._contains, self._folded, self._drops, self._sources = table, contains, folded, drops, sources
+        self._patches, self._patched_ids = patches, _ids(patches)
         self._columns = ["source", "endpoint", "thread_id"] + (["kind"] if table == "revisions" else [])
         self._folded_ids, self._drop_ids = _ids(folded), _ids(drops)
 
@@ -105,7 +123,22 @@ class Flow:
                 gone = self._among(batch, self._drop_ids, self._drops, len(self._columns))
                 stays = batch.filter(pc.invert(gone))
             self.dropped += batch.num_rows - stays.num_rows
-            yield stays
+            yield self._patched(stays) if self._patches else stays
+
+    def _patched(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows with what is new in them."""
+        if not pc.any(pc.is_in(batch.column("thread_id"), self._patched_ids)).as_py():
+            return batch
+        names = zip(*(batch.column(name).to_pylist() for name in self._columns), strict=True)
+        found = {at: patch for at, whose in enumerate(names) if (patch := self._patches.get(whose)) is not None}
+        self.put += len(found)
+        for place, name in enumerate(PATCHED):
+            values = batch.column(name).to_pylist()
+            for at, patch in found.items():
+                values[at] = patch[place]
+            column = pa.array(values, batch.schema.field(name).type)
+            batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
+        return batch
 
     def _among(self, batch: pa.RecordBatch, ids: pa.Array[Any], whose: set[Whose], width: int) -> pa.Array[Any]:
         """Return which rows are of these threads: by id at once, then exactly."""
@@ -116,5 +149,5 @@ class Flow:
         return pa.array([key in whose for key in zip(*columns, strict=True)], pa.bool_())
 
 
-def _ids(threads: set[Whose]) -> pa.Array[Any]:
+def _ids(threads: Iterable[Whose]) -> pa.Array[Any]:
     return pa.array(sorted({whose[2] for whose in threads}), pa.string())

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from exporter.files import make_folder
-from exporter.model import Mark, Record, ThreadRef
-from exporter.rows import SHAPES, row
+from exporter.model import Mark, Record, Registration, ThreadRef
+from exporter.rows import LISTED, TABLE_OF, row
 from exporter.tables._changes import Changes
 from exporter.tables._names import key, text, whose
 from exporter.tables._reader import View
@@ -54,19 +54,20 @@ class Events:
     def collect(self, view: View, changes: Changes, *, remember: bool) -> set[str]:
         """Take the new pages, and return the ids of their threads where somebody has to know."""
         touched = set()
-        for order, (number, mark, records) in enumerate(view.new_pages()):
+        pages = view.owned(view.new_pages(), lambda page: page[1].thread, _size)
+        for order, ((number, mark, records), owner) in enumerate(pages):
             if remember:
                 touched.add(plain(mark.thread.id))
-            if mark.kind not in ("message", "run", "step"):
+            if mark.kind not in LISTED:
                 for record in records:
                     self._add(order, number, mark, record)
                 continue
             self._add(order, number, mark, records[0] if records else None)
-            table = SHAPES[mark.kind].table
+            table = TABLE_OF[mark.kind]
             if not mark.fresh:
                 changes.fold(table, whose(mark.thread))
             elif not changes.folds(table, whose(mark.thread)):
-                _append(view, changes, number, records)
+                _append(changes, number, records, owner)
         return touched
 
     def by_thread(self) -> Iterator[tuple[ThreadRef, list[Event]]]:
@@ -95,8 +96,16 @@ class Events:
         self._sorter.add(values, len(body or b""))
 
 
-def _append(view: View, changes: Changes, number: int, records: list[Record]) -> None:
-    owner = view.owner(records[0].thread) if records else None
+def _append(changes: Changes, number: int, records: list[Record], owner: Registration) -> None:
     for record in records:
-        if owner is not None and (values := row(record, owner)) is not None:
-            changes.put(SHAPES[record.kind].table, values, 2 * len(record.body), number)
+        if (values := row(record, owner)) is not None:
+            changes.put(TABLE_OF[record.kind], values, 2 * len(record.body), number)
+
+
+def size_of(happened: tuple[ThreadRef, list[Event]]) -> int:
+    """Return the bytes of what happened to a thread."""
+    return sum(len(event.body or b"") for event in happened[1])
+
+
+def _size(page: tuple[int, Mark, list[Record]]) -> int:
+    return sum(len(record.body) for record in page[2])

@@ -19,7 +19,7 @@ from exporter.files import make_folder, sync_folder, translated
 from exporter.schemas import SCHEMAS
 from exporter.tables._changes import Changes, Flow
 from exporter.tables._names import month_name
-from exporter.tables._parquet import manifest_of, proven, reading, sha256, write
+from exporter.tables._parquet import manifest_of, outdated, proven, reading, sha256, write
 from exporter.tables._reader import Reader
 
 EMPTY = "0000-00"
@@ -29,15 +29,20 @@ EMPTY = "0000-00"
 class Files:
     """The files of all tables in an archive, or in another folder, of which nothing is noted."""
 
-    def __init__(self, reader: Reader, newest: int, folder: Path, into: Path | None) -> None:
+    def __init__(self, reader: Reader, newest: int, folder: Path, into: Path | None, *, afresh: bool) -> None:
         self._root = reader.path if into is None else into
         self._note = reader.note_table_file if into is None else None
         self._notes = reader.table_files() if into is None else {}
         self._newest, self._folder = newest, folder
+        self.afresh = afresh or any(outdated(path, table) for table in SCHEMAS for path in self._all(table))
+        "Whether nothing that is there is built upon: it is asked for, or a file has the columns of another version."
+
+    def _all(self, table: str) -> list[Path]:
+        return sorted((self._root / table).glob("*.parquet"))
 
     def paths(self, table: str) -> list[Path]:
-        """Return the files of a table that have rows."""
-        return [path for path in sorted((self._root / table).glob("*.parquet")) if path.stem != EMPTY]
+        """Return the files of a table that have rows, and are built upon."""
+        return [] if self.afresh else [path for path in self._all(table) if path.stem != EMPTY]
 
     def newer_than(self, manifest: int) -> bool:
         """Tell whether any file contains a newer manifest."""
@@ -47,15 +52,25 @@ class Files:
         """Write every file that changed, and yield how many rows were put in."""
         for table in SCHEMAS:
             make_folder(self._root / table)
-            if not self._path(table, EMPTY).exists():
+            if self.afresh or not self._path(table, EMPTY).exists():
                 self._settle(table, EMPTY, *self._written(table, EMPTY, iter(())))
                 yield 0
-            for of in changes.months(table):
+            months = changes.months(table)
+            for of in months:
                 path = self._path(table, month_name(of))
                 contains = self._checked(path, f"{table}/{path.name}")
                 flow = changes.flow(table, of, contains)
                 if contains < self._newest and self._update(table, path, flow):
                     yield flow.put
+            if self.afresh:
+                yield from self._swept(table, {EMPTY, *map(month_name, months)})
+
+    def _swept(self, table: str, made: set[str]) -> Iterator[int]:
+        """Remove the files that are not made any more."""
+        for path in self._all(table):
+            if path.stem not in made:
+                self._remove(table, path)
+                yield 0
 
     def _path(self, table: str, name: str) -> Path:
         return self._root / table / f"{name}.parquet"
@@ -63,18 +78,20 @@ class Files:
     def _update(self, table: str, path: Path, flow: Flow) -> bool:
         """Bring one file up to date; tell whether anything changed."""
         with reading(path):
-            if path.exists():
+            if path.exists() and not self.afresh:
                 with pq.ParquetFile(path, page_checksum_verification=True) as old:
                     made = self._written(table, path.stem, flow.rows(old))
             else:
                 made = self._written(table, path.stem, flow.rows(None))
-        if not flow.put and not flow.dropped:
+        if not flow.put and not flow.dropped and not self.afresh:
             return False
         self._settle(table, path.stem, *made)
         return True
 
     def _checked(self, path: Path, name: str) -> int:
         """Return the manifest that a file contains, 0 where there is none; stop where it is not what was published."""
+        if self.afresh:
+            return 0
         known = self._notes.get(name)
         if not path.exists():
             if known is not None:
@@ -100,9 +117,7 @@ class Files:
         path = self._path(table, name)
         noted = f"{table}/{path.name}"
         if not rows and name != EMPTY:
-            self._noted(noted, None, TableFile("", 0, self._newest))
-            path.unlink(missing_ok=True)
-            sync_folder(path.parent)
+            self._remove(table, path)
             return
         sha = proven(beside, table, rows)
         self._noted(noted, sha, None)
@@ -110,6 +125,11 @@ class Files:
             os.replace(beside, path)  # noqa: PTH105 - one name for the one step that counts
             sync_folder(path.parent)
         self._noted(noted, None, TableFile(sha, rows, self._newest))
+
+    def _remove(self, table: str, path: Path) -> None:
+        self._noted(f"{table}/{path.name}", None, TableFile("", 0, self._newest))
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
 
     def _noted(self, name: str, pending: str | None, final: TableFile | None) -> None:
         if self._note is not None:

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exporter.model import Record, Registration
-from exporter.rows import EPOCH, SHAPES, frame, moment, row
-from exporter.tables._content import signature
+from exporter.rows import EPOCH, TABLE_OF, born, frame, row
+from exporter.tables._content import state_of
 from exporter.tables._names import month
-from exporter.text import clean, members, plain
+from exporter.text import clean, plain
 
 
 class Fold:
@@ -41,7 +41,7 @@ class Fold:
 
     def see(self, number: int, record: Record) -> None:
         """Take one record of manifest `number` into account."""
-        key, state = _identity(record), signature(record.body)
+        key, state = _identity(record), state_of(record)
         at = self._number.setdefault(key, len(self))
         if at == len(self):
             self._add(record, state)
@@ -57,11 +57,12 @@ class Fold:
             self.changed.add(month(_time(self._time[at])))
 
     def _add(self, record: Record, state: bytes) -> None:
-        time, told = _birth(record)
+        created = born(record)
+        time = created or record.observed_at
         self._state += state
         self._first.append(_microseconds(record.observed_at))
         self._time.append(_microseconds(time))
-        self._told.append(told)
+        self._told.append(created is not None)
         self._seq.append(record.seq)
         self._revision.append(0)
         self._newest.append(self._seen)
@@ -77,12 +78,12 @@ class Fold:
                 continue
             if self._revision[at]:
                 known = states.get(at, (b"", -1))
-                state = signature(record.body)
+                state = state_of(record)
                 if state != known[0]:
                     states[at] = (state, known[1] + 1)
                     yield "revisions", self._revision_row(record, owner, at, known[1] + 1), len(record.body)
             if self._newest[at] == count and (out := row(record, owner)) is not None:
-                yield SHAPES[record.kind].table, out | self._lasting(at), 2 * len(record.body)
+                yield TABLE_OF[record.kind], out | self._lasting(at), 2 * len(record.body)
 
     def _lasting(self, at: int) -> dict[str, Any]:
         """Return what every state of an object has in common."""
@@ -97,6 +98,7 @@ class Fold:
     def _revision_row(self, record: Record, owner: Registration, at: int, revision: int) -> dict[str, Any]:
         return frame(record, owner) | {
             "kind": record.kind,
+            "parent_id": None if record.parent is None else plain(record.parent),
             "object_id": None if record.id is None else plain(record.id),
             "seq": self._seq[at],
             "revision": revision,
@@ -114,13 +116,6 @@ def _identity(record: Record) -> bytes:
     name = f"#{record.seq}" if record.id is None else f"={record.id}"
     parent = "" if record.parent is None else f"{len(record.parent)}:{record.parent}"
     return hashlib.blake2b(f"{parent}{name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _birth(record: Record) -> tuple[datetime, bool]:
-    """Return the time that says which month a row is in, and whether the server told it."""
-    fields = members(clean(record.body)) or {}
-    created = moment(fields["created_at"]) if "created_at" in fields else None
-    return (record.observed_at, False) if created is None else (created, True)
 
 
 def _microseconds(time: datetime) -> int:

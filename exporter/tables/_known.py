@@ -1,14 +1,14 @@
-"""What the `threads` table knows already of the threads that something happened to.
+"""What the tables know already of the threads that something happened to.
 
-The idea: the row of a thread says when it was first seen and how many messages it has, and its file which manifest
-that includes; so a thread that only grew is not read again.
+The idea: the row of a thread says when it was first seen, how its last visit ended and how many messages it has, and
+its file which manifest that includes; so a thread that only grew is not read again.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from exporter.tables._names import Whose, month_of
 from exporter.tables._parquet import manifest_of, reading
 
-_COLUMNS = ["source", "endpoint", "thread_id", "messages", "first_seen_at"]
+_WHOSE = ["source", "endpoint", "thread_id"]
+_KEPT = ["messages", "first_seen_at", "state", "observed_at", "deleted_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +30,52 @@ class Old:
 
     manifest: int
     "What the row's file contains."
+    months: tuple[int, ...]
+    "Those that hold a row of the thread: two, if an earlier try ended while it moved."
     messages: int
     first_seen_at: datetime
+    state: str | None
+    observed_at: datetime
+    deleted_at: datetime | None
 
 
 class Known:
     """The rows of the touched threads."""
 
-    def __init__(self, files: list[Path], touched: set[str]) -> None:
+    def __init__(self, threads: list[Path], gaps: list[Path], touched: set[str]) -> None:
         self._old: dict[Whose, Old] = {}
-        self._where: dict[Whose, set[int]] = defaultdict(set)
+        self._open: set[Whose] = set()
         wanted = pa.array(sorted(touched), pa.string())
-        for path in files:
-            manifest = manifest_of(path)
-            for values in _rows(path, wanted):
-                whose = (values["source"], values["endpoint"], values["thread_id"])
-                self._where[whose].add(month_of(path))
-                if whose not in self._old or self._old[whose].manifest < manifest:
-                    self._old[whose] = Old(manifest, values["messages"], values["first_seen_at"])
+        for path in threads:
+            self._take(path, wanted)
+        for path in gaps:
+            self._open |= {_whose(gap) for gap in _rows(path, wanted, [*_WHOSE, "closed_at"]) if not gap["closed_at"]}
+
+    def _take(self, path: Path, wanted: pa.Array[Any]) -> None:
+        manifest, months = manifest_of(path), (month_of(path),)
+        for values in _rows(path, wanted, [*_WHOSE, *_KEPT]):
+            kept = {name: values[name] for name in _KEPT}
+            kept["state"] = kept["state"] and sys.intern(kept["state"])
+            found, before = Old(manifest, months, **kept), self._old.get(_whose(values))
+            if before is not None:
+                newest = found if found.manifest > before.manifest else before
+                found = replace(newest, months=before.months + months)
+            self._old[_whose(values)] = found
 
     def old(self, whose: Whose) -> Old | None:
         """Return the newest row of a thread."""
         return self._old.get(whose)
 
-    def months(self, whose: Whose) -> set[int]:
-        """Return all months that hold a row of the thread: two, if an earlier try ended while it moved."""
-        return self._where.get(whose, set())
+    def lacks(self, whose: Whose) -> bool:
+        """Tell whether a gap of the thread is open."""
+        return whose in self._open
 
 
-def _rows(path: Path, wanted: pa.Array[Any]) -> Iterator[dict[str, Any]]:
+def _whose(values: dict[str, Any]) -> Whose:
+    return tuple(values[name] for name in _WHOSE)
+
+
+def _rows(path: Path, wanted: pa.Array[Any], columns: list[str]) -> Iterator[dict[str, Any]]:
     with reading(path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=_COLUMNS, batch_size=16_384):
+        for batch in file.iter_batches(columns=columns, batch_size=16_384):
             yield from batch.filter(pc.is_in(batch.column("thread_id"), wanted)).to_pylist()

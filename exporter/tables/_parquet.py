@@ -62,8 +62,18 @@ def reading(path: Path) -> Iterator[None]:
 
 def manifest_of(path: Path) -> int:
     """Return the newest manifest that a file contains."""
+    return int(_footer(path).get(b"exporter.manifest", b"0"))
+
+
+def outdated(path: Path, table: str) -> bool:
+    """Tell whether a file of this table has the columns of another version."""
+    said = _footer(path).get(b"exporter.schema", b"").decode("utf-8", "replace")
+    return said.startswith(f"{table}/") and said != VERSIONS[table]
+
+
+def _footer(path: Path) -> dict[bytes, bytes]:
     with reading(path), pq.ParquetFile(path) as file:
-        return int((file.metadata.metadata or {}).get(b"exporter.manifest", b"0"))
+        return file.metadata.metadata or {}
 
 
 def sha256(path: Path) -> str:

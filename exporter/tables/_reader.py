@@ -5,13 +5,18 @@ The idea: publishing sees the archive as of one manifest; what is committed mean
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from exporter.archive import TableFile
 from exporter.model import Mark, Record, Registration, ThreadRef
 
+AHEAD = 500
+AHEAD_BYTES = 1 << 20
+"How much is read ahead, so that the owners of many threads are asked for at once."
+
+T = TypeVar("T")
 Pages = Iterator[tuple[int, Mark, list[Record]]]
 
 
@@ -26,8 +31,8 @@ class Reader(Protocol):
     def thread_pages(self, thread: ThreadRef, kind: str) -> Pages:
         """All committed pages of one thread and kind, in order, with the number of their manifest."""
 
-    def owner(self, thread: ThreadRef) -> Registration:
-        """What the registrations say together."""
+    def owners(self, threads: Iterable[ThreadRef]) -> Mapping[ThreadRef, Registration]:
+        """What the registrations say together, of each of these threads."""
 
     def manifest(self) -> int:
         """Number of the newest manifest."""
@@ -45,9 +50,8 @@ class Reader(Protocol):
 class View:
     """The archive as it was when publishing began."""
 
-    def __init__(self, reader: Reader, since: int) -> None:
-        self.since, self.newest = since, reader.manifest()
-        self.owner = reader.owner
+    def __init__(self, reader: Reader, since: int, newest: int) -> None:
+        self.since, self.newest = since, newest
         self._reader = reader
 
     def new_pages(self) -> Pages:
@@ -62,3 +66,21 @@ class View:
         for number, _, records in self._reader.thread_pages(thread, kind):
             if number <= self.newest:
                 yield from ((number, record) for record in records)
+
+    def owned(
+        self, stream: Iterable[T], thread: Callable[[T], ThreadRef], size: Callable[[T], int]
+    ) -> Iterator[tuple[T, Registration]]:
+        """Yield what comes, each with the owner of its thread; reads a little ahead."""
+        held: list[T] = []
+        total = 0
+        for one in stream:
+            held.append(one)
+            total += size(one)
+            if len(held) == AHEAD or total > AHEAD_BYTES:
+                yield from self._with_owners(held, thread)
+                held, total = [], 0
+        yield from self._with_owners(held, thread)
+
+    def _with_owners(self, held: list[T], thread: Callable[[T], ThreadRef]) -> Iterator[tuple[T, Registration]]:
+        owners = self._reader.owners({thread(one) for one in held})
+        yield from ((one, owners[thread(one)]) for one in held)

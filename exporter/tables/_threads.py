@@ -1,7 +1,8 @@
 """Join what happened to a thread with what is known of it.
 
-The idea: a thread is read again only where its new pages may hold something old, or where its owner's words change;
-else its row is counted on. Its own row is always made again, from all that its visits said.
+The idea: most threads are new with one object of their own, or only grew. The row of a new one is made of what just
+came; in the row of one that grew, a few columns change. Only where new pages may hold something old, where the
+thread's object came again or its owner's words change, is the thread read again.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import replace
 from typing import Any
 
 from exporter.model import Kind, Record, Registration, ThreadRef
-from exporter.rows import SHAPES, row
-from exporter.tables._changes import Changes
+from exporter.rows import LISTED, TABLE_OF, row
+from exporter.tables._changes import PATCHED, Changes
 from exporter.tables._events import Event
 from exporter.tables._folding import Fold
-from exporter.tables._known import Known
+from exporter.tables._known import Known, Old
 from exporter.tables._names import month, whose
 from exporter.tables._reader import View
-from exporter.tables._visits import Visits, gaps, visited
+from exporter.tables._visits import Visits, gaps, names_gaps, visited
 from exporter.text import plain
 
 KEEP_BYTES = 4 << 20
@@ -37,32 +38,30 @@ class Threads:
         self._torn = torn
         "Whether an earlier try ended between two files."
 
-    def join(self, thread: ThreadRef, events: list[Event]) -> None:
+    def join(self, thread: ThreadRef, events: list[Event], owner: Registration) -> None:
         """Fold what has to be folded, and make the row of the thread and those of its gaps."""
         old, kinds = self._known.old(whose(thread)), {event.kind for event in events}
         renewed = "registration" in kinds and (old is not None or self._torn)
         if kinds == {"registration"} and not renewed:
             return
-        owner = self._view.owner(thread)
         counts = {}
-        for kind in ("message", "run", "step"):
-            table = SHAPES[kind].table
+        for kind in LISTED:
+            table = TABLE_OF[kind]
             if renewed or self._changes.folds(table, whose(thread)):
                 self._changes.fold(table, whose(thread))
                 counts[kind] = self._fold(thread, kind, owner, everything=renewed)
-        if old is not None or kinds != {"registration"}:
-            visits = self._told(thread, "visit", events)
-            messages = counts["message"] if "message" in counts else self._messages(thread, events)
-            self._objects(thread, owner, events, visits, messages, renewed=renewed)
-            self._gaps(thread, owner, visits, everything=renewed)
+        if old is None and kinds == {"registration"}:
+            return
+        messages = counts["message"] if "message" in counts else _messages(old, events)
+        new = _told(thread, "visit", events)
+        if old is not None and not renewed and not self._torn and "thread" not in kinds:
+            self._grow(thread, old, new, messages)
+        else:
+            self._make(thread, owner, events, messages, renewed=renewed)
+        if old is None or renewed or self._torn or self._known.lacks(whose(thread)) or names_gaps(new):
+            self._gaps(thread, owner, self._all(thread, "visit", events), everything=renewed)
 
-    def _messages(self, thread: ThreadRef, events: list[Event]) -> int:
-        """Count on: the messages of the row, and those of the pages that it does not contain."""
-        old = self._known.old(whose(thread))
-        count, contains = (old.messages, old.manifest) if old else (0, 0)
-        return count + sum(event.count for event in events if event.kind == "message" and event.number > contains)
-
-    def _fold(self, thread: ThreadRef, kind: str, owner: Registration, *, everything: bool) -> int:
+    def _fold(self, thread: ThreadRef, kind: Kind, owner: Registration, *, everything: bool) -> int:
         """Make the rows of one thread and kind again, in the months that changed; return how many objects it has."""
         fold = Fold(self._view.since)
         kept: list[Record] | None = []
@@ -79,48 +78,51 @@ class Threads:
         self._put(fold.rows(records, owner, months), thread, kind, months)
         return len(fold)
 
-    def _put(self, rows: Made, thread: ThreadRef, kind: str, months: set[int]) -> None:
+    def _put(self, rows: Made, thread: ThreadRef, kind: Kind, months: set[int]) -> None:
         """Put rows, and their revisions, in the place of those in these months."""
-        self._changes.drop(SHAPES[kind].table, months, whose(thread))
+        self._changes.drop(TABLE_OF[kind], months, whose(thread))
         self._changes.drop("revisions", months, (*whose(thread), kind))
         for table, values, size in rows:
             self._changes.put(table, values, size)
 
-    def _told(self, thread: ThreadRef, kind: Kind, events: list[Event]) -> Visits:
-        """Return a thread's records of a kind: those of the events, if the thread has no row yet."""
-        if self._known.old(whose(thread)) is not None:
-            return list(self._view.history(thread, kind))
-        mine = (event for event in events if event.kind == kind and event.body is not None)
-        return [(e.number, Record(thread, kind, thread.id, 0, e.observed_at, e.body or b"")) for e in mine]
+    def _all(self, thread: ThreadRef, kind: Kind, events: list[Event]) -> Visits:
+        """Return all records of a kind: those of the events, if the thread has no row yet."""
+        if self._known.old(whose(thread)) is None:
+            return _told(thread, kind, events)
+        return list(self._view.history(thread, kind))
 
-    def _objects(
-        self,
-        thread: ThreadRef,
-        owner: Registration,
-        events: list[Event],
-        visits: Visits,
-        messages: int,
-        *,
-        renewed: bool,
+    def _grow(self, thread: ThreadRef, old: Old, visits: Visits, messages: int) -> None:
+        """Change what visits change in a thread's row."""
+        values = visited(visits, old.observed_at, old.state, old.deleted_at) | {"messages": messages}
+        for of in old.months:
+            self._changes.patch(of, whose(thread), tuple(values[name] for name in PATCHED))
+
+    def _make(
+        self, thread: ThreadRef, owner: Registration, events: list[Event], messages: int, *, renewed: bool
     ) -> None:
-        """Make the row of a thread again, and the states of its object."""
-        objects = [(n, replace(r, id=thread.id, seq=0)) for n, r in self._told(thread, "thread", events)]
-        fold = Fold(self._view.since)
-        for number, record in objects:
-            fold.see(number, record)
-        made = list(fold.rows((record for _, record in objects), owner, fold.months))
-        old, where = self._known.old(whose(thread)), self._known.months(whose(thread))
+        """Make the row of a thread, and the states of its object."""
+        objects = [(n, replace(r, id=thread.id, seq=0)) for n, r in self._all(thread, "thread", events)]
+        old = self._known.old(whose(thread))
         seen = old.first_seen_at if old else next(e.observed_at for e in events if e.kind != "registration")
+        if old is None and len(objects) == 1:
+            fold, made = None, [("threads", row(objects[0][1], owner) or {}, 0)]
+        else:
+            fold = Fold(self._view.since)
+            for number, record in objects:
+                fold.see(number, record)
+            made = list(fold.rows((record for _, record in objects), owner, fold.months))
         values = next((values for table, values, _ in made if table == "threads"), None)
         if values is None:
             values = row(Record(thread, "thread", thread.id, 0, seen, b"{}"), owner) or {}
         if values["ts_source"] == "first_seen_at":
             values["ts"] = seen
+        visits = self._all(thread, "visit", events)
         values |= {"first_seen_at": seen, "messages": messages} | visited(visits, values["observed_at"])
         values["tags_json"] = None if owner.tags is None else json.dumps([plain(tag) for tag in owner.tags])
+        where = set(old.months) if old else set()
         self._changes.drop("threads", where, whose(thread))
         self._changes.put("threads", values, 1000 + len(str(values.get("extra_json"))))
-        if renewed or fold.changed:
+        if fold is not None and (renewed or fold.changed):
             states = (each for each in made if each[0] == "revisions")
             self._put(states, thread, "thread", fold.months | {month(values["ts"])} | where)
 
@@ -133,3 +135,15 @@ class Threads:
         for gap in found.values():
             if month(gap["ts"]) in months:
                 self._changes.put("gaps", base | gap, 500)
+
+
+def _messages(old: Old | None, events: list[Event]) -> int:
+    """Count on: the messages of the row, and those of the pages that it does not contain."""
+    count, contains = (old.messages, old.manifest) if old else (0, 0)
+    return count + sum(event.count for event in events if event.kind == "message" and event.number > contains)
+
+
+def _told(thread: ThreadRef, kind: Kind, events: list[Event]) -> Visits:
+    """Return the records of a kind that just came."""
+    mine = (event for event in events if event.kind == kind and event.body is not None)
+    return [(e.number, Record(thread, kind, thread.id, 0, e.observed_at, e.body or b"")) for e in mine]

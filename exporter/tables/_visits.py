@@ -15,9 +15,10 @@ Visits = list[tuple[int, Record]]
 "In order, with the number of their manifest."
 
 
-def visited(visits: Visits, observed_at: datetime) -> dict[str, Any]:
-    """Return what the visits say of a thread's state, as columns of its row."""
-    state, gone_since = None, None
+def visited(
+    visits: Visits, observed_at: datetime, state: str | None = None, gone_since: datetime | None = None
+) -> dict[str, Any]:
+    """Return what the visits say of a thread's state, as columns of its row; goes on from what earlier ones said."""
     for _, visit in visits:
         state = _said(visit).get("state")
         observed_at = max(observed_at, visit.observed_at)
@@ -42,6 +43,11 @@ def gaps(visits: Visits, since: int) -> tuple[dict[tuple[str, str], dict[str, An
             first = found[key]["ts"] if key in found else visit.observed_at
             found[key] = values | {"observed_at": visit.observed_at, "ts": first, "closed_at": None}
     return found, changed
+
+
+def names_gaps(visits: Visits) -> bool:
+    """Tell whether anything is missing that these visits wanted."""
+    return any(_said(visit).get("gaps") for _, visit in visits)
 
 
 def _said(visit: Record) -> dict[str, Any]:
