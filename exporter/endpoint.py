@@ -9,6 +9,8 @@ from exporter.errors import UsageError
 from exporter.model import printable
 
 PORTS = {"http": 80, "https": 443}
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"Addresses of version 6 that stand for one of version 4 in their last bits (RFC 6052)."
 
 
 def endpoint_of(base_url: str) -> str:
@@ -39,6 +41,31 @@ def is_local(base_url: str) -> bool:
     """Whether a server is on this machine: it may want no key, and gets one over plain http."""
     host = parsed(base_url)[0].hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return is_loopback(host)
     except ValueError:
         return host.rstrip(".").lower() == "localhost"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an IP address is this machine's own; `ValueError` if it is none."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port: who answers there; `UsageError` if it is no URL."""
+    parts, port = parsed(url)
+    return parts.scheme, (parts.hostname or "").lower(), port or PORTS[parts.scheme]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet's: not this machine's, no private network's, no group's."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
+        if ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip.is_site_local:
+            return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved

@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -25,20 +22,11 @@ from exporter.errors import (
 from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
-from exporter.transport import Budget, SdkTransport, _Again, backoff, retry_after, retryable
+from exporter.transport import Budget, SdkTransport
+from exporter.transport._retrying import Again, backoff, retry_after, retryable
+from tests.serving import DRIP, Reply, Server, reply, serving
 
 KEY = "sk-very-secret-0123456789"
-Reply = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class Server:
-    """What it answers, one after the other (the last for ever), and what it was asked."""
-
-    url: str
-    replies: list[Reply | None] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 @pytest.fixture(autouse=True)
@@ -49,38 +37,8 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    told = Server("")
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            told.paths.append(self.path)
-            told.headers.append({name.lower(): value for name, value in self.headers.items()})
-            reply = told.replies.pop(0) if len(told.replies) > 1 else told.replies[0]
-            if reply is None:
-                self.close_connection = True
-                return
-            status, headers, body = reply
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-            if int(headers.get("Content-Length", "0")) > len(body):
-                self.close_connection = True
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    told.url = f"http://127.0.0.1:{httpd.server_address[1]}/v1"
-    yield told
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with serving() as told:
+        yield told
 
 
 def profile(url: str, **more: Any) -> Profile:
@@ -95,10 +53,6 @@ def get(server: Server, *params: tuple[str, str], times: int = 1, **options: Any
             return answer, transport
 
     return asyncio.run(story())
-
-
-def reply(status: int = 200, body: bytes = b'{ "a" : 1.10 }', **headers: str) -> Reply:
-    return status, {name.replace("_", "-"): value for name, value in headers.items()}, body
 
 
 def test_the_bytes_come_as_they_were_sent(server: Server) -> None:
@@ -166,6 +120,34 @@ def test_retries_end(server: Server, bad: Reply | None, says: str) -> None:
         get(server)
 
     assert len(server.paths) == 4
+
+
+@pytest.mark.parametrize("path", ["https://other.example/threads/t", "threads/t", ""])
+def test_what_is_no_path_under_the_endpoint_is_never_asked(server: Server, path: str) -> None:
+    server.replies = [reply()]
+
+    async def story() -> None:
+        async with SdkTransport(profile(server.url), Pace(1)) as transport:
+            await transport.get(path)
+
+    with pytest.raises(BadAnswer, match="no path under the endpoint"):
+        asyncio.run(story())
+    assert server.paths == []
+
+
+def test_an_answer_that_drips_for_ever_ends(server: Server) -> None:
+    server.replies = [reply(200, DRIP)]
+    with pytest.raises(Temporary, match="too slowly"):
+        get(server, patience=0.2)
+
+    assert server.left.wait(10)
+    assert len(server.paths) == 1
+
+
+def test_a_server_that_repeats_the_key_in_a_header_is_not_quoted(server: Server) -> None:
+    server.replies = [reply(307, b"", Location=f"https://other.example/?key={KEY}")]
+
+    assert get(server)[0].headers["location"] == "https://other.example/?key=***"
 
 
 def test_a_used_up_quota_is_not_asked_again(server: Server) -> None:
@@ -302,7 +284,7 @@ def test_a_key_that_no_header_holds_is_refused_unseen(key: str) -> None:
 
 
 @pytest.mark.parametrize("who", [{"organization": "org\nb"}, {"project": "pröj"}])
-def test_an_organization_or_project_that_no_header_holds_is_refused(who: dict[str, str]) -> None:
+def test_an_organization_or_project_that_no_header_holds_is_refused(who: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"profile default: the {next(iter(who))} has characters"):
         SdkTransport(Profile(key=Secret("sk-1"), **who), Pace(1))
 
@@ -346,9 +328,9 @@ def test_how_long_the_server_wants_us_to_wait(headers: dict[str, str], seconds: 
 
 
 def test_waiting_is_what_the_server_says_else_longer_each_time_and_never_much() -> None:
-    waits = [[backoff(_Again("x", attempt)) for _ in range(200)] for attempt in range(1, 9)]
+    waits = [[backoff(Again("x", attempt=attempt)) for _ in range(200)] for attempt in range(1, 9)]
 
-    assert [backoff(_Again("x", 1, after)) for after in (3.0, 121.0)] == [3.0, False]
+    assert [backoff(Again("x", after)) for after in (3.0, 121.0)] == [3.0, False]
     assert backoff(ValueError()) is False
     assert all(0 <= wait <= 30 for row in waits for wait in row)
     assert max(waits[0]) < max(waits[7])

@@ -1,0 +1,212 @@
+"""Reaches a server with the SDK's client: its login and headers, our retries, the server's bytes.
+
+Every attempt, and every address that a download is led on to, is one request of the pace and of the budget.
+What leaves is an `Answer` or one of our errors, and none of them knows the key.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urljoin
+
+from exporter.endpoint import endpoint_of
+from exporter.errors import BadAnswer, BudgetReached, Temporary
+from exporter.model import Profile, printable
+from exporter.pacing import Pace
+from exporter.sources import NO_HEADERS, Answer, Sink
+from exporter.transport._client import Client, connectable
+from exporter.transport._elsewhere import REDIRECTS, Elsewhere, shown
+from exporter.transport._login import Login, check, with_session
+from exporter.transport._reading import beginning, unpacked, whole
+from exporter.transport._retrying import RETRY_AFTER_MAX, Again, Patience, Unusable, backoff, retry_after, retryable
+
+if TYPE_CHECKING:
+    import httpx2
+
+BINARY = {"Accept": "application/binary", "Accept-Encoding": "identity"}
+"As the SDK asks for files; and not packed, so that what is counted is what is kept."
+ERROR_BYTES = 2**16
+"How much is read of what another server complains."
+
+# stamina reports each retry as a warning, which Python prints when nobody configured logging
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
+
+class Budget:
+    """How many requests a run may send, over all its servers; None is any number."""
+
+    def __init__(self, requests: int | None) -> None:
+        self.requests = requests
+        self._left = requests
+
+    def spend(self) -> None:
+        """Take one; `BudgetReached` when none is left."""
+        if self._left is not None:
+            if self._left < 1:
+                raise BudgetReached(f"{self.requests:,} requests were sent, as many as allowed; run again to go on")
+            self._left -= 1
+
+
+class SdkTransport:
+    """One profile's way to its server. Close it with `aclose()`, or use it as an async context manager."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        pace: Pace,
+        *,
+        budget: Budget | None = None,
+        attempts: int = 8,
+        patience: float = 600.0,
+        timeout: tuple[float, float] = (10.0, 60.0),
+        max_bytes: int = 512 * 2**20,
+    ) -> None:
+        self.endpoint = endpoint_of(profile.base_url)
+        self.requests = 0
+        self._login = Login(profile)
+        self._client = Client(self._login, timeout, max_bytes, patience)
+        self._elsewhere: Elsewhere | None = None
+        self._pace, self._budget = pace, budget or Budget(None)
+        self._attempts, self._patience, self._max_bytes = attempts, patience, max_bytes
+
+    @property
+    def last_date(self) -> datetime | None:
+        """What the server's clock said last, in `Date`."""
+        return self._client.last_date
+
+    @property
+    def last_seen(self) -> float | None:
+        """Our clock at that moment (time.time())."""
+        return self._client.last_seen
+
+    async def get(
+        self, path: str, params: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] = NO_HEADERS
+    ) -> Answer:
+        """GET a path under the endpoint, again while that may help; `Temporary` when it did not."""
+        patience = Patience(self._patience)
+
+        async def once() -> Answer:
+            self._spend()
+            got = await self._client.open(path, params, headers)
+            if isinstance(got, Answer):
+                return got
+            return self._client.answer(got, await whole(got, self._max_bytes, patience))
+
+        return await self._insist(f"GET {printable(path)} at {self.endpoint}", once, patience)
+
+    async def download(self, path: str, sink: Sink, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+        """GET bytes into a sink, as `Downloader` promises.
+
+        An absolute URL, and a redirect that leads away from the endpoint, is asked for without key and `headers`: over
+        https, and in the internet only; a server on this machine may name others on this machine. `BadAnswer` where
+        that is refused. What the sink raises comes through as it is; after any error what it holds is worth nothing.
+        """
+        patience, begun = Patience(self._patience), False
+
+        async def once() -> Answer:
+            nonlocal begun
+            if begun:
+                sink.restart()
+            begun = True
+            if not path.startswith("/"):
+                return await self._fetch(path, sink, patience)
+            self._spend()
+            got = await self._client.open(path, (), {**BINARY, **headers})
+            if isinstance(got, Answer):
+                return await self._followed(path, got, sink, patience)
+            return await self._poured(got, sink, patience)
+
+        where = f"{printable(path)} at {self.endpoint}" if path.startswith("/") else "the content"
+        return await self._insist(f"GET {where}", once, patience)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"SdkTransport({self.endpoint!r})"
+
+    async def _insist(self, what: str, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
+        """Try until there is an answer that no other attempt may better."""
+        import stamina
+
+        trouble: Exception
+        try:
+            async for attempt in stamina.retry_context(on=backoff, attempts=self._attempts, timeout=None):
+                with attempt:
+                    return await self._attempt(once, attempt.num, patience)
+        except Again as last:
+            trouble = Temporary(f"{what}: {last} (attempt {last.attempt}); run again later")
+        except Unusable as error:
+            trouble = BadAnswer(f"{what}: {error}")
+        # raised outside of the handlers: nothing foreign hangs on our errors
+        raise trouble
+
+    async def _attempt(self, once: Callable[[], Awaitable[Answer]], number: int, patience: Patience) -> Answer:
+        try:
+            return await self._paced(once)
+        except Again as again:
+            again.attempt = number
+            if patience.over:
+                again.retry_after = float("inf")  # that is: never
+            raise
+
+    async def _paced(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask when it is our turn, and heed what the server says of its load."""
+        async with self._pace.slot():
+            answer = await once()
+            after = retry_after(answer.headers)
+            if answer.status == 429 or (answer.status == 503 and after is not None):
+                self._pace.slowed(None if after is not None and after > RETRY_AFTER_MAX else after)
+        if retryable(answer):
+            raise Again(f"HTTP {answer.status}", after)
+        return answer
+
+    async def _poured(self, response: httpx2.Response, sink: Sink, patience: Patience) -> Answer:
+        async with aclosing(unpacked(response, patience)) as pieces:
+            async for piece in pieces:
+                sink.write(piece)
+        return self._client.answer(response, b"")
+
+    async def _followed(self, path: str, answer: Answer, sink: Sink, patience: Patience) -> Answer:
+        """Follow a redirect of a download away from the endpoint, where no key goes; anything else is the answer."""
+        target = urljoin(self.endpoint + path, answer.headers.get("location", ""))
+        if answer.status not in REDIRECTS or self._away().is_ours(target):
+            return answer
+        got = await self._fetch(target, sink, patience)
+        if got.status >= 300:  # not the endpoint's word about this file, so it must not look like it
+            raise Unusable(f"it is redirected to {shown(target)}, which answered HTTP {got.status}")
+        return got
+
+    async def _fetch(self, url: str, sink: Sink, patience: Patience) -> Answer:
+        """GET from elsewhere, as nobody; what is said there is nothing about our endpoint's pace."""
+        async with self._away().response(url, self._spend) as response:
+            if response.status_code < 300:
+                return await self._poured(response, sink, patience)
+            answer = self._client.answer(response, await beginning(response, ERROR_BYTES, patience))
+        if retryable(answer):
+            raise Again(f"HTTP {answer.status} from elsewhere", retry_after(answer.headers))
+        return answer
+
+    def _away(self) -> Elsewhere:
+        if self._elsewhere is None:
+            with connectable(self._login):
+                self._elsewhere = Elsewhere(self.endpoint, self._client.waits)
+        return self._elsewhere
+
+    def _spend(self) -> None:
+        self._budget.spend()
+        self.requests += 1
+
+
+__all__ = ["Budget", "SdkTransport", "check", "with_session"]

@@ -1,0 +1,151 @@
+"""As whom a profile comes to its server: the SDK's own clients log in, each in its way.
+
+Nothing here is sent before it was checked where it may go, and what was shown is taken out of what is quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from exporter.endpoint import endpoint_of, is_local
+from exporter.errors import CredentialsRefused, ProfileUnusable, UsageError
+from exporter.model import Profile, Secret, printable
+from exporter.sources import Answer
+from exporter.transport import _entra
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+VERSION = "api-version"
+VERSIONED = (
+    (".services.ai.azure.com", re.compile(r"/api/projects/[^/]+/?"), "v1"),
+    (".openai.azure.com", re.compile(r"/openai/?"), "2024-05-01-preview"),
+)
+"Azure's addresses that answer nothing without a version: end of the host, path, and a version as an example."
+REMEMBERED = 8
+"Tokens that are still looked for in answers; one lasts for about an hour."
+
+
+class Login:
+    """A profile at its server's door."""
+
+    def __init__(self, profile: Profile) -> None:
+        check(profile)
+        self.profile = profile
+        self._shown: deque[str] = deque(maxlen=REMEMBERED)
+        self._tokens = _entra.Tokens(profile) if profile.auth == "entra" and not profile.key else None
+
+    def client(self, web: httpx2.AsyncClient) -> AsyncOpenAI:
+        """Return the SDK's client for this profile; it sends its requests through `web`."""
+        import openai
+
+        profile = self.profile
+        common: dict[str, Any] = {"base_url": endpoint_of(profile.base_url), "max_retries": 0}
+        common |= {"http_client": web, "timeout": web.timeout}
+        client: AsyncOpenAI
+        if profile.auth == "bearer":
+            client = openai.AsyncOpenAI(api_key=self._key() or "none", **common)
+        elif profile.auth == "api-key":
+            client = openai.AsyncAzureOpenAI(api_key=self._key() or "none", api_version="", **common)
+        else:
+            client = openai.AsyncAzureOpenAI(azure_ad_token_provider=self._token, api_version="", **common)
+        # after construction: None must mean none here, not what the environment says
+        client.organization, client.project = profile.organization, profile.project
+        return client
+
+    def url(self, path: str, params: Sequence[tuple[str, str]]) -> str:
+        """Return path and query: what the base URL and the profile say goes along with every request."""
+        version = self.profile.api_version
+        kept = [pair for pair in parse_qsl(urlsplit(self.profile.base_url).query) if not version or pair[0] != VERSION]
+        query = urlencode([*kept, *([(VERSION, version)] if version else []), *params])
+        return f"{path}?{query}" if query else path
+
+    def scrubbed(self, text: bytes) -> bytes:
+        """Return an answer's text without the key or the tokens that were sent."""
+        for secret in self._shown:
+            text = text.replace(secret.encode(), b"***")
+        return text
+
+    def judged(self, refusal: Answer) -> Answer:
+        """Return a refusal; `ProfileUnusable` where it asks for the version that the profile does not say."""
+        asked = refusal.status in (400, 404) and VERSION.encode() in refusal.body.lower()
+        if not asked or _has_version(self.profile):
+            return refusal
+        raise ProfileUnusable(
+            f"profile {printable(self.profile.name)}: {endpoint_of(self.profile.base_url)} wants an api-version "
+            f'(HTTP {refusal.status}); set api_version, such as "v1", in exporter.toml'
+        )
+
+    def _key(self) -> str:
+        """Return the key or ready token as it is now, and remember to take it out of what is quoted."""
+        return self._noted(self.profile.key.reveal().strip())
+
+    async def _token(self) -> str:
+        return self._noted(await self._tokens()) if self._tokens else self._key() or "none"
+
+    def _noted(self, secret: str) -> str:
+        if secret and secret not in self._shown:
+            self._shown.append(secret)
+        return secret
+
+
+def check(profile: Profile) -> None:
+    """Refuse to send a credential where it must not go, and to go where one is missing; no frame holds its text."""
+    parts, where = urlsplit(profile.base_url.strip()), endpoint_of(profile.base_url)
+    who = f"profile {printable(profile.name)}"
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(f"base URL {where}: credentials do not belong into a URL; use the profile's key")
+    for what in ("key", "organization", "project"):
+        if not _fits_a_header(profile, what):
+            raise UsageError(f"{who}: the {what} has characters that no header can hold")
+    local, by_identity = is_local(profile.base_url), profile.auth == "entra" and not profile.key
+    if parts.scheme == "http" and not local and (profile.key or by_identity):
+        raise UsageError(f"base URL {where}: a key is not sent over plain http to another machine; use https")
+    if by_identity and not _entra.installed():
+        raise ProfileUnusable(
+            f"{who}: its token comes from azure-identity, which is not installed here: "
+            "pip install 'conversation-exporter[azure]'"
+        )
+    if not profile.key and not local and not by_identity:
+        hint = "AZURE_OPENAI_API_KEY" if profile.auth == "api-key" else "OPENAI_API_KEY"
+        raise CredentialsRefused(f"{who} has no key for {where}; set {hint}")
+    _check_version(profile, parts.hostname or "", parts.path)
+
+
+def with_session(profile: Profile) -> Profile:
+    """Return the profile as its owner's browser is seen: for the lists that no key may see.
+
+    The session's token goes where a key would. `UsageError` where the profile has none.
+    """
+    if not profile.session:
+        raise UsageError(
+            f"profile {printable(profile.name)} has no session token: name one in exporter.toml with "
+            "session_key_env, session_key_file or session_key_command"
+        )
+    return replace(profile, key=profile.session, auth="bearer", session=Secret(""))
+
+
+def _check_version(profile: Profile, host: str, path: str) -> None:
+    if _has_version(profile):
+        return
+    for ending, shape, usual in VERSIONED:
+        if host.endswith(ending) and shape.fullmatch(path):
+            raise UsageError(
+                f"profile {printable(profile.name)}: {endpoint_of(profile.base_url)} answers only with an api-version; "
+                f'set api_version = "{usual}" in exporter.toml, or OPENAI_API_VERSION; see docs/azure.md'
+            )
+
+
+def _has_version(profile: Profile) -> bool:
+    return bool(profile.api_version) or VERSION in urlsplit(profile.base_url).query
+
+
+def _fits_a_header(profile: Profile, what: str) -> bool:
+    text = profile.key.reveal().strip() if what == "key" else getattr(profile, what) or ""
+    return all("!" <= c <= "~" for c in text)

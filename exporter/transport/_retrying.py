@@ -1,0 +1,76 @@
+"""What is worth another attempt, and when: pure, but for the dice."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+
+from exporter.sources import Answer
+
+RETRIED = frozenset({408, 409, 425, 429})
+WAIT_FIRST, WAIT_MAX = 0.5, 30.0
+RETRY_AFTER_MAX = 120.0
+"Seconds; who asks for more is not waited for: run again later."
+SLOWEST = 16 * 1024
+"Bytes a second that a long answer must bring, on the whole, to be waited for."
+
+
+class Again(Exception):
+    """This attempt failed in a way that another may not."""
+
+    def __init__(self, what: str, retry_after: float | None = None, attempt: int = 1) -> None:
+        super().__init__(what)
+        self.retry_after, self.attempt = retry_after, attempt
+
+
+class Unusable(Exception):
+    """What came, or what was asked for, cannot be taken; no other attempt betters that."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long one question may take with all its attempts: some seconds, and longer while bytes come."""
+
+    seconds: float
+    received: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        """Whether to give up; a drip of bytes that never ends comes to this too."""
+        return time.monotonic() - self._began > self.seconds + self.received / SLOWEST
+
+
+def backoff(error: Exception) -> bool | float:
+    """Return how long to wait before the next attempt, False for none: what the server says, else full jitter."""
+    if not isinstance(error, Again):
+        return False
+    if error.retry_after is not None:
+        return False if error.retry_after > RETRY_AFTER_MAX else error.retry_after
+    return random.uniform(0, min(WAIT_MAX, WAIT_FIRST * 2**error.attempt))  # noqa: S311 - no secret
+
+
+def retryable(answer: Answer) -> bool:
+    """Whether the same request may be answered better soon."""
+    said = answer.headers.get("x-should-retry", "").lower()
+    if answer.status < 400 or said == "false" or b"insufficient_quota" in answer.body:
+        return False
+    return said == "true" or answer.status in RETRIED or answer.status >= 500
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that the server wants to be left alone; None when it does not say."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) / unit
+        except (KeyError, ValueError):
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+    except (KeyError, ValueError):
+        return None
