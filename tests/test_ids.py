@@ -118,7 +118,7 @@ def test_a_path_is_no_id(bad: str) -> None:
 def test_an_unknown_prefix_is_a_question_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "ids").write_text("conv_1\n\nabc123\n")
 
-    with pytest.raises(UsageError, match=r"ids:3: abc123: what kind of thread is it\? Say --source assistants or"):
+    with pytest.raises(UsageError, match=r"ids:3: abc123: what kind of thread is it\? Say --source agents or"):
         ids(f"@{tmp_path / 'ids'}")
     with pytest.raises(UsageError, match="what kind of thread"):
         ids("abc123")
@@ -136,6 +136,8 @@ def test_an_unknown_prefix_is_a_question_with_its_line(tmp_path: Path) -> None:
         (["id,source", "thread_1,assistent"], "there is no source 'assistent'"),
         (["id,user", "thread_1,\udce9"], "standard input:2: user is not UTF-8"),
         (["../../x"], "standard input:1: '../../x' is no thread id"),
+        (["conv_1", "thread_"], "standard input:2: thread_ is only how an id begins"),
+        (["chatcmpl--_"], "chatcmpl--_ is only how an id begins"),
         (["nothing here", "at all"], "no thread id in it"),
         ([], "no thread id in it"),
     ],

@@ -65,6 +65,12 @@ def test_the_default_profile_leaves_the_one_that_is_known(archive: Archive) -> N
     assert archive.owner(THREAD).profile == "us"
 
 
+def test_the_default_profile_said_on_purpose_counts(archive: Archive) -> None:
+    register(archive, [Registration(THREAD, profile="eu", user="ann")])
+    assert register(archive, [Registration(THREAD)], move=True) == Registered(0, 1, 0)
+    assert archive.owner(THREAD) == Registration(THREAD, "default", "ann", tags=())
+
+
 def test_a_registration_survives_the_loss_of_the_catalog(tmp_path: Path) -> None:
     path = made(tmp_path / "a")
     with Archive.write(path) as archive:

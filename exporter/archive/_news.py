@@ -19,6 +19,8 @@ from exporter.model import Mark, Position, Record, ThreadRef
 IDENTITY = ("source", "endpoint", "id")
 FIRST = ("registered_at", "seen_at")
 "The first thing said of these stays; of all else the newest counts."
+BY_SESSION = "listed_by_session"
+"The note on an object that a browser's session saw: no proof that a key sees the thread, so its 404 is not `gone`."
 
 
 @dataclass
@@ -59,10 +61,13 @@ class News:
         body = load(record.body)
         said = {name: body[name] for name in ("state", "code", "error")}
         known.update(said, visited_at=record.observed_at.isoformat())
+        if body["state"] == "complete":
+            known.setdefault("seen_at", record.observed_at.isoformat())
 
     @staticmethod
     def _see(known: dict[str, Any], mark: Mark, record: Record) -> None:
-        known.setdefault("seen_at", mark.fetched_at.isoformat())
+        if BY_SESSION not in mark.notes:
+            known.setdefault("seen_at", mark.fetched_at.isoformat())
         known["body"] = digest(record.body)
 
     def write(self, db: Connection, segment: int) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from exporter.archive._lines import load
-from exporter.archive._news import News, digest, plain
+from exporter.archive._news import BY_SESSION, News, digest, plain
 from exporter.archive._schema import facts, frames, lists, metadata, segments, table_files, threads
 from exporter.archive._segments import Frame
 from exporter.archive._sqlite import engine_for_reading, engine_for_writing
@@ -256,4 +256,4 @@ def _translated(error: sa.exc.DatabaseError, path: Path) -> ArchiveError:
     return Damaged(f"{path}: {said}; run `exporter rebuild`")
 
 
-__all__ = ["BATCH", "Catalog", "Known", "digest", "owner_of", "plain"]
+__all__ = ["BATCH", "BY_SESSION", "Catalog", "Known", "digest", "owner_of", "plain"]

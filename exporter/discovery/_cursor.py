@@ -1,8 +1,8 @@
 """Where a list goes on at the next discovery: a hint beside the truth, which may be lost and is never believed blindly.
 
-It is noted after the pages that it follows are durable. It names the newest thread that was registered before it:
-where the registry lacks that one, as after a damaged journal or an older copy of the archive, the hint is ahead of
-the truth, and the list is walked from its beginning.
+It is noted after the pages that it follows are durable. It names the thread that was registered last before it:
+where the registry lacks that one, as after a damaged journal or beside an older copy of the segments, the hint is
+ahead of the truth, and the list is walked from its beginning.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from exporter.archive import Archive
+from exporter.discovery._ledger import Taken
 from exporter.model import Page, Position, Profile, ThreadRef
 
 
@@ -40,9 +41,12 @@ class Cursor:
         self._newest = newest
         return position
 
-    def keep(self, page: Page, newest: str | None) -> None:
-        """Note where the list goes on after a page that is archived; `newest` is the last thread it registered."""
-        self._newest = newest or self._newest
+    def keep(self, page: Page, taken: Taken) -> None:
+        """Note where the list goes on after a page that is archived."""
+        if taken.registered:
+            self._newest = taken.registered[-1].id
+        elif self._newest is None and taken.last is not None:
+            self._newest = taken.last.id
         if self._doubted or self._newest is None:
             return
         at = page.position

@@ -28,6 +28,8 @@ class Taken:
     "Known before, with another object, or with more known of their owner."
     nameless: int
     "Objects without an id, or with one that cannot be part of a URL: they cannot be registered."
+    last: ThreadRef | None
+    "The last thread on the page."
 
     @property
     def unchanged(self) -> int:
@@ -78,8 +80,15 @@ class Ledger:
         if len(self._recent) >= RECENT:
             self._archive.seal()
             self._recent = {}
-        nameless = len(page.items) - len(named)
-        return Taken(page.thread.source, self._profile, len(page.items), tuple(registered), tuple(changed), nameless)
+        return Taken(
+            source=page.thread.source,
+            profile=self._profile,
+            listed=len(page.items),
+            registered=tuple(registered),
+            changed=tuple(changed),
+            nameless=len(page.items) - len(named),
+            last=named[-1][0] if named else None,
+        )
 
     def _had(self, wanted: Iterable[ThreadRef]) -> dict[ThreadRef, _Had]:
         """What is known of these threads, here or in the catalog."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from exporter.archive import Archive
+from exporter.archive.catalog import BY_SESSION
 from exporter.crawl._visit import UNRESUMABLE
 from exporter.discovery._cursor import Cursor
 from exporter.discovery._ledger import Ledger, Taken
@@ -14,9 +15,6 @@ from exporter.endpoint import endpoint_of
 from exporter.errors import CannotList, ExporterError
 from exporter.model import Gap, Page, Profile
 from exporter.sources import Listable, Transport, load
-
-BY_SESSION = "listed_by_session"
-"The note on an object that a browser's session saw: it does not prove that the profile's key sees the thread."
 
 
 class Walk:
@@ -46,7 +44,7 @@ class Walk:
             taken = ledger.take(event)
             self._count(event, taken)
             if UNRESUMABLE.isdisjoint(event.notes):
-                cursor.keep(event, taken.registered[-1].id if taken.registered else None)
+                cursor.keep(event, taken)
             else:
                 cursor.doubt()
             on_page(taken)

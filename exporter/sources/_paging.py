@@ -89,7 +89,7 @@ async def _ask(desk: Desk, state: Walk) -> Listed | None:
             if listed.pieces or not listed.more:
                 break
             listed = await desk.page(state.listing, after)
-        if state.listing.doubtful and not listed.pieces and not listed.more:
+        if state.listing.doubtful and after is None and not listed.pieces and not listed.more:
             listed = await _probes.bare(desk, state.listing, after) or listed
     except StaleCursor:
         other = state.other_cursor()
