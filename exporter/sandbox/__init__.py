@@ -10,6 +10,7 @@ only when a server starts.
 """
 
 from exporter.sandbox.clock import Clock, Retention
+from exporter.sandbox.content import Content, Generated
 from exporter.sandbox.keys import KEYS, Key
 from exporter.sandbox.series import Entry, Generator, Series
 from exporter.sandbox.server import Running, running, serve
@@ -21,7 +22,9 @@ __all__ = [
     "KEYS",
     "LIES",
     "Clock",
+    "Content",
     "Entry",
+    "Generated",
     "Generator",
     "Key",
     "Request",

@@ -22,6 +22,7 @@ from exporter.sandbox.answers import (
 from exporter.sandbox.includes import ITEM_LOCKS, STEP_LOCKS, Lock, lock, opened
 from exporter.sandbox.lies import bent, bent_view, page
 from exporter.sandbox.lists import Query, Slice, UnknownCursor, View, everything
+from exporter.sandbox.previews import addressed
 from exporter.sandbox.series import Entry
 
 
@@ -91,6 +92,7 @@ def answer_one(ask: Ask, name: str, body: bytes) -> Answer:
 def dressed(ask: Ask, body: bytes, locks: dict[str, Lock], included: frozenset[str]) -> bytes:
     """Return an object's bytes as this request sees them: locked fields closed, lies told."""
     body = lock(body, locks, included) if locks else body
+    body = addressed(ask, body)
     return bent(body, ask.lies) if ask.lies else body
 
 

@@ -32,6 +32,7 @@ DELETED = {
     "containers": "container.deleted",
     "container_files": "container.file.deleted",
     "vector_stores": "vector_store.deleted",
+    "vector_files": "vector_store.file.deleted",
     "assistants": "assistant.deleted",
 }
 """What kind of object says that one was deleted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exporter.sandbox import downloads, reads, writes
+from exporter.sandbox import downloads, previews, reads, writes
 from exporter.sandbox.reads import Handler, Under
 
 
@@ -38,10 +38,13 @@ MODIFIED = frozenset({"threads", "conversations", "completions"})
 """Shelves whose objects' metadata can be set."""
 
 SUBAGENT = ("subagent", "subagents", "subagents")
+RUNS = Under("threads", "/runs", "runs", "runs", "GET POST")
+ARTIFACTS = Under("sessions", "/artifacts", "artifacts", "artifacts", "GET DELETE")
+CONTAINER_FILES = Under("containers", "/files", "files", "container_files", "GET DELETE")
+VECTOR_FILES = Under("vector_stores", "/files", "files", "vector_files", "GET DELETE")
 
 UNDER = (
     Under("threads", "/messages", "messages", "messages", "GET POST DELETE"),
-    Under("threads", "/runs", "runs", "runs", "GET POST"),
     Under("threads", "/runs/{run}/steps", "steps/{run}", "steps", "GET", (("run", "runs", "runs"),)),
     Under("conversations", "/items", "items", "items", "GET DELETE"),
     Under("chatkit", "/items", "items", "chatkit_items"),
@@ -70,13 +73,13 @@ UNDER = (
         (SUBAGENT, ("turn", "turns/{subagent}", "turns")),
         ("turn_id", "turn"),
     ),
-    Under("sessions", "/artifacts", "artifacts", "artifacts", "GET DELETE"),
     Under("sessions", "/traces", "traces", "traces"),
+    RUNS,
+    ARTIFACTS,
+    CONTAINER_FILES,
+    VECTOR_FILES,
 )
 """Lists under an id."""
-
-MESSAGES, RUNS, ITEMS = UNDER[0], UNDER[1], UNDER[3]
-ARTIFACTS = next(under for under in UNDER if under.kind == "artifacts")
 
 SPECIAL = (
     Rule("threads", "POST", "/threads", writes.create_thread),
@@ -89,6 +92,9 @@ SPECIAL = (
     Rule("conversations", "POST", "/conversations/{id}/items", writes.create_items),
     Rule("files", "GET", "/files/{id}/content", downloads.file_content),
     Rule("agents", "GET", "/agents/sessions/{id}/artifacts/{item}/content", downloads.content_under(ARTIFACTS)),
+    Rule("containers", "GET", "/containers/{id}/files/{item}/content", downloads.content_under(CONTAINER_FILES)),
+    Rule("vector_stores", "GET", "/vector_stores/{id}/files/{item}/content", downloads.texts_under(VECTOR_FILES)),
+    Rule(previews.API, "GET", "/{id}", previews.answer),
 )
 """What has no twin."""
 

@@ -131,6 +131,8 @@ class Switches:
     """Some of APIS, which are answered as unknown URLs; a string of names with commas between them will do."""
     lenient: bool = False
     """Limit 0 and unknown cursors are taken, as by mocks made from the description."""
+    preview_seconds: float = 600
+    """How long the address of an attachment lives, by the sandbox's clock."""
     pretty: bool = False
     """Answers are indented by two spaces, as the real API's."""
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from exporter.errors import UsageError
-from exporter.sandbox import Retention, State
+from exporter.sandbox import Generated, Retention, State
 from exporter.sandbox.persist import load, save
 
 WILD = b'{"id":"msg_w", "n":123456789012345678901,"e":1e400,"d":1,"d":2,"s":"\\ud800\\u0000 \xc3\xa9"}'
@@ -20,6 +20,11 @@ def test_what_was_saved_comes_back_byte_for_byte(tmp_path: Path) -> None:
     state.add_generated("thread_g", 50)
     state.add_thread("thread_two", project="proj_two")
     state.add_file({"id": "file-1"}, b"\x00\xff")
+    state.add_file({"id": "file-2"}, Generated(5000, seed=3))
+    state.add_container_file(state.add_container(), {"id": "cfile_1"}, b"\x00")
+    state.add_session("asess_1")
+    state.add_session_item("asess_1", {"id": None})
+    state.add_artifact("asess_1", {"id": "art_1"}, b"\x01")
     state.retention["threads"] = Retention(5)
     save(state, tmp_path / "state.json")
     back = load(tmp_path / "state.json")
@@ -30,6 +35,7 @@ def test_what_was_saved_comes_back_byte_for_byte(tmp_path: Path) -> None:
         for one, holder in shelf.holders.items():
             found = back.shelves[name].holders[one]
             assert (found.project, found.active, found.content) == (holder.project, holder.active, holder.content)
+            assert found.contents == holder.contents
             assert {k: list(v) for k, v in found.lists.items()} == {k: list(v) for k, v in holder.lists.items()}
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exporter.sandbox.state._files import Files
+from exporter.sandbox.state._files import PREVIEW, Files
 from exporter.sandbox.state._sessions import Sessions
 from exporter.sandbox.state._store import SHELVES, Holder, Request, Shelf
 from exporter.sandbox.state._threads import Threads
 
-__all__ = ["SHELVES", "Holder", "Request", "Shelf", "State"]
+__all__ = ["PREVIEW", "SHELVES", "Holder", "Request", "Shelf", "State"]
 
 
 class State(Threads, Sessions, Files):

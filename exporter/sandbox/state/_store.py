@@ -81,6 +81,8 @@ class Store:
         self.keys: dict[str, Key] = dict(KEYS)
         self.retention: dict[str, Retention] = {"containers": Retention(CONTAINER_SECONDS)}
         self.requests: list[Request] = []
+        self.leaks: list[str] = []
+        """Paths of requests that brought a credential to where none belongs."""
         self.shelves: dict[str, Shelf] = {name: Shelf() for name in SHELVES}
         self.denied: dict[str, int] = {}
         self._random = random.Random(20261121)  # noqa: S311 - ids, no secrets
