@@ -30,9 +30,10 @@ class ThreadRef:
     endpoint: str
     "The base URL without credentials, query or trailing slash."
     id: str
+    "Empty for all threads of a source together: whose list of threads it is."
 
     def __str__(self) -> str:
-        return f"{self.source}/{printable(self.id)}"
+        return f"{self.source}/{printable(self.id)}" if self.id else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,9 @@ class FileRef:
     "What the object calls it: data, never a path."
     url: str | None = None
     "Where its bytes are for a short while, signed: of attachments."
-
     object: bytes | None = None
     "What the server says of it, as sent, where it is had already: of attachments and artifacts."
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

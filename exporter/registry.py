@@ -30,8 +30,11 @@ class Registered:
     unchanged: int
 
 
-def register(archive: Archive, entries: Iterable[Registration]) -> Registered:
-    """Add threads to the registry, durably; what is said of a known thread replaces what was known."""
+def register(archive: Archive, entries: Iterable[Registration], *, move: bool = False) -> Registered:
+    """Add threads to the registry, durably; what is said of a known thread replaces what was known.
+
+    The profile `default` says nothing of a thread that has another one, unless it is said on purpose: `move`.
+    """
     new = changed = unchanged = 0
     archive.seal()  # what the catalog says is compared, and it knows what is sealed
     stream = iter(entries)
@@ -40,7 +43,7 @@ def register(archive: Archive, entries: Iterable[Registration]) -> Registered:
         news: dict[ThreadRef, Registration] = {}
         for entry in batch:
             before = known.get(entry.thread)
-            after = _merged(before, entry)
+            after = _merged(before, entry, move=move)
             if before is None:
                 new += 1
             elif after != before:
@@ -59,12 +62,12 @@ def _known(archive: Archive, batch: Sequence[Registration]) -> dict[ThreadRef, R
     return {thread: owner_of(known) for thread, known in found.items() if known.registered_at}
 
 
-def _merged(before: Registration | None, entry: Registration) -> Registration:
-    """What is known once this was said, too; the default profile says nothing of a thread that has one."""
+def _merged(before: Registration | None, entry: Registration, *, move: bool) -> Registration:
+    """What is known once this was said, too."""
     known = before or Registration(entry.thread, entry.profile)
     return Registration(
         entry.thread,
-        known.profile if entry.profile == DEFAULT else entry.profile,
+        known.profile if entry.profile == DEFAULT and not move else entry.profile,
         _said(entry.user, known.user),
         _said(entry.customer, known.customer),
         _said(entry.title, known.title),
