@@ -131,6 +131,8 @@ class Crawl:
             outcome = visit.failed(error)
         await self._end(known, outcome)
         door.fared(outcome)
+        if outcome.state != "failed":
+            self.links.prove(visit.points_to, door.profile)
         return True
 
     async def _end(self, known: Known, outcome: Outcome) -> None:

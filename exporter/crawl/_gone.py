@@ -79,7 +79,7 @@ def _outcome(one: Missing) -> Outcome:
     if not one.witnessed:
         was = "it was there before" if known.seen_at else "another thread points to it"
         why = f"{was}, and nothing else of this source could be read in this run, so it is not marked gone"
-        return Outcome(thread, 0, "failed", f"{thread}: {one.message}; {why}", "unwitnessed")
+        return Outcome(thread, 0, "failed", f"{one.message}; {why}", "unwitnessed")
     if known.seen_at:
         return Outcome(thread, 0, "gone", one.message, "gone")
     why = f"{known.via or 'another thread'} points to it, but it expired or was deleted before it was ever visited"

@@ -6,7 +6,7 @@ the server does not have, is no mistake of ours: it expired or was deleted befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from exporter.archive.catalog import Catalog, Known
 from exporter.crawl._agenda import Agenda
@@ -24,17 +24,18 @@ class Links:
         self._pointed: dict[ThreadRef, str] = {}
         self.registered = 0
 
-    def follow(self, link: Link, owner: Known, profile: str) -> Iterator[Page]:
+    def follow(self, link: Link, owner: Known, profile: str, unseen: list[ThreadRef]) -> Iterator[Page]:
         """Yield the registration of where a link leads, if that is news; once it is taken, it will be visited.
 
-        What is known stays as it is. `UsageError` where the link leads to no id.
+        What is known stays as it is. What was never seen is added to `unseen`. `UsageError` where the link leads to no
+        id.
         """
         checked_id(link.to.id)
         if link.to == link.thread:
             return
         known = self._catalog.find(link.to)
         if known is None or not known.seen_at:
-            self._pointed[link.to] = profile
+            unseen.append(link.to)
         if known is None:
             if not self._agenda.claim(link.to):
                 return
@@ -47,8 +48,12 @@ class Links:
             return
         self._agenda.add(known)
 
+    def prove(self, threads: Iterable[ThreadRef], profile: str) -> None:
+        """Note that this profile read, in this run, what points to these threads."""
+        self._pointed.update(dict.fromkeys(threads, profile))
+
     def pointed(self, thread: ThreadRef) -> str | None:
-        """The profile that read, in this run, an object which points to a thread never seen; None for none."""
+        """The profile that read, in this run, what points to a thread; None for none."""
         return self._pointed.get(thread)
 
 

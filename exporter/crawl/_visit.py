@@ -44,6 +44,8 @@ class Visit:
             self._after = {}
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
+        self.points_to: list[ThreadRef] = []
+        "Threads never seen that objects of this one point to."
         self.records = 0
         "Objects of the server that were yielded."
         self.wrote = False
@@ -91,7 +93,7 @@ class Visit:
 
     def _follow(self, link: Link) -> Iterator[Page]:
         try:
-            yield from self._links.follow(link, self._known, self._profile)
+            yield from self._links.follow(link, self._known, self._profile, self.points_to)
         except UsageError as error:
             detail = f"{link.thread}: it points to a thread of {link.to.source} that cannot be asked for: {error}"
             self.gap(Gap(link.thread, "links", None, "bad_link", detail))
