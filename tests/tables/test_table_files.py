@@ -1,0 +1,99 @@
+"""The files of the tables: private, noted, and made again where their columns are of another version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from exporter.errors import Damaged
+from exporter.schemas import SCHEMAS, SORT, VERSIONS
+from exporter.tables import Published, compare, publish
+from tests.tables.making import FakeReader, crashes, message, page, rebuilt, rows_of, thread, visit
+
+
+def test_files_are_private_alone_and_say_what_they_contain(tmp_path: Path) -> None:
+    publish(FakeReader(tmp_path, [page(7, thread(), "message", [message("m1")])]), 0)
+
+    for table in SCHEMAS:
+        assert (tmp_path / table).stat().st_mode & 0o777 == 0o700
+        for file in (tmp_path / table).iterdir():
+            about = pq.ParquetFile(file)
+            assert file.suffix == ".parquet"
+            assert file.stat().st_mode & 0o777 == 0o600
+            assert about.schema_arrow.remove_metadata() == SCHEMAS[table]
+            said = about.metadata.metadata or {}
+            assert (said[b"exporter.schema"], said[b"exporter.manifest"]) == (VERSIONS[table].encode(), b"7")
+    assert {f.name for f in (tmp_path / "messages").iterdir()} == {"0000-00.parquet", "2025-10.parquet"}
+    assert not list((tmp_path / ".exporter/tmp").iterdir())
+
+
+@pytest.mark.parametrize("harm", ["flip", "gone", "other"])
+def test_a_file_that_was_changed_by_others_stops_publishing(tmp_path: Path, harm: str) -> None:
+    reader = FakeReader(tmp_path, [page(1, thread(), "message", [message("m1")])])
+    publish(reader, 0)
+    file = tmp_path / "messages/2025-10.parquet"
+    if harm == "flip":
+        data = bytearray(file.read_bytes())
+        data[40] ^= 1
+        file.write_bytes(data)
+    elif harm == "gone":
+        file.unlink()
+    else:
+        pq.write_table(pa.table({"a": [1]}), file)
+    reader.all.append(page(2, thread(), "message", [message("m2")], seq=1))
+    reader.newest = 2
+
+    with pytest.raises(Damaged, match="exporter rebuild"):
+        publish(reader, 1)
+
+
+def test_compare_names_the_files_that_differ(tmp_path: Path) -> None:
+    for name, text in (("a", "x"), ("b", "y")):
+        publish(FakeReader(tmp_path / name, [page(1, thread(), "message", [message("m1", text)])]), 0)
+
+    assert list(compare(tmp_path / "a", tmp_path / "b")) == ["messages/2025-10.parquet"]
+    assert list(compare(tmp_path / "a", tmp_path / "a")) == []
+    (tmp_path / "b/threads/2026-09.parquet").unlink()
+    assert list(compare(tmp_path / "a", tmp_path / "b")) == ["messages/2025-10.parquet", "threads/2026-09.parquet"]
+
+
+def old_tables(reader: FakeReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish as a version did that knew no `parent_id`, and one month more."""
+    schema = SCHEMAS["messages"]
+    with monkeypatch.context() as patch:
+        patch.setitem(VERSIONS, "messages", "messages/1")
+        patch.setitem(SCHEMAS, "messages", schema.remove(schema.get_field_index("parent_id")))
+        patch.setitem(SORT, "messages", ("source", "endpoint", "thread_id", "seq", "message_id"))
+        publish(reader, 0)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3, 6, 9, 12, 100])
+def test_tables_with_the_columns_of_another_version_are_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    reader = FakeReader(tmp_path / "a", [page(1, thread(), "message", [message("m1")]), visit(1, thread(), "gone", 1)])
+    old_tables(reader, monkeypatch)
+    reader.all.append(page(2, thread(), "message", [message("m2", created_at=1_763_000_000)], seq=1, parent="sub_1"))
+    reader.newest = 2
+    crashes(reader, 1, steps)
+    publish(reader, 1)
+
+    assert rebuilt(reader, tmp_path / "b") == []
+    assert {row["parent_id"] for row in rows_of(tmp_path / "a", "messages")} == {None, "sub_1"}
+    assert publish(reader, 2) == Published(0, 0)
+
+
+def test_making_tables_again_leaves_nothing_that_is_not_in_the_segments(tmp_path: Path) -> None:
+    reader = FakeReader(tmp_path, [page(1, thread(), "message", [message("m1"), message("m2", created_at=None)])])
+    publish(reader, 0)
+    del reader.all[0][2][1]
+    (tmp_path / "messages/2025-10.parquet").write_bytes(b"no table")
+    publish(reader, 0, afresh=True)
+
+    assert [row["message_id"] for row in rows_of(tmp_path, "messages")] == ["m1"]
+    assert {name for name, noted in reader.notes.items() if noted.sha256} == {
+        f"{file.parent.name}/{file.name}" for file in tmp_path.glob("*/*.parquet")
+    }
