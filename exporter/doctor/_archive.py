@@ -1,0 +1,178 @@
+"""Looks at the archive and its disk; and what the archive needs of a server: its threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from exporter.archive import Archive, who_writes
+from exporter.doctor._look import Look
+from exporter.errors import ArchiveError, NoArchive
+from exporter.model import ThreadRef, printable
+from exporter.sources import names
+
+FREE = 2**30
+"Bytes of free disk below which a backup is at risk."
+MONTH = 30 * 24 * 3600.0
+FILES = 200_000
+"Files whose sizes are added up at most."
+LOOKED = 1000
+"Threads of a source that are looked at."
+LONG = 3
+"Messages that are enough to tell in which order they come."
+GIB = 2**30
+
+
+@dataclass(slots=True)
+class Needs:
+    """What the archive has of each source and endpoint."""
+
+    profiles: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    "Whose threads are still to be visited."
+    samples: dict[tuple[str, str, str], ThreadRef] = field(default_factory=dict)
+    "A thread that was there at the last visit, for the profile too that saw it."
+
+
+def needs(path: Path, endpoints: Iterable[str]) -> Needs:
+    """Read what the archive has at these endpoints; nothing where it cannot be read."""
+    found = Needs()
+    try:
+        with Archive.open(path) as archive:
+            for endpoint in set(endpoints):
+                for source in names():
+                    _need(archive, source, endpoint, found)
+    except ArchiveError:
+        return Needs()
+    return found
+
+
+def _need(archive: Archive, source: str, endpoint: str, found: Needs) -> None:
+    longest: dict[str, int] = {}
+    for known in islice(archive.catalog.known(source=source, endpoint=endpoint), LOOKED):
+        if known.state != "gone":
+            found.profiles.setdefault((source, endpoint), set()).add(known.profile)
+        if known.state == "complete" and longest.get(known.profile, 0) < LONG:
+            position = archive.catalog.positions(known.thread).get("messages")
+            seq = position.seq if position else 0
+            if seq > longest.get(known.profile, -1):
+                longest[known.profile] = seq
+                found.samples[source, endpoint, known.profile] = known.thread
+
+
+def look_at(path: Path) -> Iterator[Look]:
+    """Look at the archive, its lock and its disk."""
+    yield from _archive(path)
+    home = _home(path)
+    if home.is_dir():
+        yield _disk(path, home)
+
+
+def _archive(path: Path) -> Iterator[Look]:
+    subject = f"archive {printable(str(path))}"
+    if not path.exists():
+        yield _none_yet(path, subject)
+        return
+    try:
+        with Archive.open(path) as archive:
+            yield _opened(archive, subject)
+    except ArchiveError as error:
+        yield Look("archive", subject, "bad", str(error), exit_code=error.exit_code, facts={"path": str(path)})
+        return
+    who = who_writes(path)
+    yield Look("lock", "lock", "note" if who else "good", f"{who} is writing" if who else "nobody is writing")
+
+
+def _none_yet(path: Path, subject: str) -> Look:
+    home, facts = _home(path), {"path": str(path)}
+    where = printable(str(home))
+    if not home.is_dir():
+        what, help_ = f"it cannot be made: {where} is a file", "name another folder with -a"
+    elif not os.access(home, os.W_OK | os.X_OK):
+        what, help_ = f"it cannot be made: nothing may be written into {where}", "change that, or name another with -a"
+    else:
+        return Look("archive", subject, "note", "there is none yet; the first backup makes it", facts=facts)
+    return Look("archive", subject, "bad", what, help_, NoArchive.exit_code, facts=facts)
+
+
+def _opened(archive: Archive, subject: str) -> Look:
+    counts = archive.catalog.count()
+    report, checked = archive.last_report(), _fact(archive, "last_check")
+    writable = os.access(archive.path, os.W_OK | os.X_OK)
+    total = sum(counts.values())
+    said = [
+        f"can be read{'' if writable else ', not written'}: {total:,} threads",
+        f"last backup {_when(report, 'finished_at')}" if report else "never backed up into",
+        f"last check {_when(checked, 'at')}" if checked else "never checked",
+    ]
+    facts = {
+        "path": str(archive.path),
+        "writable": writable,
+        "threads": total,
+        "states": counts,
+        "last_backup": report and {name: report.get(name) for name in ("run", "finished_at", "exit_code")},
+        "last_check": checked,
+    }
+    help_ = "" if checked or not total else "`exporter check` reads every byte of it"
+    return Look("archive", subject, "good", "; ".join(said), help_, facts=facts)
+
+
+def _fact(archive: Archive, key: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(archive.catalog.fact(key) or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _when(told: dict[str, Any] | None, name: str) -> str:
+    told = told or {}
+    ended = told.get("exit_code")
+    return f"{str(told.get(name) or '?')[:16].replace('T', ' ')} UTC" + (f", which ended with {ended}" if ended else "")
+
+
+def _home(path: Path) -> Path:
+    """Return the nearest of a path's parents, or itself, that exists."""
+    return next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+
+
+def _disk(path: Path, home: Path) -> Look:
+    free = shutil.disk_usage(home).free
+    size, grown = _sizes(path)
+    facts = {"free_bytes": free, "archive_bytes": size, "grown_bytes_30d": grown}
+    said = f"{_size(free)} free"
+    if size and grown is not None:
+        said += f"; the archive has {_size(size)}, of which the last 30 days brought {_size(grown)}"
+    # what is new stands in a segment and in a table
+    if free >= max(FREE, 2 * (grown or 0)):
+        return Look("disk", "disk", "good", said, facts=facts)
+    return Look("disk", "disk", "note", said, "make room for what the next weeks bring", facts=facts)
+
+
+def _size(count: int) -> str:
+    return f"{count / GIB:,.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:,.1f} MiB"
+
+
+def _sizes(path: Path) -> tuple[int | None, int | None]:
+    """Return the bytes of an archive, and of what is written once and new; None where it has too many files."""
+    total = grown = files = 0
+    since = time.time() - MONTH
+    for folder, _, inside in os.walk(path):
+        once = Path(folder).relative_to(path).parts[:1] in (("segments",), ("blobs",))
+        for name in inside:
+            files += 1
+            if files > FILES:
+                return None, None
+            try:
+                about = os.stat(os.path.join(folder, name), follow_symlinks=False)  # noqa: PTH116, PTH118 - many
+            except OSError:  # replaced just now
+                continue
+            total += about.st_size
+            grown += about.st_size if once and about.st_mtime >= since else 0
+    return total, grown

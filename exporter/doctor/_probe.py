@@ -1,0 +1,150 @@
+"""A transport that listens: it counts, asks lists for one object, and keeps what was said.
+
+A source asks its questions itself, so a source that comes later is looked at as it is. As soon as a list has answered,
+`BudgetReached` ends the walk: the question is known then, and what else is to be found out is asked without a source.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from exporter.errors import BudgetReached, ExporterError, Lie
+from exporter.model import Gap, Page, printable
+from exporter.sources import NO_HEADERS, Answer, Event, Transport
+
+IDENTITY = ("openai-organization", "openai-project", "x-ms-region", "openai-version")
+"Headers of answers that tell whom the server takes us for, or where it is."
+PAGING = frozenset({"limit", "order", "after", "before"})
+SCOPES = re.compile(r"missing scopes?:\s*([\w.:-]+(?:\s*,\s*[\w.:-]+)*)", re.IGNORECASE)
+LONGEST = 300
+
+Params = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How a source asks for a list."""
+
+    path: str
+    params: Params
+    "Without limit, order and cursor."
+    headers: Mapping[str, str]
+    ordered: bool
+    "Whether it says which order it wants."
+    first: Answer
+    "What came when one object was asked for."
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What the last answer refused, and why."""
+
+    status: int
+    code: str
+    message: str
+    "Safe to print, one line."
+    scopes: tuple[str, ...]
+    text: str
+    "The whole body, to look for names in."
+
+
+@dataclass(slots=True)
+class Probe:
+    """Asks for one source, at most `most` times."""
+
+    way: Transport
+    most: int
+    small: bool = True
+    "Ask lists for one object, and end the walk when one has answered."
+    twice: bool = True
+    "Ask again what was not found; of a thread that nobody has the first answer is enough."
+    asked: int = 0
+    last: Answer | None = None
+    question: Question | None = None
+    identity: dict[str, str] = field(default_factory=dict)
+    endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        self.endpoint = self.way.endpoint
+
+    async def get(
+        self, path: str, params: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] = NO_HEADERS
+    ) -> Answer:
+        """Pass a question on; one for a list becomes a small one."""
+        if not self.twice and self.last is not None and self.last.status == 404:
+            return self.last
+        if self.question is not None or self.asked >= self.most:
+            raise BudgetReached("enough was asked")
+        is_list = self.small and any(name == "limit" for name, _ in params)
+        if is_list:
+            params = tuple((name, "1" if name == "limit" else value) for name, value in params)
+        answer = await self.ask(path, params, headers)
+        if is_list and answer.status == 200:
+            kept = tuple(pair for pair in params if pair[0] not in PAGING)
+            ordered = any(name == "order" for name, _ in params)
+            self.question = Question(path, kept, headers, ordered, answer)
+        return answer
+
+    async def ask(self, path: str, params: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Answer:
+        """Send one question as it is."""
+        self.asked += 1
+        self.last = answer = await self.way.get(path, params, headers)
+        self.identity.update({name: printable(answer.headers[name]) for name in IDENTITY if answer.headers.get(name)})
+        return answer
+
+    def again(self) -> Probe:
+        """Return a probe that goes on with what is left, for another question."""
+        return Probe(self.way, self.most - self.asked, self.small, self.twice, identity=self.identity)
+
+
+async def knock(events: AsyncIterator[Event], probe: Probe) -> ExporterError | None:
+    """Let a source walk until a list has answered; return the error that came instead, if any.
+
+    `BudgetReached` where the questions were used up before that.
+    """
+    try:
+        async for event in events:
+            if isinstance(event, Gap):
+                return Lie(event.detail, event.code)
+            if isinstance(event, Page) and event.list != "thread":
+                return None
+    except BudgetReached as reached:
+        return None if probe.question else reached
+    except ExporterError as error:
+        return error
+    return None
+
+
+def refused(answer: Answer | None) -> Refused | None:
+    """Read what an answer refuses; None where it refuses nothing."""
+    if answer is None or answer.status < 400:
+        return None
+    text = answer.body[:65536].decode("utf-8", "replace")
+    error = _error(text)
+    message = printable(" ".join(str(error.get("message") or error.get("detail") or "").split()))[:LONGEST]
+    found = SCOPES.search(text)
+    scopes = tuple(re.split(r"\s*,\s*", found[1].rstrip("."))) if found else ()
+    return Refused(answer.status, printable(str(error.get("code") or ""))[:80], message, scopes, text)
+
+
+def told(error: ExporterError, no: Refused | None) -> str:
+    """Say what came instead of an answer, in the server's words where there are some."""
+    if no is None:
+        return str(error)
+    status = f"HTTP {no.status}" + (f" {no.code}" if no.code else "")
+    if no.scopes:
+        return f"lacks {', '.join(no.scopes)} ({status})"
+    return f"{status}: {no.message}" if no.message else status
+
+
+def _error(text: str) -> dict[str, Any]:
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    error = told.get("error", told) if isinstance(told, dict) else told
+    return error if isinstance(error, dict) else {"message": error if isinstance(error, str) else ""}
