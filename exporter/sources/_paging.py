@@ -90,7 +90,7 @@ async def _ask(desk: Desk, state: Walk) -> Listed | None:
                 break
             listed = await desk.page(state.listing, after)
         if state.listing.doubtful and after is None and not listed.pieces and not listed.more:
-            listed = await _probes.bare(desk, state.listing, after) or listed
+            listed = await _probes.bare(desk, state.listing) or listed
     except StaleCursor:
         other = state.other_cursor()
         if other is not None and not desk.habits(state.listing.kind).tokens:

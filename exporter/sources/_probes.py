@@ -79,7 +79,7 @@ async def ordered(desk: Desk, listing: Listing, first: Piece | None) -> bool:
     return habits.ordered
 
 
-async def bare(desk: Desk, listing: Listing, after: str | None) -> Listed | None:
+async def bare(desk: Desk, listing: Listing) -> Listed | None:
     """Return what an empty list holds when nothing is said of limit and order; None where that is nothing either.
 
     Measured of OpenAI's list of responses, which a browser's session sees: with `limit` it has no rows.
@@ -89,7 +89,7 @@ async def bare(desk: Desk, listing: Listing, after: str | None) -> Listed | None
         return None
     habits.bare = True
     try:
-        found = await desk.page(listing, after)
+        found = await desk.page(listing, None)
     except (StaleCursor, BadAnswer, Temporary, NotFound):
         habits.bare = None
         return None

@@ -4,137 +4,317 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import stamina
 
+from exporter.errors import CannotList, NotFound
 from exporter.model import Gap, Page, Position, Profile, Secret, ThreadRef
 from exporter.pacing import Pace
-from exporter.sandbox.server import Running, running
-from exporter.sandbox.state import State
+from exporter.sandbox import Running, State, running
 from exporter.sandbox.switches import LIES, Switches
-from exporter.sources import load, names
+from exporter.sources import Container, Event, Listable, load, names
 from exporter.transport import SdkTransport
+from tests.sources.places import Place
 
 COUNT = 125
-SHELVES = {"assistants": ("threads", "messages", "message"), "conversations": ("conversations", "items", "item")}
-LOUD = {
-    "cursor_by_second": {"conversations": ["cursor_by_second"]},
-    "descending": {"conversations": ["order_ignored"]},
-    "empty_page_has_more": {name: ["empty_page_has_more"] for name in names()},
-    "has_more_forever": {name: ["cursor_repeated"] for name in names()},
-    "ignores_parameters": {"assistants": ["cursor_repeated"], "conversations": ["order_ignored", "cursor_repeated"]},
-    "inclusive_cursor_forever": {name: ["cursor_repeated"] for name in names()},
-    "null_ids_and_cursor": {name: ["no_cursor"] for name in names()},
+PINNED = {
+    "assistants": {
+        "empty_page_has_more": ["empty_page_has_more"],
+        "has_more_forever": ["cursor_repeated"],
+        "ignores_parameters": ["cursor_repeated"],
+        "inclusive_cursor_forever": ["cursor_repeated"],
+        "null_ids_and_cursor": ["no_cursor"],
+    },
+    "conversations": {
+        "cursor_by_second": ["cursor_by_second"],
+        "descending": ["order_ignored"],
+        "empty_page_has_more": ["empty_page_has_more"],
+        "has_more_forever": ["cursor_repeated"],
+        "ignores_parameters": ["order_ignored", "cursor_repeated"],
+        "inclusive_cursor_forever": ["cursor_repeated"],
+        "null_ids_and_cursor": ["no_cursor"],
+    },
 }
 "The lies that end in a gap; every other one is survived exactly, so that naming gaps everywhere does not pass."
-Events = list[Page | Gap]
+Events = list[Event]
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Line:
+    """One connection to one sandbox for all tests: making one takes longer than most of them."""
+
     sandbox: Running
-    source: str
+    transport: SdkTransport
+    runner: asyncio.Runner
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A source, and a sandbox that has one thread of it with `COUNT` objects."""
+
+    line: Line
+    place: Place
     thread: str
-    path: str
+
+    @property
+    def sandbox(self) -> Running:
+        return self.line.sandbox
+
+    @property
+    def list(self) -> str:
+        """The end of the URLs of the first list."""
+        return f"/{self.thread}{self.place.tail}"
+
+    def switch(self, **switches: object) -> None:
+        self.sandbox.state.switches = Switches().with_changes(switches)
+
+    def visit(
+        self,
+        after: Mapping[str, Position] | None = None,
+        *,
+        container: Container | None = None,
+        thread: str | None = None,
+    ) -> Events:
+        """Visit with a source that has learned nothing of its server yet."""
+        source = load(self.place.source)(self.line.transport, False)
+        ref = ThreadRef(self.place.source, self.line.transport.endpoint, thread or self.thread)
+        return self.line.runner.run(gathered(source.pages(ref, after or {}, container)))
+
+    def threads(self, after: Position | None = None) -> Events:
+        source = load(self.place.source)(self.line.transport, False)
+        assert isinstance(source, Listable)
+        return self.line.runner.run(gathered(source.threads(after)))
+
+
+async def gathered(events: AsyncIterator[Event]) -> Events:
+    return [event async for event in events]
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Running]:
-    state = State.seed(threads=1, messages=COUNT, conversations=1, items=COUNT)
-    with stamina.set_testing(True, attempts=3), running(state) as found:
-        yield found
+def line() -> Iterator[Line]:
+    with stamina.set_testing(True, attempts=3), running(State()) as sandbox, asyncio.Runner() as runner:
+        transport = SdkTransport(Profile(base_url=sandbox.url, key=Secret("sk-sandbox-one")), Pace(4))
+        yield Line(sandbox, transport, runner)
+        runner.run(transport.aclose())
 
 
 @pytest.fixture(params=names())
-def place(request: pytest.FixtureRequest, sandbox: Running) -> Iterator[Place]:
-    shelf, path, _ = SHELVES[request.param]
-    sandbox.state.switches = Switches()
-    yield Place(sandbox, request.param, next(iter(sandbox.state.shelves[shelf].holders)), path)
-    sandbox.state.switches = Switches()
+def bench(request: pytest.FixtureRequest, line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    place, state = Place(request.param), line.sandbox.state
+    monkeypatch.setattr(load(place.source), "sleep", at_once)
+    thread = f"{place.prefix}conformance1"
+    if thread not in state.shelves[place.shelf].holders:
+        place.add_thread(state, thread)
+        place.add(state, thread, COUNT)
+    state.switches = Switches()
+    state.denied.clear()
+    yield Bench(line, place, thread)
+    state.switches = Switches()
 
 
-def visit(place: Place, after: Mapping[str, Position] | None = None, *, runs: bool = False) -> Events:
-    async def story() -> Events:
-        profile = Profile(base_url=place.sandbox.url, key=Secret("sk-sandbox-one"))
-        async with SdkTransport(profile, Pace(4)) as transport:
-            source = load(place.source)(transport, runs)
-            thread = ThreadRef(place.source, transport.endpoint, place.thread)
-            return [event async for event in source.pages(thread, after or {})]
-
-    return asyncio.run(story())
+async def at_once(_: float) -> None:
+    """Wait for nothing."""
 
 
-def bodies(events: Events) -> list[bytes]:
-    return [one.body for e in events if isinstance(e, Page) and e.list == "messages" for one in e.items]
+def own(events: Events, name: str) -> list[Page]:
+    return [event for event in events if isinstance(event, Page) and event.list == name]
 
 
-def texts(events: Events) -> list[object]:
-    """What no lie bends: the order of the objects' own words."""
-    found: list[object] = []
-    for body in bodies(events):
-        told = json.loads(body)
-        found.append([told.get("type"), told.get("role"), told.get("run_id"), told.get("call_id")])
-    return found
+def bodies(events: Events, name: str = "messages") -> list[bytes]:
+    return [item.body for page in own(events, name) for item in page.items]
 
 
-def seqs(events: Events) -> list[int]:
-    own = [e for e in events if isinstance(e, Page) and e.list == "messages"]
-    return sorted(page.seq + n for page in own for n in range(len(page.items)))
+def counted(events: Events) -> list[object]:
+    """What no lie bends: the number in each object."""
+    return [json.loads(body)["n"] for body in bodies(events)]
+
+
+def seqs(events: Events, *lists: str | None) -> list[int]:
+    pages = [page for name in lists if name for page in own(events, name)]
+    return sorted(page.seq + n for page in pages for n in range(len(page.items)))
+
+
+def gaps(events: Events) -> list[str]:
+    return [event.code for event in events if isinstance(event, Gap)]
+
+
+def positions(events: Events) -> dict[str, Position]:
+    return {event.list: event.position for event in events if isinstance(event, Page)}
 
 
 @pytest.mark.parametrize("lie", sorted(LIES))
-def test_exact_or_loudly_named(place: Place, lie: str) -> None:
-    truth = visit(place)
-    only = "" if lie == "retrieve_404_first" else f"/{place.path}"
-    place.sandbox.state.switches = Switches(lies=frozenset({lie}), lies_only=only, max_limit=30)
-    events = visit(place)
-    gaps = [event.code for event in events if isinstance(event, Gap)]
+def test_exact_or_loudly_named(bench: Bench, lie: str) -> None:
+    answers = bench.place.answers
+    only = "" if lie == "retrieve_404_first" else bench.list
+    bench.switch(lies=[lie], lies_only=only, max_limit=30)
+    events = bench.visit()
 
-    assert len(bodies(truth)) == COUNT
-    assert gaps == LOUD.get(lie, {}).get(place.source, [])
+    assert gaps(events) == bench.place.loud(lie)
     assert len(set(bodies(events))) == len(bodies(events))
-    if not gaps:
-        assert texts(events) == texts(truth)
-        assert seqs(events) == list(range(COUNT))
+    if not gaps(events):
+        assert counted(events) == list(range(COUNT))
+        assert seqs(events, "messages", answers) == list(range(COUNT + (2 if answers else 0)))
         assert len(set(bodies(events))) == COUNT
+    if answers:
+        assert len(bodies(events, answers)) == (0 if gaps(events) else 2)
 
 
-def test_an_honest_server_is_asked_no_more_than_needed(place: Place) -> None:
-    requests = place.sandbox.state.requests
+@pytest.mark.parametrize("source", PINNED)
+def test_what_ends_in_a_gap_is_pinned(source: str) -> None:
+    assert {lie: Place(source).loud(lie) for lie in LIES if Place(source).loud(lie)} == PINNED[source]
+
+
+def test_an_honest_server_is_asked_no_more_than_needed(bench: Bench) -> None:
+    requests = bench.sandbox.state.requests
     start = len(requests)
-    events = visit(place)
-    pages = [r for r in requests[start:] if r.path.endswith(place.path) and dict(r.params)["limit"] == "100"]
-    probes = [r for r in requests[start:] if r.path.endswith(place.path) and dict(r.params)["limit"] == "1"]
-    after = {e.list: e.position for e in events if isinstance(e, Page)}
-    start = len(requests)
-    again = visit(place, after)
+    events = bench.visit()
+    limits = [dict(r.params)["limit"] for r in requests[start:] if r.path.endswith(bench.list)]
+    lists, start = len(positions(events)) - 1 - bool(bench.place.answers), len(requests)
+    again = bench.visit(positions(events))
 
-    assert (len(pages), len(probes) <= 1) == (2, True)
-    assert [e.list for e in again if isinstance(e, Page)] == ["thread"]
-    assert len(requests) - start == 2
+    assert limits.count("100") == 2
+    assert len(limits) <= (3 if bench.place.timed else 4)  # each trait of a server is looked for once
+    assert [event.list for event in again if isinstance(event, Page)] == ["thread"]
+    assert len(requests) - start == (1 if bench.place.answers else 1 + lists)
 
 
 @pytest.mark.parametrize(
     "fault",
     ["error_500", "error_503", "reset", "truncated", "cut_json", "html", "html_502", "empty_body", "malformed_json"],
 )
-def test_a_fault_that_passes_is_survived_and_one_that_stays_is_named(place: Place, fault: str) -> None:
-    honest = visit(place)
-    place.sandbox.state.switches = Switches(fault=fault, times=1, only=place.path)
-    once = visit(place)
-    place.sandbox.state.switches = Switches(fault=fault, only=place.path)
-    always = visit(place)
+def test_a_fault_that_passes_is_survived_and_one_that_stays_is_named(bench: Bench, fault: str) -> None:
+    honest = bench.visit()
+    bench.switch(fault=fault, times=1, only=bench.list)
+    once = bench.visit()
+    bench.switch(fault=fault, only=bench.list)
+    always = bench.visit()
 
     assert bodies(once) == bodies(honest)
-    assert [e.code for e in always if isinstance(e, Gap)] in (["temporary"], ["bad_answer"])
+    assert gaps(always) in (["temporary"], ["bad_answer"])
 
 
-def test_every_field_comes_as_the_server_has_it(place: Place) -> None:
-    place.sandbox.state.switches = replace(Switches(), pretty=True)
-    pretty = bodies(visit(place))
-    place.sandbox.state.switches = Switches()
+def test_every_field_comes_as_the_server_has_it(bench: Bench) -> None:
+    bench.switch(pretty=True)
+    pretty = bench.visit()
+    bench.switch()
+    plain = bench.visit()
 
-    assert pretty == bodies(visit(place))
+    assert bodies(pretty) == bodies(plain)
+    assert bodies(pretty, "thread") == bodies(plain, "thread")
+    assert bodies(pretty, bench.place.answers or "") == bodies(plain, bench.place.answers or "")
+
+
+NASTY = (
+    rb'"surrogate":"\ud800 \\ud800 \udfff","pair":"\ud83d\ude00","big":1208925819614629174706176,"huge":1e400,'
+    rb'"money":1.10,"exponent":1E5,"twice":1,"twice":2,"html":"<script>&amp;</script>","zero":-0.0,"empty":"","":null,'
+    rb'"deep":' + b"[" * 300 + b"]" * 300 + rb',"unknown":{"\u0000":"\"]}"}'
+)
+
+
+def test_nasty_data_comes_byte_for_byte(bench: Bench) -> None:
+    place, state = bench.place, bench.sandbox.state
+    name = f"{place.prefix}nasty1"
+    sent = [b'{"id":%s,"type":"odd",%s,"n":%d}' % (i, NASTY, n) for n, i in enumerate((b'"nasty_a"', b"null", b"null"))]
+    sent += [b'{"id":"nasty_b","n":3}']
+    thread = b'{"id":"%s","created_at":1,"created":1,%s}' % (name.encode(), NASTY)
+    if place.answers:
+        told = b",".join([b'{"message":{"x":%d,%s},"y":1}' % (n, NASTY) for n in range(2)])
+        thread = thread[:-1] + b',"%s":[%s]}' % (place.answers.encode(), told)
+    state.put(place.shelf, thread)
+    for body in sent:
+        place.add_one(state, name, body)
+    events = bench.visit(thread=name)
+
+    assert bodies(events, "thread") == [thread]
+    assert bodies(events) == sent
+    assert gaps(events) == []
+    if place.answers:
+        found = bodies(events, place.answers)
+        assert len(found) == 2
+        assert all(body in thread and NASTY in body for body in found)
+        assert seqs(events, place.answers) == [4, 5]
+
+
+def test_a_thread_that_a_list_brought_is_not_asked_for_again(bench: Bench) -> None:
+    place, state = bench.place, bench.sandbox.state
+    for name, count in ((f"{place.prefix}brought1", 3), (f"{place.prefix}empty1", 0)):
+        place.add_thread(state, name)
+        place.add(state, name, count)
+        start = len(state.requests)
+        stored = partial(state.body, place.shelf, name)
+        events = bench.visit({"thread": Position(None, 1, more=False)}, container=stored, thread=name)
+        asked = [r.path.removeprefix("/v1") for r in state.requests[start:] if dict(r.params).get("limit") != "1"]
+
+        assert (f"{place.path}/{name}" in asked) is (count == 0)
+        assert asked.count(f"{place.path}/{name}{place.tail}") == 1
+        assert (counted(events), gaps(events)) == (list(range(count)), [])
+        assert seqs(events, "messages", place.answers) == list(range(count + (2 if place.answers else 0)))
+
+
+def test_a_thread_that_a_list_brought_and_that_is_gone_is_not_taken_for_empty(bench: Bench) -> None:
+    name = f"{bench.place.prefix}never1"
+    for lie in ("", "unknown_thread_empty"):
+        bench.switch(lies=lie)
+        with pytest.raises(NotFound, match=name):
+            bench.visit(container=lambda: b'{"id":"%s","status":"completed"}' % name.encode(), thread=name)
+
+
+# the list of threads
+
+
+@pytest.fixture
+def many(bench: Bench) -> Bench:
+    """The same with 125 threads and more."""
+    place, state = bench.place, bench.sandbox.state
+    for n in range(COUNT):
+        name = f"{place.prefix}listed{n:05d}"
+        if name not in state.shelves[place.shelf].holders:
+            place.add_thread(state, name, **{place.stamp: 1_760_000_000 + n // 3})
+    return bench
+
+
+@pytest.mark.parametrize("lie", sorted(LIES.keys() - {"position_ids", "duplicate_ids"}))  # ids of threads name them
+def test_all_threads_are_listed_or_a_gap_says_so(many: Bench, lie: str) -> None:
+    shelf = many.sandbox.state.shelves[many.place.shelf].series
+    ids = [entry.id for entry in shelf]
+    many.switch(listable=True, lies=[lie], max_limit=30)
+    events = many.threads()
+    found = [json.loads(body).get("id") for body in bodies(events, "threads")]
+
+    assert gaps(events) == many.place.loud_about_threads(lie)
+    if not gaps(events):
+        assert len(found) == len(ids)
+        assert found == ids or lie == "null_ids"
+        assert seqs(events, "threads") == list(range(len(ids)))
+    assert {(e.kind, e.thread.id) for e in events if isinstance(e, Page)} <= {("thread", "")}
+
+
+def test_a_list_of_threads_goes_on_where_it_ended(many: Bench) -> None:
+    many.switch(listable=True)
+    position = positions(many.threads())["threads"]
+    start = len(many.sandbox.state.requests)
+
+    assert many.threads(position) == []
+    assert len(many.sandbox.state.requests) - start == 1
+
+
+def test_who_may_not_list_is_told_where_ids_come_from(bench: Bench) -> None:
+    bench.switch(listable=False)
+    try:
+        assert bodies(bench.threads(), "threads")
+    except CannotList as error:
+        text = str(error)
+        assert text.startswith(f"{bench.place.source}: GET {bench.place.path} answered HTTP 4")
+        assert "session key" in text
+        assert text.endswith(load(bench.place.source).ids_from)
+
+
+def test_a_server_without_a_list_is_no_failure_of_its_threads(bench: Bench) -> None:
+    bench.switch(fault="api_removed", only=bench.place.path, times=1)
+    with pytest.raises(CannotList, match=f"^{bench.place.source}: GET {bench.place.path} answered HTTP 404"):
+        bench.threads()
+    assert bench.visit()
