@@ -80,13 +80,16 @@ def command(
     from exporter.config import profiles
     from exporter.crawl import Options
     from exporter.sources import load
+    from exporter.transport import with_session
 
     known = profiles(config)
     chosen = {name: known.named(name) for name in names} or dict(known)
     if session and not names:
         chosen = {name: profile for name, profile in chosen.items() if profile.session} or chosen
-    for name in sources:
-        load(name)  # a mistake in a name makes no archive
+    for name in sources:  # a mistake makes no archive
+        load(name)
+    for profile in chosen.values() if session else ():
+        with_session(profile)
     Archive.create(archive)
     return _run(archive, chosen, Options(**tuning), sources, session=session)
 

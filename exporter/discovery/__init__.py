@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from exporter.archive import Archive
 from exporter.crawl import Options, Stop
@@ -17,10 +16,10 @@ from exporter.discovery._ledger import Taken
 from exporter.discovery._report import Discovered, Listed, Number
 from exporter.discovery._walking import Walk
 from exporter.errors import BudgetReached, ExporterError, ProfileUnusable, SourceError, ThreadError, UsageError
-from exporter.model import Profile, Secret, printable
+from exporter.model import Profile
 from exporter.pacing import Pace
 from exporter.sources import load, names
-from exporter.transport import Budget, SdkTransport
+from exporter.transport import Budget, SdkTransport, with_session
 
 
 def discover(
@@ -42,25 +41,13 @@ def discover(
     """
     for name in sources:
         load(name)
-    reached = _by_session(profiles) if session else list(profiles.values())
+    reached = [with_session(one) if session else one for one in profiles.values()]
     stop = stop or Stop()
     discovery = _Discovery(archive, options, on_page, on_list, session=session)
     stopped = asyncio.run(discovery.run(reached, sources or names(), stop))
     archive.seal()
     stop.bind(None)
     return Discovered(tuple(discovery.lists), discovery.requests, stopped, frozenset(sources))
-
-
-def _by_session(profiles: Mapping[str, Profile]) -> list[Profile]:
-    """The profiles with their session in the place of the key."""
-    for name, profile in profiles.items():
-        if not profile.session:
-            raise UsageError(
-                f"profile {printable(name)!r} has no session token: say in exporter.toml where it is, with "
-                "session_key_env, session_key_file or session_key_command. It is what your browser sends while you "
-                "are logged in; it is short-lived, and using it is your own responsibility"
-            )
-    return [replace(one, key=one.session, session=Secret(""), auth="bearer") for one in profiles.values()]
 
 
 class _Discovery:
