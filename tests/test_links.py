@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -12,12 +15,13 @@ import pytest
 
 from exporter.archive import Archive
 from exporter.archive.catalog import Known
-from exporter.crawl import Options, Report, _sources, backup
+from exporter.crawl import Options, Report, backup
 from exporter.crawl._agenda import Agenda
 from exporter.crawl._links import Links
 from exporter.model import Item, Link, Page, Registration, ThreadRef, now
 from exporter.registry import register
-from tests.conftest import Bench, rows
+from exporter.sources import load
+from tests.conftest import KEY, Bench, rows
 
 
 def chain(bench: Bench, count: int, *, since: int = 1) -> list[str]:
@@ -233,8 +237,8 @@ class Linking:
 def linking(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> Callable[..., None]:
     def given(**links: list[ThreadRef]) -> None:
         monkeypatch.setattr(Linking, "links", links)
-        real = _sources.load
-        monkeypatch.setattr(_sources, "load", lambda name: real(name) and (lambda *_, **__: Linking(name)))
+        made = lambda name: load(name) and (lambda *_, **__: Linking(name))  # noqa: E731
+        monkeypatch.setattr("exporter.crawl._sources.load", made)
 
     return given
 
@@ -309,6 +313,19 @@ def test_a_chain_of_ten_thousand_links_ends_and_waits_one_by_one() -> None:
     assert len(visited) == len(set(visited)) == 10_001
     assert all(entry.user == "ann" for entry in registered)
     assert len(registered) == 10_000
+
+
+def test_the_progress_counts_what_is_found_and_says_what_expired(bench: Bench) -> None:
+    chain(bench, 2, since=2)
+    command = [sys.executable, "-m", "exporter", "-vv", "backup", "-a", str(bench.path), "resp_3"]
+    environ = {**os.environ, "OPENAI_BASE_URL": bench.url, "OPENAI_API_KEY": KEY}
+
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "responses/resp_2: found, responses/resp_3 points to it" in done.stderr
+    assert "gone: responses/resp_1: responses/resp_2 points to it, but it expired or was deleted" in done.stderr
+    assert "of 3 threads (2 of them found through others)" in done.stderr.splitlines()[-1]
 
 
 def test_workers_wait_for_who_may_still_find_something() -> None:

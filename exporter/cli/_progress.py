@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from exporter.cli._output import Output
-from exporter.model import Outcome, Page, printable
+from exporter.model import Outcome, Page, Registration, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -41,9 +41,16 @@ class Progress:
         with suppress(OSError):
             self._outcome(outcome)
 
+    def link(self, found: Registration) -> None:
+        """A thread was found that another points to: there is one more to visit."""
+        with suppress(OSError):
+            self._total += 1
+            self._out.say(f"{found.thread}: found, {found.via} points to it", level=2)
+            self._tell()
+
     def _page(self, page: Page) -> None:
         self._pages += 1
-        self._objects += len(page.items) if page.kind != "visit" else 0
+        self._objects += len(page.items) if page.kind not in ("visit", "registration") else 0
         self._out.say(f"{page.thread}: {page.list} {page.seq}+{len(page.items)}", level=2)
         self._tell()
 
@@ -55,6 +62,8 @@ class Progress:
         sys.stdout.flush()
         if outcome.state in ("failed", "partial"):
             self._line(f"{outcome.state}: {outcome.error or outcome.thread}", always=True)
+        elif outcome.code == "expired_link":
+            self._line(f"gone: {outcome.error}")
         elif outcome.state == "gone" or self._out.verbosity > 0:
             self._line(f"{outcome.state}: {outcome.thread}: {outcome.records:,} new objects")
         self._tell()
@@ -71,7 +80,7 @@ class Progress:
     def _tell(self) -> None:
         now = time.monotonic()
         if self._bar:
-            self._bar.update(self._task, completed=self._threads, told=self._rates(now))
+            self._bar.update(self._task, completed=self._threads, total=self._total, told=self._rates(now))
         elif now - self._said >= EVERY:
             self._said = now
             self._out.say(f"{self._threads:,} of {self._total:,} threads, {self._rates(now)}")

@@ -120,7 +120,15 @@ def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: 
         if not total:
             raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")
         with Progress(out, total) as progress:
-            report = backup(archive, known, options, on_page=progress.page, on_outcome=progress.outcome, stop=stop)
+            report = backup(
+                archive,
+                known,
+                options,
+                on_page=progress.page,
+                on_outcome=progress.outcome,
+                on_link=progress.link,
+                stop=stop,
+            )
     with suppress(BrokenPipeError):  # the exit code is what counts
         _tell(out, path, report)
         sys.stdout.flush()
@@ -131,8 +139,12 @@ def _tell(out: Output, path: Path, report: Report) -> None:
     """End with one clear sentence, or with one line per reason for an early end."""
     for why in report.stopped:
         out.complain(f"exporter: {redacted(printable(why))}")
+    for remark in report.remarks:
+        out.say(f"exporter: {redacted(printable(remark))}")
     bad = report.failed + report.partial
-    got = f"{report.records:,} new objects of {report.visited:,} threads, {report.requests:,} requests"
+    linked = f" ({report.linked:,} of them found through others)" if report.linked else ""
+    files = f", {report.blobs:,} files" if report.blobs else ""
+    got = f"{report.records:,} new objects of {report.visited:,} threads{linked}{files}, {report.requests:,} requests"
     if report.stopped:
         sentence = f"NOT COMPLETE: {got}; run the same command to go on" if report.visited else ""
     elif bad:
