@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
-import stamina
 
 from exporter.errors import CannotList, NotFound
-from exporter.model import Gap, Page, Position, Profile, Secret, ThreadRef
-from exporter.pacing import Pace
-from exporter.sandbox import Running, State, running
-from exporter.sandbox.switches import LIES, Switches
-from exporter.sources import Container, Event, Listable, load, names
-from exporter.transport import SdkTransport
+from exporter.model import Page, Position
+from exporter.sandbox import State
+from exporter.sandbox.switches import LIES
+from exporter.sources import Container, load, names
+from tests.sources.lines import Events, Line, bodies, gaps, positions, seqs
 from tests.sources.places import Place
 
 COUNT = 125
@@ -40,16 +37,6 @@ PINNED = {
     },
 }
 "The lies that end in a gap; every other one is survived exactly, so that naming gaps everywhere does not pass."
-Events = list[Event]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One connection to one sandbox for all tests: making one takes longer than most of them."""
-
-    sandbox: Running
-    transport: SdkTransport
-    runner: asyncio.Runner
 
 
 @dataclass(frozen=True)
@@ -61,8 +48,8 @@ class Bench:
     thread: str
 
     @property
-    def sandbox(self) -> Running:
-        return self.line.sandbox
+    def state(self) -> State:
+        return self.line.state
 
     @property
     def list(self) -> str:
@@ -70,7 +57,7 @@ class Bench:
         return f"/{self.thread}{self.place.tail}"
 
     def switch(self, **switches: object) -> None:
-        self.sandbox.state.switches = Switches().with_changes(switches)
+        self.line.switch(**switches)
 
     def visit(
         self,
@@ -79,71 +66,34 @@ class Bench:
         container: Container | None = None,
         thread: str | None = None,
     ) -> Events:
-        """Visit with a source that has learned nothing of its server yet."""
-        source = load(self.place.source)(self.line.transport, False)
-        ref = ThreadRef(self.place.source, self.line.transport.endpoint, thread or self.thread)
-        return self.line.runner.run(gathered(source.pages(ref, after or {}, container)))
+        place = self.place.source
+        return self.line.visit(thread or self.thread, after, source=place, container=container, runs=False)
 
     def threads(self, after: Position | None = None) -> Events:
-        source = load(self.place.source)(self.line.transport, False)
-        assert isinstance(source, Listable)
-        return self.line.runner.run(gathered(source.threads(after)))
-
-
-async def gathered(events: AsyncIterator[Event]) -> Events:
-    return [event async for event in events]
-
-
-@pytest.fixture(scope="module")
-def line() -> Iterator[Line]:
-    with stamina.set_testing(True, attempts=3), running(State()) as sandbox, asyncio.Runner() as runner:
-        transport = SdkTransport(Profile(base_url=sandbox.url, key=Secret("sk-sandbox-one")), Pace(4))
-        yield Line(sandbox, transport, runner)
-        runner.run(transport.aclose())
+        return self.line.threads(self.place.source, after)
 
 
 @pytest.fixture(params=names())
 def bench(request: pytest.FixtureRequest, line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    place, state = Place(request.param), line.sandbox.state
+    place = Place(request.param)
     monkeypatch.setattr(load(place.source), "sleep", at_once)
     thread = f"{place.prefix}conformance1"
-    if thread not in state.shelves[place.shelf].holders:
-        place.add_thread(state, thread)
-        place.add(state, thread, COUNT)
-    state.switches = Switches()
-    state.denied.clear()
+    if thread not in line.state.shelves[place.shelf].holders:
+        place.add_thread(line.state, thread)
+        place.add(line.state, thread, COUNT)
+    line.switch()
+    line.state.denied.clear()
     yield Bench(line, place, thread)
-    state.switches = Switches()
+    line.switch()
 
 
 async def at_once(_: float) -> None:
     """Wait for nothing."""
 
 
-def own(events: Events, name: str) -> list[Page]:
-    return [event for event in events if isinstance(event, Page) and event.list == name]
-
-
-def bodies(events: Events, name: str = "messages") -> list[bytes]:
-    return [item.body for page in own(events, name) for item in page.items]
-
-
 def counted(events: Events) -> list[object]:
     """What no lie bends: the number in each object."""
     return [json.loads(body)["n"] for body in bodies(events)]
-
-
-def seqs(events: Events, *lists: str | None) -> list[int]:
-    pages = [page for name in lists if name for page in own(events, name)]
-    return sorted(page.seq + n for page in pages for n in range(len(page.items)))
-
-
-def gaps(events: Events) -> list[str]:
-    return [event.code for event in events if isinstance(event, Gap)]
-
-
-def positions(events: Events) -> dict[str, Position]:
-    return {event.list: event.position for event in events if isinstance(event, Page)}
 
 
 @pytest.mark.parametrize("lie", sorted(LIES))
@@ -169,7 +119,7 @@ def test_what_ends_in_a_gap_is_pinned(source: str) -> None:
 
 
 def test_an_honest_server_is_asked_no_more_than_needed(bench: Bench) -> None:
-    requests = bench.sandbox.state.requests
+    requests = bench.state.requests
     start = len(requests)
     events = bench.visit()
     limits = [dict(r.params)["limit"] for r in requests[start:] if r.path.endswith(bench.list)]
@@ -216,7 +166,7 @@ NASTY = (
 
 
 def test_nasty_data_comes_byte_for_byte(bench: Bench) -> None:
-    place, state = bench.place, bench.sandbox.state
+    place, state = bench.place, bench.state
     name = f"{place.prefix}nasty1"
     sent = [b'{"id":%s,"type":"odd",%s,"n":%d}' % (i, NASTY, n) for n, i in enumerate((b'"nasty_a"', b"null", b"null"))]
     sent += [b'{"id":"nasty_b","n":3}']
@@ -240,7 +190,7 @@ def test_nasty_data_comes_byte_for_byte(bench: Bench) -> None:
 
 
 def test_a_thread_that_a_list_brought_is_not_asked_for_again(bench: Bench) -> None:
-    place, state = bench.place, bench.sandbox.state
+    place, state = bench.place, bench.state
     for name, count in ((f"{place.prefix}brought1", 3), (f"{place.prefix}empty1", 0)):
         place.add_thread(state, name)
         place.add(state, name, count)
@@ -269,7 +219,7 @@ def test_a_thread_that_a_list_brought_and_that_is_gone_is_not_taken_for_empty(be
 @pytest.fixture
 def many(bench: Bench) -> Bench:
     """The same with 125 threads and more."""
-    place, state = bench.place, bench.sandbox.state
+    place, state = bench.place, bench.state
     for n in range(COUNT):
         name = f"{place.prefix}listed{n:05d}"
         if name not in state.shelves[place.shelf].holders:
@@ -279,7 +229,7 @@ def many(bench: Bench) -> Bench:
 
 @pytest.mark.parametrize("lie", sorted(LIES.keys() - {"position_ids", "duplicate_ids"}))  # ids of threads name them
 def test_all_threads_are_listed_or_a_gap_says_so(many: Bench, lie: str) -> None:
-    shelf = many.sandbox.state.shelves[many.place.shelf].series
+    shelf = many.state.shelves[many.place.shelf].series
     ids = [entry.id for entry in shelf]
     many.switch(listable=True, lies=[lie], max_limit=30)
     events = many.threads()
@@ -296,10 +246,10 @@ def test_all_threads_are_listed_or_a_gap_says_so(many: Bench, lie: str) -> None:
 def test_a_list_of_threads_goes_on_where_it_ended(many: Bench) -> None:
     many.switch(listable=True)
     position = positions(many.threads())["threads"]
-    start = len(many.sandbox.state.requests)
+    start = len(many.state.requests)
 
     assert many.threads(position) == []
-    assert len(many.sandbox.state.requests) - start == 1
+    assert len(many.state.requests) - start == 1
 
 
 def test_who_may_not_list_is_told_where_ids_come_from(bench: Bench) -> None:
