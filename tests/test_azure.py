@@ -318,7 +318,7 @@ def test_a_browsers_session_goes_where_the_key_would(server: Server) -> None:
 
     asked = server.headers[0]
     assert (asked["authorization"], asked["openai-organization"]) == ("Bearer sess-1", "org_1")
-    with pytest.raises(UsageError, match=r"profile default has no session token.*session_key_env"):
+    with pytest.raises(UsageError, match=r"profile 'default' has no session token.*session_key_env"):
         with_session(Profile(key=Secret("sk-1")))
 
 

@@ -125,8 +125,9 @@ def with_session(profile: Profile) -> Profile:
     """
     if not profile.session:
         raise UsageError(
-            f"profile {printable(profile.name)} has no session token: name one in exporter.toml with "
-            "session_key_env, session_key_file or session_key_command"
+            f"profile {printable(profile.name)!r} has no session token: say in exporter.toml where it is, with "
+            "session_key_env, session_key_file or session_key_command. It is what your browser sends while you are "
+            "logged in; it is short-lived, and using it is your own responsibility"
         )
     return replace(profile, key=profile.session, auth="bearer", session=Secret(""))
 
