@@ -156,9 +156,10 @@ def unknown_cursor(noun: str, param: str, name: str) -> Answer:
     return error(400, NOUNS[noun].format(name, ""), param=param)
 
 
-def incorrect_hostname() -> Answer:
-    """HTTP 401 for a request to another region's hostname (text inferred, code documented)."""
-    return error(401, "You must use the hostname of your project's region.", code="incorrect_hostname")
+def incorrect_hostname(hostname: str = "us.api.openai.com") -> Answer:
+    """HTTP 401 for a request to another region's hostname, in the words that users quote."""
+    said = f"Attempted to access resource with incorrect regional hostname. Please make your request to {hostname}"
+    return error(401, said, code="incorrect_hostname")
 
 
 def unknown_url(method: str, path: str) -> Answer:

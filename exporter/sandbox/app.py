@@ -20,6 +20,7 @@ from exporter.sandbox.answers import Answer, Ask, Face, Refusal, incorrect_hostn
 from exporter.sandbox.control import control_routes
 from exporter.sandbox.faces import FACES, NOWHERE
 from exporter.sandbox.faults import INSTEAD, Trouble, response
+from exporter.sandbox.keys import ORGANIZATION
 from exporter.sandbox.meter import Meter
 from exporter.sandbox.raw import indented
 from exporter.sandbox.routes import Rule, rules
@@ -79,6 +80,8 @@ class _Counter:
         params = list(request.query_params.multi_items())
         state.requests.append(known.Request(request.method, path, params, answer.status, project))
         number = f"req_{len(state.requests):032x}"
+        if project and face.name == "openai":
+            extra |= {"openai-organization": ORGANIZATION, "openai-project": project}
         body = answer.body
         if switches.pretty and isinstance(body, bytes) and answer.headers.get("content-type") == "application/json":
             body = indented(body)
@@ -104,7 +107,7 @@ def _answer(ask: Ask, rule: Rule) -> Answer:
     """Admit and answer; that there is no such URL is said to anybody."""
     try:
         if ask.switches.hostname not in ("", ask.headers.get("host", "").rpartition(":")[0]):
-            return incorrect_hostname()
+            return incorrect_hostname(ask.switches.hostname)
         if rule.api in ask.switches.removed:
             return ask.face.polish(ask, unknown_url(ask.method, ask.path))
         return rule.handler(replace(ask, key=ask.face.admit(ask)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from exporter.sandbox.answers import Answer, error, incorrect_hostname, unknown_url
 from exporter.sandbox.content import Generated, head, pieces, size
-from exporter.sandbox.sending import Drip, Endless, NoLength, Reset, Sent, Truncated, WrongLength
+from exporter.sandbox.sending import Drip, Endless, NoLength, Reset, Sent, Short, Truncated, WrongLength
 from exporter.sandbox.switches import Switches
 
 PAGE = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
@@ -76,7 +76,8 @@ def response(answer: Answer, fault: str = "") -> Sent:
     """Return what is sent for an answer that meets a fault."""
     if fault in SPOILED:
         answer = SPOILED[fault](answer)
-    return BREAKING.get(fault, Sent)(answer.body, answer.status, answer.headers)
+    plain = Short if isinstance(answer.body, bytes) else Sent
+    return BREAKING.get(fault, plain)(answer.body, answer.status, answer.headers)
 
 
 def _whole(answer: Answer) -> bytes:

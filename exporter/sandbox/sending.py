@@ -27,6 +27,9 @@ PROMISED = 10
 class Sent(Response):
     """The whole content, with its length."""
 
+    pause = 0.0
+    """Seconds between two pieces."""
+
     def __init__(self, content: Content, status: int, headers: Mapping[str, str]) -> None:
         length = {"content-length": str(self.promised(content))}
         super().__init__(b"", status, {**headers, **length})
@@ -40,28 +43,33 @@ class Sent(Response):
         """Yield what is sent."""
         return pieces(self.content)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send everything."""
-        await self.begin(send)
-        for part in self.parts():
-            await send({"type": "http.response.body", "body": part, "more_body": True})
+    async def end(self, scope: Scope, send: Send) -> None:  # noqa: ARG002 - others need the scope
+        """End well."""
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def begin(self, send: Send) -> None:
-        """Send status and headers."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send everything, until the client goes."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            for part in self.parts():
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                await asyncio.sleep(self.pause)
+                if gone.done():
+                    return
+            await self.end(scope, send)
+        finally:
+            gone.cancel()
 
 
 class Drip(Sent):
     """The right content, in sixteen pieces, slowly."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send everything, with pauses."""
-        await self.begin(send)
-        for part in pieces(self.content, max(1, -(-size(self.content) // PIECES))):
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-            await asyncio.sleep(DRIP)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    pause = DRIP
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield sixteen pieces."""
+        return pieces(self.content, max(1, -(-size(self.content) // PIECES)))
 
 
 class Truncated(Sent):
@@ -71,12 +79,9 @@ class Truncated(Sent):
         """Yield the first half."""
         return pieces(head(self.content, size(self.content) // 2))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send what there is and close."""
-        await self.begin(send)
-        for part in self.parts():
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await asyncio.sleep(DRIP)  # let it leave this machine
+    async def end(self, scope: Scope, send: Send) -> None:  # noqa: ARG002 - it sends nothing more
+        """Close the connection, once what was sent has left this machine."""
+        await asyncio.sleep(DRIP)
         transport = scope.get(TRANSPORT)
         if transport is not None:
             transport.close()
@@ -105,15 +110,18 @@ class NoLength(Sent):
 class Endless(NoLength):
     """The right content again and again, until the client goes."""
 
+    def parts(self) -> Iterator[bytes]:
+        """Yield for ever."""
+        return chain.from_iterable(map(pieces, repeat(self.content or b" ")))
+
+
+class Short(Sent):
+    """Content that is held anyway, at once."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send until nobody listens."""
-        gone = asyncio.ensure_future(_gone(receive))
-        await self.begin(send)
-        for part in chain.from_iterable(map(pieces, repeat(self.content or b" "))):
-            if gone.done():
-                return
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-            await asyncio.sleep(0)
+        """Send everything."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
 
 
 class Reset(Sent):
