@@ -246,6 +246,9 @@ AT = datetime.fromtimestamp(1_760_000_000, UTC)
         ("message", {"type": "chatkit.user_message"}, {"role": "user", "type": "chatkit.user_message"}),
         ("message", {"type": "chatkit.assistant_message"}, {"role": "assistant"}),
         ("message", {"type": "chatkit.user_message", "role": "system"}, {"role": "system"}),
+        ("message", {"type": "chatkit.user_message", "role": "user"}, {"role": "user"}),
+        ("message", {"type": "chatkit.user_message", "role": None}, {"role": "user"}),
+        ("message", {"role": "user", "assistant_id": "sub_1"}, {"agent_id": "sub_1"}),
         ("message", {"type": "chatkit.widget"}, {"role": None}),
         (
             "message",
@@ -264,9 +267,12 @@ AT = datetime.fromtimestamp(1_760_000_000, UTC)
     ],
 )
 def test_the_words_of_every_api_find_their_columns(kind: Kind, body: dict[str, Any], columns: dict[str, Any]) -> None:
-    found = made(dumps(body), kind, parent="sub_1")
+    key = REF.id if kind == "thread" else "m1"
+    body |= {"id": key}
+    found = made(dumps(body), kind, key, parent="sub_1")
 
     assert {name: found.get(name) for name in columns} == columns
+    assert object_of(found, kind) == body
 
 
 def test_what_nobody_registered_the_object_says_itself() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from exporter.tables import Published, publish
 from tests.tables.making import T0, FakeReader, message, page, rebuilt, rows_of, thread, visit
@@ -105,13 +106,18 @@ def test_a_registration_that_comes_later_is_on_all_rows(tmp_path: Path) -> None:
     assert json.loads(rows_of(tmp_path, "threads")[0]["tags_json"]) == ["a", "b"]
 
 
-def test_a_thread_that_is_gone_keeps_its_row_and_says_since_when(tmp_path: Path) -> None:
-    ref = thread()
+@pytest.mark.parametrize("steps", [(3,), (1, 2, 3)])
+def test_a_thread_that_is_gone_keeps_its_row_and_says_since_when(tmp_path: Path, steps: tuple[int, ...]) -> None:
+    ref, since = thread(), 0
     reader = FakeReader(tmp_path, [visit(1, ref, "complete", 1), visit(2, ref, "gone", 2), visit(3, ref, "gone", 3)])
-    publish(reader, 0)
+    for step in steps:
+        reader.newest = step
+        publish(reader, since)
+        since = step
 
     (row,) = rows_of(tmp_path, "threads")
     assert (row["state"], row["deleted_reason"], row["deleted_at"]) == ("gone", "gone", T0 + timedelta(hours=2))
+    assert row["observed_at"] == T0 + timedelta(hours=3)
 
 
 def test_a_gap_stays_until_a_visit_does_not_name_it(tmp_path: Path) -> None:
