@@ -18,7 +18,7 @@ import click
 from exporter.errors import ExporterError
 from exporter.model import printable
 
-KEY = re.compile(r"\b(?:sk|sess|ek)-[A-Za-z0-9_-]{6,}|(?<=Bearer )\S+")
+KEY = re.compile(r"\b(?:sk|sess|ek)-[A-Za-z0-9_-]{6,}|(?<=Bearer )\S+|\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_.-]+")
 SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 SHORTEST = 8
 "A shorter value of a variable is no secret, but may well be a word of the text."

@@ -82,9 +82,9 @@ def test_a_bug_is_one_line_without_the_key(
 
 
 def test_keys_are_redacted_wherever_they_come_from() -> None:
-    text = "Authorization: Bearer abc.def and sk-proj-abcdefgh123 and hunter2hunter2"
+    text = "Authorization: Bearer abc.def and sk-proj-abcdefgh123 and hunter2hunter2 and eyJ0eXAiOi.eyJhdWQi.c2ln-X_"
 
-    assert redacted(text, {"MY_TOKEN": "hunter2hunter2"}) == "Authorization: Bearer *** and *** and ***"
+    assert redacted(text, {"MY_TOKEN": "hunter2hunter2"}) == "Authorization: Bearer *** and *** and *** and ***"
 
 
 def test_a_reader_that_has_enough_is_no_error(shell: Shell) -> None:
