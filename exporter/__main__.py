@@ -1,6 +1,7 @@
 """The `exporter` command as a process: private files, signals, and no traceback where a sentence does.
 
 Errors of ours become a line and an exit code in `exporter.cli`; here is what is left: interruption, closed pipes, bugs.
+Whatever takes time to import is imported late, so that Ctrl-C in that time ends with a sentence, too.
 """
 
 from __future__ import annotations
@@ -8,15 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 import warnings
 from types import FrameType
 from typing import NoReturn
-
-import click
-
-from exporter.cli import cli
-from exporter.cli._output import Output, redacted
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -45,19 +40,34 @@ def _open_closed_streams() -> None:
 def run(argv: list[str]) -> int:
     """Run the command line; return its exit code."""
     try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        return _ended(argv, 130, "interrupted")
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        return _unexpected(argv, error)
+
+
+def _run(argv: list[str]) -> int:
+    import click
+
+    from exporter.cli import cli
+
+    try:
         code = cli.main(argv, prog_name="exporter", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         _json_error(argv, error.exit_code, error.format_message())
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _ended(argv, 130, "interrupted")
-    except Exception as error:  # noqa: BLE001 - the last line of defence
-        return _unexpected(argv, error)
+    except click.Abort:
+        raise KeyboardInterrupt from None
     return code if isinstance(code, int) else 0
 
 
 def _unexpected(argv: list[str], error: Exception) -> int:
+    import traceback
+
+    from exporter.cli._output import redacted
+
     if os.environ.get("EXPORTER_DEBUG"):
         sys.stderr.write(redacted("".join(traceback.format_exception(error))))
     what = redacted(f"{type(error).__name__}: {error}")
@@ -65,6 +75,8 @@ def _unexpected(argv: list[str], error: Exception) -> int:
 
 
 def _ended(argv: list[str], code: int, message: str) -> int:
+    from exporter.cli._output import Output
+
     try:
         _json_error(argv, code, message)
         sys.stdout.flush()
@@ -75,6 +87,8 @@ def _ended(argv: list[str], code: int, message: str) -> int:
 
 
 def _json_error(argv: list[str], code: int, message: str) -> None:
+    from exporter.cli._output import Output, redacted
+
     Output(as_json="--json" in argv).item("error", {"exit_code": code, "code": "Error", "error": redacted(message)})
 
 

@@ -216,6 +216,37 @@ def test_a_signal_stops_within_two_seconds_and_saves(bench: Bench, number: signa
     assert len(bench.lines("thread_g")) >= 400
 
 
+INTERRUPTED_WHILE_IMPORTING = """
+import builtins, os, signal, sys
+real = builtins.__import__
+
+def hook(name, *rest):
+    if name == sys.argv[1]:
+        builtins.__import__ = real
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *rest)
+
+builtins.__import__ = hook
+from exporter.__main__ import main
+main(["threads", "--json"])
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "exporter.cli", "exporter.archive"])
+def test_ctrl_c_before_anything_began_is_a_line_and_no_traceback(module: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING, module],
+        cwd=tmp_path,
+        env={**os.environ, "EXPORTER_ARCHIVE": str(tmp_path)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr.decode().strip()) == (130, "exporter: interrupted")
+    assert json.loads(done.stdout)["exit_code"] == 130
+
+
 def until(true: Any, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not true():
