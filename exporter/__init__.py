@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exporter.archive import Archive
     from exporter.crawl import Options, Report, backup
+    from exporter.discovery import discover
     from exporter.errors import ExporterError
     from exporter.model import Finding, Gap, Outcome, Page, Profile, Record, Registration, Secret, ThreadRef
     from exporter.registry import register
@@ -42,12 +43,14 @@ __all__ = [
     "Secret",
     "ThreadRef",
     "backup",
+    "discover",
     "register",
 ]
 
 _HOME = {
     "archive": ["Archive"],
     "crawl": ["Options", "Report", "backup"],
+    "discovery": ["discover"],
     "errors": ["ExporterError"],
     "model": ["Finding", "Gap", "Outcome", "Page", "Profile", "Record", "Registration", "Secret", "ThreadRef"],
     "registry": ["register"],

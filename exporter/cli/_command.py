@@ -63,11 +63,32 @@ def profile_options(function: Function) -> Function:
     return click.option("--profile", default="default", metavar="NAME", help="Whose key and address to use.")(function)
 
 
+class SourceName(click.types.StringParamType):
+    """The name of a source; the help shows those that there are."""
+
+    name = "source"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        """Show what can be said."""
+        from exporter.sources import names
+
+        return f"[{'|'.join(names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take a name that there is."""
+        from exporter.errors import UsageError
+        from exporter.sources import load
+
+        try:
+            load(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
 def source_option(function: Function) -> Function:
     """Add --source."""
-    return click.option("--source", metavar="NAME", help="What ids are whose prefix does not tell: conversations, ...")(
-        function
-    )
+    return click.option("--source", type=SourceName(), help="What ids are whose prefix does not tell.")(function)
 
 
 def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:

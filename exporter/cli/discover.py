@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.cli._command import archive_option, makes_command
+from exporter.cli._command import SourceName, archive_option, makes_command
 from exporter.cli._output import Output, redacted
 from exporter.cli.backup import Positive
 from exporter.model import printable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exporter.model import Profile
 
 EXAMPLES = (
-    "exporter discover && exporter backup       # every night: all that can be listed, then all that is due",
+    "exporter discover; exporter backup         # every night: all that can be listed, then all that is due",
     "exporter discover --source chatkit --profile eu",
     "exporter discover --session --source conversations",
 )
@@ -34,7 +34,7 @@ def _options(function: Any) -> Any:
     config = "Profiles.  [env var: EXPORTER_CONFIG; default: ./exporter.toml]"
     for option in reversed(
         (
-            click.option("--source", "sources", metavar="NAME", multiple=True, help="Only this one; may be repeated."),
+            click.option("--source", "sources", type=SourceName(), multiple=True, help="Only this; may be repeated."),
             click.option(
                 "--profile", "names", metavar="NAME", multiple=True, help="Only this one; may be repeated; else all."
             ),
@@ -79,17 +79,14 @@ def command(
     from exporter.archive import Archive
     from exporter.config import profiles
     from exporter.crawl import Options
-    from exporter.sources import load
     from exporter.transport import with_session
 
     known = profiles(config)
     chosen = {name: known.named(name) for name in names} or dict(known)
     if session and not names:
         chosen = {name: profile for name, profile in chosen.items() if profile.session} or chosen
-    for name in sources:  # a mistake makes no archive
-        load(name)
     for profile in chosen.values() if session else ():
-        with_session(profile)
+        with_session(profile)  # a mistake makes no archive
     Archive.create(archive)
     return _run(archive, chosen, Options(**tuning), sources, session=session)
 
