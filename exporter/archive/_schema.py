@@ -1,8 +1,18 @@
-"""The catalog's tables, all derived from the segments but `facts` and `table_files`, which note what was published."""
+"""The catalog's tables, all derived from the segments but `facts` and `table_files`, which note what was published.
+
+The columns in `HINTS` are worked out from visits, and are no part of what a rebuild has to bring back: without them
+every thread is due.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
+
+SCHEMA = 2
+"Of a catalog with another number nothing is taken over: it is made again."
+
+ALWAYS, NEVER = "", "9999"
+"Due since ever, and due never: what stands before and behind every time."
 
 metadata = sa.MetaData()
 facts = sa.Table("facts", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text))
@@ -26,9 +36,18 @@ threads = sa.Table(
     sa.Column("seen_at", sa.Text),
     sa.Column("visited_at", sa.Text),
     sa.Column("body", sa.Text),
+    sa.Column("due_at", sa.Text, nullable=False, server_default=ALWAYS),
+    sa.Column("deadline_at", sa.Text),
+    sa.Column("interval", sa.Float, nullable=False, server_default="1"),
+    sa.Column("active_at", sa.Text),
+    sa.Column("asked_at", sa.Text),
+    sa.Column("failed_at", sa.Text),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("touched_at", sa.Text),
     sa.UniqueConstraint("source", "endpoint", "id"),
     sa.Index("threads_state", "state"),
     sa.Index("threads_id", "id"),
+    sa.Index("threads_due", "due_at"),
 )
 lists = sa.Table(
     "lists",
@@ -64,3 +83,8 @@ table_files = sa.Table(
     sa.Column("rows", sa.Integer),
     sa.Column("manifest", sa.Integer),
 )
+
+HINTS = frozenset({
+    "visited_at", "due_at", "deadline_at", "interval", "active_at", "asked_at", "failed_at", "failures", "touched_at"
+})  # fmt: skip
+"Columns of `threads` that a rebuild need not bring back."

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,22 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
+from exporter.archive._due import Due, at_risk, due, stamp
 from exporter.archive._lines import load
 from exporter.archive._news import BY_SESSION, News, digest, plain
-from exporter.archive._schema import facts, frames, lists, metadata, segments, table_files, threads
+from exporter.archive._schema import (
+    ALWAYS,
+    HINTS,
+    NEVER,
+    SCHEMA,
+    facts,
+    frames,
+    lists,
+    metadata,
+    segments,
+    table_files,
+    threads,
+)
 from exporter.archive._segments import Frame
 from exporter.archive._sqlite import engine_for_reading, engine_for_writing
 from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
@@ -50,6 +64,22 @@ class Known:
     visited_at: str | None
     body: str | None
     "Digest of the newest thread object."
+    due_at: str = ALWAYS
+    "From when on a visit is welcome: since ever where none was, `9999` for never again."
+    deadline_at: str | None = None
+    "When something may be lost unless a visit comes before."
+    interval: float = 1.0
+    "Days for which the thread is left alone."
+    active_at: str | None = None
+    "When something last happened in it, as far as is known."
+    asked_at: str | None = None
+    "When its own object was last asked for."
+    failed_at: str | None = None
+    "When its newest visit failed; None: it did not."
+    failures: int = 0
+    "Visits that failed since the last one that did not."
+    touched_at: str | None = None
+    "When somebody said that something happened in it."
 
 
 class Catalog:
@@ -67,6 +97,9 @@ class Catalog:
         self._engine = engine_for_writing(path)
         try:
             with self._db() as db:
+                metadata.create_all(db, [facts])
+                if db.execute(sa.select(facts.c.value).where(facts.c.key == "schema")).scalar() != str(SCHEMA):
+                    _begin_again(db)
                 metadata.create_all(db)
         except BaseException:
             self.close()
@@ -172,11 +205,28 @@ class Catalog:
         with self._db() as db:
             yield from ((str(name), int(offset)) for name, offset in db.execute(query))
 
-    def note_visited(self, visited: Mapping[ThreadRef, datetime]) -> None:
-        """Note visits that brought nothing: a hint for scheduling, not part of the truth."""
-        news = News({thread: {"visited_at": at.isoformat()} for thread, at in visited.items()})
+    def note_hints(self, said: Mapping[ThreadRef, Mapping[str, Any]]) -> None:
+        """Note what is worked out about threads, by column of `HINTS`: no part of the truth."""
+        assert all(HINTS.issuperset(columns) for columns in said.values())
         with self._db() as db:
-            news.update(db)
+            News({thread: dict(columns) for thread, columns in said.items()}).update(db)
+
+    def due(self, now: datetime, urgent_before: datetime) -> Due:
+        """Return the numbers of the threads that are due; urgent are those with a deadline before that time."""
+        with self._db() as db:
+            return due(db, now, urgent_before)
+
+    def at_risk(self, before: datetime) -> Iterator[Known]:
+        """Threads of which something may be lost before a time unless they are visited, the soonest first."""
+        yield from self.numbered(row[0] for row in self._rows(at_risk(before)))
+
+    def numbered(self, numbers: Iterable[int]) -> Iterator[Known]:
+        """Return threads by the numbers that `due` gave, in their order."""
+        stream = iter(numbers)
+        while batch := list(islice(stream, BATCH)):
+            with self._db() as db:
+                rows = {row.no: row for row in db.execute(sa.select(threads).where(threads.c.no.in_(batch)))}
+            yield from (_known(rows[number]) for number in batch if number in rows)
 
     def table_rows(self) -> Iterator[Mapping[str, Any]]:
         """What is noted of each table file."""
@@ -196,8 +246,8 @@ class Catalog:
     def content(self) -> Iterator[tuple[Any, ...]]:
         """Every derived row, in an order that does not depend on history: equal catalogs give equal content."""
         named = [threads.c.source, threads.c.endpoint, threads.c.id]
-        hints = {"no", "visited_at"}
-        yield from self._rows(sa.select(*(c for c in threads.c if c.name not in hints)).order_by(*named))
+        told = (c for c in threads.c if c.name not in HINTS and c.name != "no")
+        yield from self._rows(sa.select(*told).order_by(*named))
         for table in (lists, frames):
             rest = [c for c in table.c if c.name != "thread"]
             joined = sa.join(table, threads, threads.c.no == table.c.thread)
@@ -238,6 +288,13 @@ def _known(row: Any) -> Known:
     )
 
 
+def _begin_again(db: Connection) -> None:
+    """Forget what an older version indexed; opening for writing indexes it anew."""
+    metadata.drop_all(db, [threads, lists, frames, segments])
+    _note_fact(db, "manifest", "0")
+    _note_fact(db, "schema", str(SCHEMA))
+
+
 def _note_fact(db: Connection, key: str, value: str) -> None:
     row = insert(facts).values(key=key, value=value)
     db.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
@@ -251,9 +308,11 @@ def _translated(error: sa.exc.DatabaseError, path: Path) -> ArchiveError:
         return Locked(f"{path}: another program keeps it locked; close that and run again")
     if "unable to open" in said or "readonly" in said:
         return ArchiveError(f"{path}: {said}; check the disk and the folder's permissions")
+    if "no such column" in said or "no such table" in said:
+        return Damaged(f"{path}: another version of exporter made it; run `exporter rebuild`")
     if "disk I/O" in said:
         return ArchiveError(f"{path}: {said}; check the disk, which may be full, and run again")
     return Damaged(f"{path}: {said}; run `exporter rebuild`")
 
 
-__all__ = ["BATCH", "BY_SESSION", "Catalog", "Known", "digest", "owner_of", "plain"]
+__all__ = ["ALWAYS", "BATCH", "BY_SESSION", "NEVER", "Catalog", "Due", "Known", "digest", "owner_of", "plain", "stamp"]
