@@ -218,13 +218,24 @@ def test_a_removed_api_of_which_the_archive_has_threads_is_13(shell: Shell) -> N
     assert (code, found["profile default, assistants"]["state"]) == (13, "bad")
 
 
-def test_a_wrong_region_says_which_hosts_there_are(shell: Shell) -> None:
-    switch(shell, fault="wrong_region")
+def test_a_wrong_region_says_which_host_to_take(shell: Shell) -> None:
+    switch(shell, hostname="eu.api.openai.com")
     found, code = looks(shell)
 
     assert code == 12
     assert found["profile default"]["code"] == "incorrect_hostname"
-    assert "api.openai.com/v1" in found["profile default"]["help"]
+    assert 'set base_url = "https://eu.api.openai.com/v1" in profile default' in found["profile default"]["help"]
+    assert len(shell.state.requests) == 1
+
+
+def test_the_profile_says_whom_the_server_takes_it_for(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj_one")
+    told = looks(shell)[0]["profile default"]
+
+    assert (told["project"], told["organization"]) == ("proj_one", None)
+    assert (told["answered_project"], told["answered_organization"]) == ("proj_one", "org_sandbox")
+    assert "project proj_one" in told["what"]
+    assert "organization org_sandbox" in told["what"]
 
 
 @pytest.mark.parametrize(("variable", "what"), [("OPENAI_PROJECT_ID", "project"), ("OPENAI_ORG_ID", "organization")])
@@ -364,7 +375,10 @@ def test_cards_are_kept_by_project(shell: Shell, monkeypatch: pytest.MonkeyPatch
     profiles(monkeypatch, two=(shell.url, "sk-sandbox-two"))
     shell.run("doctor")
 
-    assert len(shell.json("doctor", "--card")) == 2 * len(names()) + 1
+    cards = shell.json("doctor", "--card")[:-1]
+    assert {(card["project"], card["source"]) for card in cards} == {
+        (project, name) for project in ("proj_one", "proj_two") for name in names()
+    }
 
 
 def test_no_card_gets_into_the_way_of_who_writes(shell: Shell) -> None:
