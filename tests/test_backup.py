@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from exporter.check import check
 from exporter.sandbox import LIES, State, running
+from exporter.sources import names
 from tests.conftest import KEY, Bench, loads, rows
+from tests.sources.places import Place
 
 PAYLOADS = Path(__file__).resolve().parents[2] / "shared" / "payloads"
 
@@ -78,6 +81,36 @@ def test_tables_read_plainly_and_agree(bench: Bench) -> None:
     assert duckdb.connect().execute(f"select count(*) from '{folder}/*.parquet'").fetchall() == [(10,)]
     assert str(frame["ts"].dtype) == "datetime64[us, UTC]"
     assert {file.suffix for file in folder.iterdir()} == {".parquet"}
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_source_is_kept_exactly_and_once_and_proven(bench: Bench, name: str) -> None:
+    place = Place(name)
+    threads = {f"{place.prefix}{word}1": count for word, count in (("long", 230), ("short", 3), ("empty", 0))}
+    for thread, count in threads.items():
+        place.add_thread(bench.state, thread)
+        place.add(bench.state, thread, count)
+    answered = 2 if place.answers else 0
+
+    first = bench.backup(*threads)
+    again = bench.backup()
+
+    objects = 3 + 233 + 3 * answered + len(rows(bench.path, "files"))
+    assert (first.exit_code, first.complete, first.records) == (0, 3, objects)
+    assert (again.exit_code, again.complete, again.records) == (0, 3, 0)
+    table = sorted(rows(bench.path), key=lambda row: (row["thread_id"], row["seq"]))
+    for thread, count in threads.items():
+        served = bench.state.under(place.shelf, thread, place.tail.strip("/"))
+        assert bench.lines(thread, "thread") == [bench.state.body(place.shelf, thread)]
+        assert bench.lines(thread)[:count] == served
+        mine = [row for row in table if row["thread_id"] == thread]
+        assert [row["seq"] for row in mine] == list(range(count + answered))
+        assert [row["message_id"] for row in mine[:count]] == [loads(body)["id"] for body in served]
+        assert [json.loads(row["extra_json"])["n"] for row in mine[:count]] == list(range(count))
+    assert {row["thread_id"]: row["messages"] for row in rows(bench.path, "threads")} == {
+        thread: count + answered for thread, count in threads.items()
+    }
+    assert list(check(bench.path, rebuild=True)) == []
 
 
 @pytest.mark.parametrize(
