@@ -19,21 +19,26 @@ EXAMPLES = ("exporter show thread_abc123 | less", "exporter show conv_abc123 --j
 def command(archive: Path, thread_id: str, source: str | None) -> None:
     """Print one conversation: who said what, when, in the server's order.
 
-    With --json: its records as they are archived, thread, messages, runs and steps.
+    A stored response is printed with those it goes on from, the oldest first; an agent session with the histories of
+    its subagents; at the end stands what the messages point to, and whether it is kept.
+    With --json: its records as they are archived, thread, messages, runs, steps and files.
     """
     from exporter.archive import Archive, record_line
     from exporter.formats import found, records
-    from exporter.formats._transcript import paragraphs
+    from exporter.formats._chain import chain
+    from exporter.formats._transcript import Transcript
 
     out, count = Output.of(), 0
     with Archive.open(archive) as reading:
         thread = found(reading, thread_id, source)
         if out.as_json:
-            for record in records(reading, thread):
-                count += 1
-                out.raw(b'{"message_type":"record",' + record_line(record)[1:])
+            for one in chain(reading, thread).threads:
+                for record in records(reading, one):
+                    count += 1
+                    out.raw(b'{"message_type":"record",' + record_line(record)[1:])
         else:
-            for text in paragraphs(records(reading, thread, ("message",))):
-                count += 1
+            transcript = Transcript(reading, thread)
+            for text in transcript.paragraphs():
                 out.text(text)
+            count = transcript.messages
     out.summary({"thread": thread.id, "records": count}, f"{count:,} {'records' if out.as_json else 'messages'}")

@@ -17,8 +17,8 @@ from exporter.errors import UsageError
 from exporter.formats._newest import newest
 from exporter.model import Kind, Record, ThreadRef, printable
 
-KINDS: tuple[Kind, ...] = ("thread", "message", "run", "step")
-"Objects of a server, in the order in which a thread's history is told."
+KINDS: tuple[Kind, ...] = ("thread", "message", "run", "step", "file")
+"Objects of a server, and what we know of its files, in the order in which a thread's history is told."
 
 
 class Format(Protocol):
