@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.model import Gap, Link, Page, Position, ThreadRef
-from exporter.sandbox import Running, State
+import stamina
+
+from exporter.model import Gap, Link, Page, Position, Profile, Secret, ThreadRef
+from exporter.pacing import Pace
+from exporter.sandbox import Running, State, running
 from exporter.sandbox.switches import Switches
 from exporter.sources import Container, Event, Listable, Source, load, source_of
 from exporter.transport import SdkTransport
@@ -61,6 +65,15 @@ class Line:
         """The paths of the requests since then, without probes."""
         since = self.state.requests[start:]
         return [r.path.removeprefix("/v1") for r in since if dict(r.params).get("limit") in (None, "100")]
+
+
+@contextlib.contextmanager
+def connected() -> Iterator[Line]:
+    """Run an empty sandbox, and a connection to it."""
+    with stamina.set_testing(True, attempts=3), running(State()) as sandbox, asyncio.Runner() as runner:
+        transport = SdkTransport(Profile(base_url=sandbox.url, key=Secret("sk-sandbox-one")), Pace(8))
+        yield Line(sandbox, transport, runner)
+        runner.run(transport.aclose())
 
 
 async def gathered(events: AsyncIterator[Event]) -> Events:

@@ -46,6 +46,11 @@ class Place:
         return str(getattr(load(self.source), "lists")[0].tail)  # noqa: B009 - the protocol has no lists
 
     @cached_property
+    def lists(self) -> int:
+        """How many lists there are under each thread."""
+        return len(getattr(load(self.source), "lists"))  # noqa: B009 - the protocol has no lists
+
+    @cached_property
     def answers(self) -> str | None:
         """The list of answers that stand in the thread's own object."""
         return getattr(load(self.source), "answers", None)
