@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from exporter.archive import Archive, read_id
+from exporter.archive._hints import carry_hints
 from exporter.archive._lock import Lock
 from exporter.archive._sqlite import put_in_place
 from exporter.archive.catalog import Catalog
@@ -32,6 +33,7 @@ def _catalog(path: Path) -> None:
             left.unlink()
         with closing(Catalog(folder / "catalog.sqlite", create=True)) as fresh:
             Archive(path, fresh).index_into(fresh)
+            carry_hints(path, fresh)
         put_in_place(folder / "catalog.sqlite", path / "catalog.sqlite")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,7 +19,7 @@ from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
 from exporter.archive._blobs import Blob, Kept, blob_name
 from exporter.archive._commits import Commits, frames, index
-from exporter.archive._hints import note_hints
+from exporter.archive._hints import hints, note_hints
 from exporter.archive._journal import Journal
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, record_line
 from exporter.archive._lock import Lock, who_writes
@@ -259,6 +259,7 @@ __all__ = [
     "Manifest",
     "TableFile",
     "blob_name",
+    "hints",
     "note_hints",
     "read_id",
     "record_line",

@@ -40,11 +40,14 @@ def command(
     """Look at keys, addresses, APIs, clock, archive and disk, and say what to do; with an ID, look for that thread.
 
     Asks each server a few harmless questions, six or fewer for each source, and changes nothing. What was seen of a
-    server is kept in the archive as its card. Ends with the code of the first thing that prevents a backup.
+    server is kept in the archive as its card. Ends with the code of the first thing that prevents a backup; with an
+    ID, with 0 where a profile sees that thread and 3 where the servers have none.
     """
     from exporter import doctor
     from exporter.config import profiles
 
+    if card and thread_id:
+        raise click.UsageError("--card shows what was seen of servers, and of no thread; leave one of them out")
     if card:
         return _cards(archive)
     known = profiles(config)

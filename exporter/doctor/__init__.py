@@ -24,7 +24,7 @@ from exporter.sources import load, names
 
 def everything(profiles: Sequence[Profile], archive: Path) -> Iterator[Look]:
     """Look at every profile with every source, then at the archive; keep a card of each server in it."""
-    needs = _archive.needs(archive, _endpoints(profiles))
+    needs = _archive.needs(archive, _addresses(profiles))
     visited = asyncio.run(_profiles.visit_all(profiles, needs))
     for one in visited:
         yield from _profiles.looks(one, needs)
@@ -59,10 +59,10 @@ def _sources(named: _ids.Named, source: str | None, told: Sequence[_known.Kept])
     return list(dict.fromkeys([*known, *names()]))
 
 
-def _endpoints(profiles: Sequence[Profile]) -> Iterator[str]:
+def _addresses(profiles: Sequence[Profile]) -> Iterator[tuple[str, str]]:
     for profile in profiles:
         with suppress(UsageError):
-            yield endpoint_of(profile.base_url)
+            yield profile.name, endpoint_of(profile.base_url)
 
 
 __all__ = ["Card", "Look", "everything", "kept", "thread", "traits"]

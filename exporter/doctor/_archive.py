@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from exporter.archive import Archive, who_writes
+from exporter.archive import Archive, hints, who_writes
 from exporter.doctor._look import Look
 from exporter.errors import ArchiveError, NoArchive
 from exporter.model import ThreadRef, printable
@@ -23,8 +23,9 @@ FREE = 2**30
 MONTH = 30 * 24 * 3600.0
 FILES = 200_000
 "Files whose sizes are added up at most."
-LOOKED = 1000
-"Threads of a source that are looked at."
+LAST_CHECK = "last_check"
+LOOKED = 50
+"Threads of a source of which the longest is asked for."
 LONG = 3
 "Messages that are enough to tell in which order they come."
 GIB = 2**30
@@ -32,38 +33,40 @@ GIB = 2**30
 
 @dataclass(slots=True)
 class Needs:
-    """What the archive has of each source and endpoint."""
+    """What the archive has of each source, endpoint and profile."""
 
-    profiles: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    needed: set[tuple[str, str, str]] = field(default_factory=set)
     "Whose threads are still to be visited."
     samples: dict[tuple[str, str, str], ThreadRef] = field(default_factory=dict)
-    "A thread that was there at the last visit, for the profile too that saw it."
+    "A thread that was there at the last visit."
 
 
-def needs(path: Path, endpoints: Iterable[str]) -> Needs:
-    """Read what the archive has at these endpoints; nothing where it cannot be read."""
+def needs(path: Path, profiles: Iterable[tuple[str, str]]) -> Needs:
+    """Read what the archive has for these profiles at their endpoints; nothing where it cannot be read."""
     found = Needs()
     try:
         with Archive.open(path) as archive:
-            for endpoint in set(endpoints):
+            for profile, endpoint in profiles:
                 for source in names():
-                    _need(archive, source, endpoint, found)
+                    _need(archive, {"source": source, "endpoint": endpoint, "profile": profile}, found)
     except ArchiveError:
         return Needs()
     return found
 
 
-def _need(archive: Archive, source: str, endpoint: str, found: Needs) -> None:
-    longest: dict[str, int] = {}
-    for known in islice(archive.catalog.known(source=source, endpoint=endpoint), LOOKED):
-        if known.state != "gone":
-            found.profiles.setdefault((source, endpoint), set()).add(known.profile)
-        if known.state == "complete" and longest.get(known.profile, 0) < LONG:
-            position = archive.catalog.positions(known.thread).get("messages")
-            seq = position.seq if position else 0
-            if seq > longest.get(known.profile, -1):
-                longest[known.profile] = seq
-                found.samples[source, endpoint, known.profile] = known.thread
+def _need(archive: Archive, whose: dict[str, str], found: Needs) -> None:
+    key = whose["source"], whose["endpoint"], whose["profile"]
+    for state in ("complete", "partial", "new", "failed"):
+        if next(archive.catalog.known(**whose, state=state), None):
+            found.needed.add(key)
+            break
+    longest = -1
+    for known in islice(archive.catalog.known(**whose, state="complete"), LOOKED):
+        position = archive.catalog.positions(known.thread).get("messages")
+        if position is not None and longest < position.seq:
+            found.samples[key], longest = known.thread, position.seq
+        if longest >= LONG:
+            return
 
 
 def look_at(path: Path) -> Iterator[Look]:
@@ -103,7 +106,7 @@ def _none_yet(path: Path, subject: str) -> Look:
 
 def _opened(archive: Archive, subject: str) -> Look:
     counts = archive.catalog.count()
-    report, checked = archive.last_report(), _fact(archive, "last_check")
+    report, checked = archive.last_report(), _checked(archive)
     writable = os.access(archive.path, os.W_OK | os.X_OK)
     total = sum(counts.values())
     said = [
@@ -123,9 +126,10 @@ def _opened(archive: Archive, subject: str) -> Look:
     return Look("archive", subject, "good", "; ".join(said), help_, facts=facts)
 
 
-def _fact(archive: Archive, key: str) -> dict[str, Any] | None:
+def _checked(archive: Archive) -> dict[str, Any] | None:
+    """Return what the newest check that found all whole left."""
     try:
-        found = json.loads(archive.catalog.fact(key) or "null")
+        found = json.loads(hints(archive.catalog, LAST_CHECK).get(LAST_CHECK, "null"))
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -1,6 +1,6 @@
 """Capability cards: what one server did with one source, as one project saw it, and from when to when.
 
-Kept as facts of the archive's catalog, one per endpoint, project and source: a hint, not part of the truth. A card that
+Kept as hints in the archive's catalog, one per endpoint, project and source. A card that
 says what the last one said only moves its `last_at`; else it is added, so that an old one still tells what was so then.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from exporter.archive import Archive, note_hints
+from exporter.archive import Archive, hints, note_hints
 from exporter.errors import ArchiveError
 from exporter.model import now
 
@@ -51,7 +51,7 @@ class Card:
 
     @property
     def key(self) -> str:
-        """The name of its fact."""
+        """The name of its hint."""
         return f"{PREFIX}{json.dumps([self.endpoint, self.project, self.source])}"
 
     def says(self) -> dict[str, Any]:
@@ -69,16 +69,17 @@ def keep(path: Path, made: Iterable[Card]) -> int:
     told = [replace(card, first_at=at, last_at=at) for card in made if card.does != "unwell"]
     try:
         with Archive.open(path) as archive:
-            hints = {card.key: json.dumps(_with(archive.catalog.fact(card.key), card)) for card in told}
+            before = hints(archive.catalog, PREFIX)
+            news = {card.key: json.dumps(_with(before.get(card.key), card)) for card in told}
     except ArchiveError:
         return 0
-    return len(told) if told and note_hints(path, hints) else 0
+    return len(told) if told and note_hints(path, news) else 0
 
 
 def kept(path: Path) -> Iterator[Card]:
     """Yield the cards of an archive, of each server the oldest first; raises what opening the archive raises."""
     with Archive.open(path) as archive:
-        for value in archive.catalog.facts(PREFIX).values():
+        for value in hints(archive.catalog, PREFIX).values():
             yield from _read(value)
 
 

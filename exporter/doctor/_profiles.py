@@ -83,7 +83,7 @@ async def _sources(server: There, needs: Needs, found: Visited) -> None:
         found.sources.append(one)
         return one
 
-    needed = [name for name in names() if (name, endpoint) in needs.profiles]
+    needed = [name for name in names() if (name, endpoint, found.profile.name) in needs.needed]
     todo = [*needed, *(name for name in names() if name not in needed)]
     await first_then_others(todo, ask, lambda one: one.heard and not one.of_the_key)
 
@@ -94,8 +94,8 @@ def looks(found: Visited, needs: Needs) -> Iterator[Look]:
     sources = sorted(found.sources, key=lambda one: one.card.source)
     alone = not any(one.card.does == "answers" for one in sources)
     for one in sources if found.stopped is None else ():
-        whose = needs.profiles.get((one.card.source, one.card.endpoint), set())
-        yield look(one, found.profile, needed=found.profile.name in whose, alone=alone)
+        needed = (one.card.source, one.card.endpoint, found.profile.name) in needs.needed
+        yield look(one, found.profile, needed=needed, alone=alone)
     if found.skew is not None:
         yield _clock(found.profile, found.skew)
 

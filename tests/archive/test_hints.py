@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.archive import Archive, note_hints, who_writes
+from exporter.archive import Archive, hints, note_hints, who_writes
 from exporter.archive._lock import Lock
+from exporter.rebuild import rebuild
 
 
 @pytest.fixture
@@ -20,9 +21,21 @@ def test_a_hint_is_kept_and_found_by_how_its_name_begins(path: Path) -> None:
     assert note_hints(path, {"card a%": "1", "card b": "2", "other": "3"})
 
     with Archive.open(path) as archive:
-        assert archive.catalog.facts("card ") == {"card a%": "1", "card b": "2"}
-        assert archive.catalog.facts("card a%") == {"card a%": "1"}
-        assert archive.catalog.facts("card _") == {}
+        assert hints(archive.catalog, "card ") == {"card a%": "1", "card b": "2"}
+        assert hints(archive.catalog, "card a%") == {"card a%": "1"}
+        assert hints(archive.catalog, "card _") == {}
+
+
+def test_hints_survive_that_the_catalog_is_made_again(path: Path) -> None:
+    note_hints(path, {"card": "1"})
+    rebuild(path)
+    with Archive.open(path) as archive:
+        assert hints(archive.catalog) == {"card": "1"}
+
+    (path / "catalog.sqlite").write_bytes(b"no database")
+    rebuild(path)
+    with Archive.open(path) as archive:
+        assert hints(archive.catalog) == {}
 
 
 def test_who_writes_is_named_and_gets_no_hint_into_its_way(path: Path) -> None:
