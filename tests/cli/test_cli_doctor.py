@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import tomllib
@@ -14,7 +15,7 @@ import pytest
 
 from exporter.archive import note_hints
 from exporter.archive._lock import Lock
-from exporter.doctor import _reach
+from exporter.doctor import _reach, _verdict
 from exporter.sandbox.keys import Key
 from exporter.sources import names
 from tests.cli.conftest import Shell
@@ -620,3 +621,25 @@ def test_a_terminal_gets_a_tree_and_no_code_from_outside(shell: Shell) -> None:
     assert "✓ profile default" in text
     assert "[bold]a\\x1b]0;b" in text
     assert "\x1b]0;b" not in text
+
+
+# Its documents
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text("utf-8")
+COMMON = {"message_type", "about", "subject", "state", "what", "help", "exit_code", "paste"}
+
+
+def test_the_guide_names_every_field_and_reason(shell: Shell) -> None:
+    shell.state.add_thread("thread_1")
+    shell.ok("backup", "thread_1")
+    said = [*shell.json("doctor"), *shell.json("doctor", "thread_1"), *shell.json("doctor", "thread_2abc")]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", GUIDE[GUIDE.index("| about |") :], re.MULTILINE))
+    sources = {path.read_text("utf-8") for path in Path(_verdict.__file__).parent.glob("*.py")}
+    reasons = {reason for text in sources for reason in re.findall(r'Why\(\s*"(\w+)"|reason, what = "(\w+)"', text)}
+
+    for look in said:
+        if look["message_type"] == "look":
+            for name in set(look) - COMMON:
+                assert f"`{name}`" in rows[look["about"]], (look["about"], name)
+    for one in {"".join(pair) for pair in reasons}:
+        assert f"`{one}`" in GUIDE, one
