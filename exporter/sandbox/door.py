@@ -35,6 +35,9 @@ seen, the others are inferred."""
 TRACES = "api.traces"
 """Traces of a session have a scope of their own."""
 
+REQUEST = "model.request"
+"""What it takes to ask a model through chat completions."""
+
 
 def admit(ask: Ask) -> Key:
     """Return the key's rights, or refuse."""
@@ -60,6 +63,8 @@ def admit(ask: Ask) -> Key:
 
 def _scope(ask: Ask) -> str:
     """Return the scope that a request needs."""
+    if ask.api == "completions" and ask.method == "POST":
+        return REQUEST
     api = TRACES if ask.path.endswith("/traces") else SCOPES[ask.api]
     return f"{api}.{'read' if ask.method == 'GET' else 'write'}"
 

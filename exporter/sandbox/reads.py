@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from exporter.sandbox import raw
 from exporter.sandbox.answers import Answer, Ask, Refusal, error, not_found, ok
+from exporter.sandbox.chains import whole_chain
 from exporter.sandbox.filters import wanted
 from exporter.sandbox.lies import bent_view
 from exporter.sandbox.listing import answer_list, answer_one
@@ -76,6 +77,8 @@ def series_of(ask: Ask, under: Under) -> Series:
     for variable, series, noun in under.above:
         if bent_view(holder.series(series.format_map(ask.ids)), ask.lies).find(ask.ids[variable]) is None:
             raise Refusal(not_found(noun, ask.ids[variable]))
+    if under.kind == "input_items" and ask.switches.cumulative_input_items:
+        return whole_chain(ask.state, holder)
     return holder.series(under.series.format_map(ask.ids))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exporter.sandbox import downloads, previews, reads, writes
+from exporter.sandbox import downloads, previews, reads, replies, writes
 from exporter.sandbox.reads import Handler, Under
 
 
@@ -90,6 +90,8 @@ SPECIAL = (
     Rule("threads", "POST", "/threads/{id}/runs/{item}/submit_tool_outputs", writes.finished_run(RUNS)),
     Rule("conversations", "POST", "/conversations", writes.create_conversation),
     Rule("conversations", "POST", "/conversations/{id}/items", writes.create_items),
+    Rule("responses", "POST", "/responses", replies.create_response),
+    Rule("completions", "POST", "/chat/completions", replies.create_completion),
     Rule("files", "GET", "/files/{id}/content", downloads.file_content),
     Rule("agents", "GET", "/agents/sessions/{id}/artifacts/{item}/content", downloads.content_under(ARTIFACTS)),
     Rule("containers", "GET", "/containers/{id}/files/{item}/content", downloads.content_under(CONTAINER_FILES)),

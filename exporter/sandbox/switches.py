@@ -125,6 +125,8 @@ class Switches:
     the server does it: not at OpenAI's, at Azure's."""
     denials: int = 1
     """How many times the lie retrieve_404_first says that an object is not there."""
+    cumulative_input_items: bool = False
+    """The input items of a response also hold the earlier turns of its chain, as on some servers."""
     hostname: str = ""
     """The region's hostname that this server insists on: asked under any other, it answers incorrect_hostname."""
     removed: frozenset[str] = frozenset()

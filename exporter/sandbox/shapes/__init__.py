@@ -36,6 +36,7 @@ OMITTED: dict[str, dict[str, frozenset[str]]] = {
     "described": {
         "run": frozenset({"reasoning_effort"}),
         "step": frozenset({"expires_at"}),
+        "response": frozenset({"prompt_cache_key", "safety_identifier", "user"}),
         "file": frozenset({"expires_at", "status_details"}),
     },
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from exporter.sandbox.state._chats import Chats
 from exporter.sandbox.state._files import PREVIEW, Files
 from exporter.sandbox.state._sessions import Sessions
 from exporter.sandbox.state._store import SHELVES, Holder, Request, Shelf
@@ -18,7 +19,7 @@ from exporter.sandbox.state._threads import Threads
 __all__ = ["PREVIEW", "SHELVES", "Holder", "Request", "Shelf", "State"]
 
 
-class State(Threads, Sessions, Files):
+class State(Threads, Chats, Sessions, Files):
     """What a sandbox knows; tests change it while the server runs."""
 
     @staticmethod

@@ -95,7 +95,7 @@ class Store:
         Bytes are kept as they are, a dict is completed.
         """
         given = {"id": body} if isinstance(body, str) else body or {}
-        made = self._made(SHELVES[shelf], given)
+        made = self.made(SHELVES[shelf], given)
         at = self._time(made)
         entry = self.shelves[shelf].series.add(made, at)
         if entry.id is None:
@@ -148,7 +148,7 @@ class Store:
     def add(self, shelf: str, name: str, series: str, body: raw.Given, *, kind: str, **defaults: Any) -> Entry:
         """Add an object to a list under an id; bytes are kept as they are, a dict is completed."""
         holder = self.shelves[shelf].holders[name]
-        made = self._made(kind, {**defaults, **body} if isinstance(body, dict) else body)
+        made = self.made(kind, {**defaults, **body} if isinstance(body, dict) else body)
         at = self._time(made)
         holder.active = max(holder.active, at)
         return holder.series(series).add(made, at)
@@ -173,7 +173,8 @@ class Store:
     def _series(self, shelf: str, name: str, series: str) -> Series:
         return self.shelves[shelf].holders[name].series(series)
 
-    def _made(self, kind: str, body: raw.Given) -> bytes:
+    def made(self, kind: str, body: raw.Given) -> bytes:
+        """Return an object's bytes: as given, or of a dict with all that is missing in it."""
         if not isinstance(body, dict):
             return body
         at = next((body[name] for name in STAMPS if name in body), int(self.clock.now()))
