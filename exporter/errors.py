@@ -9,6 +9,7 @@
     │   └── Damaged                    5   bytes differ from what was committed
     ├── SourceError                    1   about a whole source: it stops, other sources go on
     │   ├── CredentialsRefused        12   key unknown, expired, or without the scope
+    │   │   └── MissingScope          12   the key is good, but lacks the scope that is named
     │   ├── ProfileUnusable            2   its address or key cannot be used as they are written
     │   ├── SourceGone                13   the API is not there, or too much vanished at once
     │   ├── CannotList                 3   the server does not tell which threads there are
@@ -74,6 +75,10 @@ class CredentialsRefused(SourceError):
     """The key is unknown, expired, of another region, or lacks a scope."""
 
     exit_code = 12
+
+
+class MissingScope(CredentialsRefused):
+    """The key is good, but lacks the scope that is named."""
 
 
 class ProfileUnusable(SourceError):

@@ -166,6 +166,27 @@ def test_only_a_source_that_lacks_a_scope_is_closed_and_named_with_it(bench: Ben
     assert "api.responses.read" in report.stopped[0]
 
 
+def test_a_scope_that_only_the_traces_need_costs_only_the_traces(bench: Bench) -> None:
+    bench.state.keys["sk-agents-only"] = Key("proj_one", scopes=frozenset({"api.agents.read"}))
+    bench.key = "sk-agents-only"
+    for session in ("asess_1", "asess_2"):
+        bench.state.add_session(session)
+        bench.state.add_turn(session, {"id": f"aturn_{session}"})
+        bench.state.add_session_item(session, {"type": "message", "role": "user", "content": []})
+        bench.state.add_trace(session, {"id": f"aturn_{session}"})
+
+    report = bench.backup("asess_1", "asess_2")
+    bench.key = ONE
+    whole = bench.backup()
+
+    assert (report.exit_code, report.partial, report.stopped) == (3, 2, ())
+    assert {error.code for error in report.errors} == {"missing_scope"}
+    assert "api.traces.read" in str(report.errors[0].error)
+    assert (whole.exit_code, whole.complete) == (0, 2)
+    assert (len(rows(bench.path)), len(rows(bench.path, "runs")), len(rows(bench.path, "steps"))) == (2, 2, 2)
+    assert {(gap["list"], gap["closed_at"] is not None) for gap in rows(bench.path, "gaps")} == {("traces", True)}
+
+
 def test_a_visit_that_wrote_something_is_not_begun_again_by_another_key(bench: Bench) -> None:
     named(bench, "default", filled(bench, 2))
     bench.state.switches = bench.state.switches.with_changes({"fault": "wrong_region", "only": "/messages"})

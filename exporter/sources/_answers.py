@@ -12,7 +12,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.errors import BadAnswer, CannotList, CredentialsRefused, ExporterError, NotFound, SourceGone, Temporary
+from exporter.errors import (
+    BadAnswer,
+    CannotList,
+    CredentialsRefused,
+    ExporterError,
+    MissingScope,
+    NotFound,
+    SourceGone,
+    Temporary,
+)
 from exporter.model import ThreadRef, printable
 from exporter.sources import Answer
 
@@ -80,7 +89,8 @@ def _refusal(
     if told.code == "insufficient_quota":
         return CredentialsRefused(f"{thread.source}: the account's quota is used up ({said}); raise it, then run again")
     if answer.status in (401, 403) or _about_the_key(told):
-        return CredentialsRefused(f"{thread.source}: {_advice(answer.status, told)} ({said})")
+        kind = MissingScope if missing_scopes(told.text) else CredentialsRefused
+        return kind(f"{thread.source}: {_advice(answer.status, told)} ({said})")
     if answer.status in TEMPORARY or answer.status >= 500:
         return Temporary(f"{thread}: GET {path} answered {said}; run again later")
     if answer.status in (404, 410):

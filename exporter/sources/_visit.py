@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from exporter.errors import NotFound
+from exporter.errors import MissingScope, NotFound
 from exporter.model import Gap, Item, Page, Position, Positions, ThreadRef, now
 from exporter.sources import Container
 from exporter.sources._asking import Desk, Listing
@@ -74,9 +74,16 @@ class Visit:
             yield await self.ask()
 
     async def _walk(self, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
-        async for event in walk(self.desk, listing, position):
-            if isinstance(event, Gap):
-                self.gaps += 1
-            else:
-                self.proven = self.proven or bool(event.items)
-            yield event
+        try:
+            async for event in walk(self.desk, listing, position):
+                if isinstance(event, Gap):
+                    self.gaps += 1
+                else:
+                    self.proven = self.proven or bool(event.items)
+                yield event
+        except MissingScope as error:
+            # what only hangs on a thread, such as traces, may have a scope of its own: the thread is kept without it
+            if not self.proven or listing.kind == "message":
+                raise
+            self.gaps += 1
+            yield Gap(self.thread, listing.list, None, "missing_scope", str(error))
