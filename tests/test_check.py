@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from exporter.archive import TABLES, Archive
 from exporter.check import check
 from exporter.errors import NoArchive
-from exporter.model import Finding
+from exporter.model import Finding, Item
 from exporter.schemas import SCHEMAS
 from tests.archive.making import in_memory, recover
 from tests.archive.publishing import messages, publish_all, published, step, visit
@@ -204,7 +205,7 @@ def test_a_broken_catalog_is_damage_and_says_rebuild(copied: Path) -> None:
 def test_a_catalog_behind_the_commits_is_a_note(copied: Path) -> None:
     catalog = (copied / "catalog.sqlite").read_bytes()
     step(copied, messages(5, 1))
-    for file in ("messages", "threads", "runs", "steps", "revisions", "gaps"):
+    for file in TABLES:
         shutil.rmtree(copied / file)
     (copied / "catalog.sqlite").write_bytes(catalog)
 
@@ -220,6 +221,14 @@ def test_tables_with_other_rows_than_the_segments_differ_from_a_rebuild(copied: 
 
     assert [found.where for found in damages(copied)] == ["messages"]
     assert "messages/2026-02.parquet" in [found.where for found in damages(copied, rebuild=True)]
+
+
+def test_objects_of_two_histories_with_one_id_are_two(copied: Path) -> None:
+    inside = replace(messages(0, 3, fresh=False), list="items:sub_1", parent="sub_1")
+    step(copied, inside, replace(inside, items=(Item(None, b"{}"),)))
+    step(copied, inside)
+
+    assert not damages(copied, rebuild=True)
 
 
 def test_a_hint_in_the_catalog_that_the_segments_do_not_say_differs_from_a_rebuild(copied: Path) -> None:
