@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from exporter.config import profiles
-from exporter.doctor import _cards, _ids, _places, _traits, _verdict
+from exporter.doctor import _advice, _cards, _ids, _places, _traits, _verdict
 from exporter.doctor._probe import Probe, Question, refused
 from exporter.doctor._sights import Sight
 from exporter.errors import CredentialsRefused, NotFound, SourceGone, Temporary, UsageError
@@ -243,6 +243,20 @@ def test_the_lines_to_paste_log_in_as_the_profile_that_was_told_no(
 
     assert set(tomllib.loads(told.paste)["profiles"]["other2"]) == lines
     assert profiles(str(tmp_path / "exporter.toml"), {})["other2"].auth == auth
+
+
+@pytest.mark.parametrize(
+    ("auth", "where", "body", "advice"),
+    [("api-key", "foundry", b"{}", 'auth = "entra"'), ("api-key", "azure", b"{}", "another resource's"),
+     ("entra", "foundry", b'{"error": {"message": "wrong audience"}}', "entra_scope"),
+     ("entra", "foundry", b'{"error": {"code": "PermissionDenied"}}', "Foundry User"),
+     ("entra", "azure", b"{}", "log in again"), ("bearer", "azure", b"{}", "another resource's")],
+)  # fmt: skip
+def test_azure_has_its_own_reasons_to_refuse(auth: Auth, where: str, body: bytes, advice: str) -> None:
+    hosts = {"foundry": "https://a.services.ai.azure.com/api/projects/p", "azure": "https://a.openai.azure.com/openai"}
+    no = refused(Answer(401, {}, body))
+
+    assert advice in _advice.advice(Profile(auth=auth), hosts[where], no)
 
 
 # Cards

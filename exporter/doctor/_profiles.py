@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from exporter.config import LateSecret
+from exporter.doctor._advice import advice
 from exporter.doctor._archive import Needs
 from exporter.doctor._cards import Card
 from exporter.doctor._look import Look
 from exporter.doctor._places import place_of
 from exporter.doctor._probe import told
 from exporter.doctor._reach import There, beside, first_then_others, there
-from exporter.doctor._sources import Examined, advice, examine, exit_code, look
+from exporter.doctor._sources import Examined, examine, exit_code, look
 from exporter.endpoint import endpoint_of
 from exporter.errors import CredentialsRefused, ExporterError, Temporary
 from exporter.model import Profile, printable

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, cast
 
+from exporter.doctor._advice import advice
 from exporter.doctor._cards import Card, Does
 from exporter.doctor._look import Look
-from exporter.doctor._places import other_host
 from exporter.doctor._probe import Probe, Refused, knock, refused, told
 from exporter.doctor._reach import There
 from exporter.doctor._traits import Traits, observe
@@ -132,27 +132,6 @@ def _code(error: ExporterError | None, last: Refused | None) -> str | None:
 def exit_code(error: ExporterError) -> int:
     """Return the code to end with when this is what was found."""
     return TEMPORARY if isinstance(error, Temporary) else error.exit_code
-
-
-def advice(profile: Profile, endpoint: str, no: Refused | None) -> str:
-    """Say what to do about a refused key."""
-    if no is not None and no.code == "incorrect_hostname":
-        where = other_host(endpoint, no.message)
-        return f"the project lives in another region: {where} in profile {printable(profile.name)}"
-    if no is not None and no.code in ("mismatched_project", "mismatched_organization"):
-        return _mismatch(profile, no.code.removeprefix("mismatched_"))
-    if no is not None and no.code == "insufficient_quota":
-        return "raise the account's limit, then look again"
-    if no is not None and (no.scopes or no.status == 403):
-        return f"the key lacks {', '.join(no.scopes) or 'a permission'}: add it to the key, or use another one"
-    return "the key is unknown, expired or revoked: make a new one in the project that made the threads"
-
-
-def _mismatch(profile: Profile, what: str) -> str:
-    sent = getattr(profile, what)
-    variable = "OPENAI_PROJECT_ID" if what == "project" else "OPENAI_ORG_ID"
-    says = f"says {what} {printable(sent)}" if sent else f"says no {what}"
-    return f"profile {printable(profile.name)} {says}, its key is of another: mend `{what}` (or {variable})"
 
 
 def look(found: Examined, profile: Profile, *, needed: bool, alone: bool) -> Look:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from exporter.doctor._advice import advice
 from exporter.doctor._ids import Named, cut_short
 from exporter.doctor._known import Kept
 from exporter.doctor._look import Look
 from exporter.doctor._places import place_of
 from exporter.doctor._sights import Sight
-from exporter.doctor._sources import advice, exit_code
+from exporter.doctor._sources import exit_code
 from exporter.errors import CredentialsRefused, NotFound, SourceGone, Temporary, UsageError
 from exporter.model import Profile, printable
 from exporter.retention import policy
@@ -140,6 +141,8 @@ def _not_found(asked: Asked, sight: Sight) -> Why:
     )
     if place_of(sight.endpoint).owner == "openai" and cut_short(named.id):
         what += ". Look also at how it was copied: ids of threads have 24 characters after thread_"
+    if place_of(sight.endpoint).owner == "foundry":
+        what += ". Foundry may also hide a thread that belongs to one user of the application (docs/azure.md)"
     help_ = f"make a key in the project that made the thread, and add it as a profile{unclear}:"
     return Why("other_project", what, help_, 3, _lines(sight.endpoint, _free(asked.profiles), sight.profile))
 
