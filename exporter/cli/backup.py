@@ -48,6 +48,14 @@ def _options(function: Any) -> Any:
         (
             click.option("--full", is_flag=True, help="Walk every list from its beginning: finds edits."),
             click.option("--no-runs", is_flag=True, help="Leave out runs and their steps."),
+            click.option("--no-files", is_flag=True, help="Leave out the files that messages point to."),
+            click.option(
+                "--max-file-bytes",
+                type=click.IntRange(0),
+                default=5 * 2**30,
+                show_default="5 GiB",
+                help="Fetch no larger file.",
+            ),
             click.option("--max-requests", type=click.IntRange(1), help="Stop after so many requests."),
             click.option("--max-duration", type=Positive(), help="Stop after so many seconds."),
             click.option("--rate", type=Positive(), help="Requests per second, at most."),
@@ -75,6 +83,7 @@ def command(
     source: str | None,
     dry_run: bool,
     no_runs: bool,
+    no_files: bool,
     **tuning: Any,
 ) -> int:
     """Back up conversations: register the ids that are named, then visit every registered thread.
@@ -101,7 +110,7 @@ def command(
         entries = chain([first], entries)
     elif not (archive / "archive.json").exists():
         raise NoArchive(f"{archive}: no archive here; name the threads to begin with, or another folder with -a")
-    return _run(archive, known, entries, Options(runs=not no_runs, **tuning))
+    return _run(archive, known, entries, Options(runs=not no_runs, files=not no_files, **tuning))
 
 
 def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: Options) -> int:

@@ -91,6 +91,8 @@ def _report(archive: Archive, crawl: Crawl, started_at: datetime, requests: int)
         remarks=tuple(tally.remarks),
         linked=crawl.links.registered,
         sources=tally.sources,
+        blobs=tally.blobs,
+        blob_bytes=tally.blob_bytes,
     )
 
 

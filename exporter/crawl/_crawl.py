@@ -11,6 +11,7 @@ from datetime import datetime
 from exporter.archive import Archive
 from exporter.archive.catalog import Known
 from exporter.crawl._agenda import Agenda
+from exporter.crawl._files import Files
 from exporter.crawl._gone import Missing, judge, saw
 from exporter.crawl._links import Links
 from exporter.crawl._options import Options
@@ -21,6 +22,7 @@ from exporter.crawl._visit import Visit, failed, visit_page
 from exporter.crawl._writer import Writer
 from exporter.errors import BudgetReached, NotFound, SourceError, SourceGone, ThreadError, UsageError
 from exporter.model import Outcome, Page, Registration, ThreadRef, now
+from exporter.sources._files import FileDesk
 
 HINTS = 1000
 "Visits without news that are noted in the catalog together."
@@ -47,6 +49,7 @@ class Crawl:
         self._writer = Writer(archive.append, listeners.on_page)
         self._missing: defaultdict[Door, list[Missing]] = defaultdict(list)
         self._idle: dict[ThreadRef, datetime] = {}
+        self._files: dict[str, Files] = {}
         self.links = Links(archive.catalog, agenda, listeners.on_link)
         self.tally = Tally()
 
@@ -115,7 +118,7 @@ class Crawl:
         door.seen += saw(door.profile, known) and known.state != "gone"
         visit = Visit(known, door.profile, self._archive, self._options, self.links)
         try:
-            async for page in visit.pages(self._doors.source(door)):
+            async for page in visit.pages(self._doors.source(door), self._files_of(door)):
                 await self._writer.put(page)
             outcome = visit.outcome()
         except NotFound as error:
@@ -134,6 +137,15 @@ class Crawl:
         if outcome.state != "failed":
             self.links.prove(visit.points_to, door.profile)
         return True
+
+    def _files_of(self, door: Door) -> Files | None:
+        """The files of a door's server, the same for all its sources; None where they are left out."""
+        if not self._options.files:
+            return None
+        if door.profile not in self._files:
+            desk = FileDesk(self._doors.transport(door.profile), self._options.max_file_bytes)
+            self._files[door.profile] = Files(self._archive, desk, self.tally.kept)
+        return self._files[door.profile]
 
     async def _end(self, known: Known, outcome: Outcome) -> None:
         """Write down how a visit ended, if that is news; its pages are archived before anybody hears of it."""

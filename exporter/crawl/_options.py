@@ -21,6 +21,8 @@ class Options:
     runs: bool = True
     "Also runs and their steps, where the source has them."
     files: bool = True
-    "Also the contents of files that messages point to."
+    "Also the files that messages point to, and their contents."
+    max_file_bytes: int = 5 * 2**30
+    "Of a larger file, only what the server says of it is kept."
     accept_gone: bool = False
     "Believe it when many threads vanish at once."

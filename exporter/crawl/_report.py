@@ -80,6 +80,13 @@ class Tally:
     "What is said of each of those."
     remarks: list[str] = field(default_factory=list)
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
+    blobs: int = 0
+    blob_bytes: int = 0
+
+    def kept(self, size: int) -> None:
+        """Count the content of a file."""
+        self.blobs += 1
+        self.blob_bytes += size
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""

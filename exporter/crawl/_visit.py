@@ -13,6 +13,7 @@ import orjson
 
 from exporter.archive import Archive
 from exporter.archive.catalog import Known, digest, owner_of
+from exporter.crawl._files import LIST, Files, VisitFiles
 from exporter.crawl._links import Links
 from exporter.crawl._options import Options
 from exporter.errors import ExporterError, UsageError
@@ -44,6 +45,7 @@ class Visit:
             self._after = {}
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
+        self._files: VisitFiles | None = None
         self.points_to: list[ThreadRef] = []
         "Threads never seen that objects of this one point to."
         self.records = 0
@@ -51,16 +53,20 @@ class Visit:
         self.wrote = False
         "Whether anything was yielded: then no other profile may begin again."
 
-    async def pages(self, source: Source) -> AsyncIterator[Page]:
-        """The pages that are news, in the order in which they have to reach the disk."""
-        async for page in self._walk(source):
+    async def pages(self, source: Source, files: Files | None = None) -> AsyncIterator[Page]:
+        """The pages that are news, in the order in which they have to reach the disk; with the files they point to."""
+        container = self._container()
+        if files is not None:
+            position = self._positions.get(LIST)
+            self._files = VisitFiles(files, self._known.thread, position, container, full=self._full)
+        async for page in self._walk(source, container):
             self.wrote = True
             self.records += len(page.items) if page.kind not in OURS else 0
             yield page
 
-    async def _walk(self, source: Source) -> AsyncIterator[Page]:
+    async def _walk(self, source: Source, container: Container | None) -> AsyncIterator[Page]:
         adopted = self._profile == self._known.profile
-        async for got in source.pages(self._known.thread, self._after, container=self._container()):
+        async for got in source.pages(self._known.thread, self._after, container=container):
             if isinstance(got, Gap):
                 self.gap(got)
                 continue
@@ -73,6 +79,12 @@ class Visit:
             else:
                 async for page in self._news(got):
                     yield page
+        if self._files is not None:
+            async for late in self._files.after():
+                if isinstance(late, Gap):
+                    self.gap(late)
+                else:
+                    yield late
 
     def gap(self, gap: Gap) -> None:
         """Note that something is known to be missing."""
@@ -101,6 +113,11 @@ class Visit:
     async def _news(self, page: Page) -> AsyncIterator[Page]:
         """What a page of the source brings that the archive lacks; what has to be written before it comes first."""
         self._notes.update(dict.fromkeys(page.notes))
+        if self._files is not None:
+            async for record in self._files.before(page):
+                yield record
+        if page.kind == "file":
+            return
         if page.kind == "thread" and page.items and digest(page.items[0].body) == self._known.body:
             return
         # A list walked before may bring what the archive has, whatever the server says: the tables fold it.

@@ -7,6 +7,7 @@ It raises a `SourceError` when the whole source is unusable, `BudgetReached` whe
 `ThreadError` when the thread itself cannot be had. It knows no archive. `threads(after)` yields all threads, or
 raises `CannotList`. Most members are a few words on top of `_shelf.Shelf`, which is all of this for a thread that is
 an object with lists under it.
+A list of files (kind `file`) holds what the server says of them; their bytes are not the source's business.
 A member imports nothing heavy, so all of them can be asked for their `prefixes`.
 
 Names that begin with `_` are shared by the members: `_paging` is the one loop that follows a cursor.

@@ -21,8 +21,6 @@ from exporter.text import plain
 PASSING: frozenset[str] = frozenset({"temporary", "missing_scope"})
 "Reasons that the next visit may not meet again."
 
-MOST = 5 * 2**30
-"Bytes of a file, unless told otherwise."
 UNWELL = 10
 "Files in a row that met trouble which may pass, before no more are asked for in this run."
 
@@ -75,7 +73,7 @@ class _Counted:
 class FileDesk:
     """Where the files of one profile are asked for, and what refused them in this run."""
 
-    def __init__(self, server: Server, most: int = MOST) -> None:
+    def __init__(self, server: Server, most: int) -> None:
         self._server, self._most = server, most
         self._lacking: dict[str, str] = {}
         self._unwell = 0

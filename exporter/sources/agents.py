@@ -1,4 +1,4 @@
-"""Agent sessions: items, turns, traces, and the subagents with items and turns of their own.
+"""Agent sessions: items, turns, traces, artifacts, and the subagents with items and turns of their own.
 
 Turns wait for people, and a closed subagent can be resumed. So nothing unfinished is given up, and all subagents are
 looked at again, each from where its lists were left, until the session has rested for a week.
@@ -34,6 +34,7 @@ class AgentsSource(Shelf):
         Under("turns", "/turns", "run", runs=True),
         Under("subagents", "/subagents", "run"),
         Under("traces", "/traces", "step", runs=True),
+        Under("artifacts", "/artifacts", "file"),
     )
     ids_from = (
         "Ids come from the application that opened the sessions: its database, its logs, or the webhook "

@@ -77,7 +77,7 @@ def fetched(
     server: Server, ref: FileRef = FILE, stores: Callable[[], Iterable[str]] = tuple, desk: FileDesk | None = None
 ) -> tuple[Fetched, bytes]:
     sink = Memory()
-    got = asyncio.run((desk or FileDesk(server)).fetch(ref, sink, stores))
+    got = asyncio.run((desk or FileDesk(server, 2**30)).fetch(ref, sink, stores))
     assert (got.form is None) <= (sink.data == b"")
     return got, sink.data
 
@@ -146,7 +146,7 @@ def test_an_attachment_without_an_address_of_the_web_is_not_asked_for(url: str |
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_an_address_that_was_signed_too_long_ago_is_expired_and_stops_no_other(status: int) -> None:
     server = Server({"https://x/1": (status, "signature"), "https://x/2": b"ok"})
-    desk = FileDesk(server)
+    desk = FileDesk(server, 2**30)
 
     assert fetched(server, FileRef(THREAD, "attachment", "a", url="https://x/1"), desk=desk)[0].reason == "expired"
     assert fetched(server, FileRef(THREAD, "attachment", "b", url="https://x/2"), desk=desk)[1] == b"ok"
@@ -301,7 +301,7 @@ def test_a_missing_scope_is_named_and_nothing_more_is_asked_that_needs_it() -> N
     where = "/containers/cntr_1/files/cfile_1"
     message = "You have insufficient permissions for this operation. Missing scopes: api.files.read."
     server = Server({"/files/file-1": (403, message), where: b'{"id":"cfile_1"}', f"{where}/content": b"ok"})
-    desk = FileDesk(server)
+    desk = FileDesk(server, 2**30)
 
     first, again, other = (fetched(server, ref, desk=desk)[0] for ref in (FILE, FILE, IN_CONTAINER))
 
@@ -315,7 +315,7 @@ def test_after_too_much_trouble_in_a_row_no_more_is_asked() -> None:
     server = Server(
         {"/files/file-1": Temporary("503"), "/files/file-2": b'{"id":"file-2"}', "/files/file-2/content": b"x"}
     )
-    desk, other = FileDesk(server), FileRef(THREAD, "file", "file-2")
+    desk, other = FileDesk(server, 2**30), FileRef(THREAD, "file", "file-2")
 
     for _ in range(UNWELL - 1):
         fetched(server, desk=desk)
@@ -336,4 +336,4 @@ def test_a_spent_budget_and_a_full_disk_are_no_matter_of_the_file() -> None:
     with pytest.raises(BudgetReached):
         fetched(Server({"/files/file-1": BudgetReached("spent")}))
     with pytest.raises(OSError, match="full"):
-        asyncio.run(FileDesk(Server({"/files/file-1": ABOUT, "/files/file-1/content": b"x"})).fetch(FILE, Full()))
+        asyncio.run(FileDesk(Server({"/files/file-1": ABOUT, "/files/file-1/content": b"x"}), 9).fetch(FILE, Full()))
