@@ -5,12 +5,14 @@ A probe that fails teaches nothing and harms nothing.
 
 from __future__ import annotations
 
-from exporter.errors import BadAnswer, NotFound, Temporary
+from exporter.errors import BadAnswer, CannotList, NotFound, Temporary
 from exporter.sources._asking import Desk, Listed, Listing, StaleCursor
 from exporter.sources._split import Piece
 
 NOBODY = "0exporter0probe0"
 "Ends an id that no server has given to anything."
+FAILED = (StaleCursor, BadAnswer, CannotList, NotFound, Temporary)
+"How a probe fails."
 
 
 async def by_second(desk: Desk, listing: Listing, pair: tuple[str, str]) -> bool:
@@ -20,7 +22,7 @@ async def by_second(desk: Desk, listing: Listing, pair: tuple[str, str]) -> bool
         first, second = pair
         try:
             found = await desk.page(listing, first, limit=1)
-        except (StaleCursor, BadAnswer, Temporary, NotFound):
+        except FAILED:
             return False
         name = (found.pieces[0].id or found.last_id) if found.pieces else ""
         if name is None:
@@ -40,7 +42,7 @@ async def boundary_by_second(desk: Desk, listing: Listing, around: tuple[str, st
         before, last, first = around
         try:
             found = await desk.page(listing, before, limit=3)
-        except (StaleCursor, BadAnswer, Temporary, NotFound):
+        except FAILED:
             return False
         ids = [piece.id for piece in found.pieces if piece.id != before][:2]
         if None in ids or (len(ids) == 1 and ids[0] == last):
@@ -56,7 +58,7 @@ async def inclusive(desk: Desk, listing: Listing) -> bool:
         try:
             first = (await desk.page(listing, None, limit=1)).pieces[0]
             found = await desk.page(listing, first.id, limit=1)
-        except (StaleCursor, BadAnswer, Temporary, NotFound, IndexError):
+        except (*FAILED, IndexError):
             return True
         habits.inclusive = bool(found.pieces) and found.pieces[0].body == first.body
     return habits.inclusive
@@ -70,7 +72,7 @@ async def ordered(desk: Desk, listing: Listing, first: Piece | None) -> bool:
             if first is None:
                 first = next(iter((await desk.page(listing, None, limit=1)).pieces), None)
             found = await desk.page(listing, None, order="desc", limit=1)
-        except (StaleCursor, BadAnswer, Temporary, NotFound):
+        except FAILED:
             return True
         if first is None or not found.pieces:
             return True
@@ -90,7 +92,7 @@ async def bare(desk: Desk, listing: Listing) -> Listed | None:
     habits.bare = True
     try:
         found = await desk.page(listing, None)
-    except (StaleCursor, BadAnswer, Temporary, NotFound):
+    except FAILED:
         habits.bare = None
         return None
     habits.bare = bool(found.pieces)
@@ -106,7 +108,7 @@ async def restarted(desk: Desk, listing: Listing, after: str, first: Piece) -> b
         if not habits.restarts:
             return False
         beginning = await desk.page(listing, None, limit=1)
-    except (StaleCursor, BadAnswer, Temporary, NotFound):
+    except FAILED:
         return False
     return bool(beginning.pieces) and beginning.pieces[0].body == first.body
 
@@ -114,6 +116,6 @@ async def restarted(desk: Desk, listing: Listing, after: str, first: Piece) -> b
 async def _restarts(desk: Desk, listing: Listing, after: str) -> bool:
     try:
         found = await desk.page(listing, after[:40] + NOBODY, limit=1)
-    except (StaleCursor, BadAnswer):
+    except (StaleCursor, BadAnswer, CannotList):
         return False
     return bool(found.pieces)
