@@ -455,6 +455,22 @@ def test_an_interruption_keeps_what_was_found_and_the_next_discovery_goes_on(ben
     assert registered(bench.path) == ids
 
 
+def test_a_thread_that_the_list_shows_late_before_a_new_one_is_found_too(bench: Bench) -> None:
+    """Threads of one second come in any order, and some come late: the last minutes are listed again."""
+    old, at = fill(bench.state, "chatkit", range(5)), int(bench.state.clock.now())
+    bench.state.put("chatkit", {"id": "cthr_new", "created_at": at})
+    first = found(bench, "chatkit")
+    bench.state.delete("chatkit", "cthr_new")
+    for thread in ("cthr_late", "cthr_new"):
+        bench.state.put("chatkit", {"id": thread, "created_at": at})
+    done = found(bench, "chatkit")
+
+    assert first.total("registered") == 6
+    assert (done.total("registered"), done.total("unchanged")) == (1, 1)
+    assert done.requests <= 2
+    assert registered(bench.path) == old | {"cthr_late", "cthr_new"}
+
+
 def test_a_cursor_that_the_server_forgot_begins_the_list_again(bench: Bench) -> None:
     ids = fill(bench.state, "chatkit", range(150))
     found(bench, "chatkit")

@@ -66,7 +66,8 @@ class Walk:
 
     def _how(self, error: ExporterError | None) -> tuple[ListState, str | None, str | None]:
         if error is not None:
-            state, code = ENDS.get(type(error), ("failed", str(getattr(error, "code", "failed"))))
+            kind = next((kind for kind in ENDS if isinstance(error, kind)), None)
+            state, code = ENDS[kind] if kind else ("failed", str(getattr(error, "code", "failed")))
             return "partial" if self._pages and state != "stopped" else state, code, str(error)
         if self._gaps:
             return "partial" if self._pages else "failed", self._gaps[0].code, self._gaps[0].detail

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from exporter.errors import CannotList
@@ -22,7 +23,11 @@ from exporter.model import Gap, Kind, Page, Position, Positions, ThreadRef, chec
 from exporter.sources import NO_HEADERS, Container, Event, Transport
 from exporter.sources._asking import Children, Desk, Listing, Params, Sleep
 from exporter.sources._paging import walk
+from exporter.sources._split import Piece
 from exporter.sources._visit import Visit
+
+YOUNG = 300.0
+"Seconds in which a list may yet show another thread before a new one: of the same second, or written a little later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Shelf:
             self.path,
             self.params,
             self.headers,
-            settles=lambda *_: True,
+            settles=_old_enough,
             doubtful=self.doubtful,
         )
         try:
@@ -120,3 +125,8 @@ class Shelf:
     def _children(self, visit: Visit, under: Under) -> Children | None:  # noqa: ARG002 - for those that have some
         """Return what walks the lists that hang on each object of a list; None where nothing does."""
         return None
+
+
+def _old_enough(thread: Piece, at: datetime) -> bool:
+    """Whether nothing will be listed before this thread any more, so that the next walk may go on after it."""
+    return thread.time is None or abs(at.timestamp() - thread.time) > YOUNG

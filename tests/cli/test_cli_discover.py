@@ -89,8 +89,8 @@ def test_a_mistake_makes_no_archive(shell: Shell) -> None:
 
 def test_all_profiles_are_asked_unless_some_are_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(shell.state, 2)
-    shell.state.put("chatkit", {"id": "cthr_theirs"}, project="proj_two")
-    shell.state.put("conversations", {"id": "conv_seen"}, project="proj_two")
+    shell.state.put("chatkit", {"id": "cthr_theirs", "created_at": 1}, project="proj_two")
+    shell.state.put("conversations", {"id": "conv_seen", "created_at": 1}, project="proj_two")
     monkeypatch.setenv("SECOND", "sk-sandbox-two")
     monkeypatch.setenv("BROWSER", "sess-sandbox-one")
     setting = f'base_url = "{shell.url}"\napi_key_env = "SECOND"\nproject = "proj_two"\nsession_key_env = "BROWSER"\n'
