@@ -188,7 +188,8 @@ def _in_text(text: str, said: Said) -> Iterator[Registration]:
     for match in TOKEN.finditer(text):
         token = match[0].strip("-_")
         rest = re.split(r"[_-]", token, maxsplit=1)[-1]
-        if source_of(token) and (any(map(str.isdigit, rest)) or (len(rest) >= LONG and rest.isalnum())):
+        made = any(map(str.isdigit, rest.split("_")[0]))  # resp_time_95 is a name with a number
+        if source_of(token) and (made or (len(rest) >= LONG and rest.isalnum())):
             yield _made(token, "", said)
 
 

@@ -65,6 +65,33 @@ def test_ids_are_found_in_logs_and_urls() -> None:
     ]
 
 
+def test_ids_of_every_source_are_found_in_text() -> None:
+    text = lines(
+        'POST /v1/chat/completions -> {"id": "chatcmpl-abc123", "object": "chat.completion"}',
+        "chatcmpl-3fa85f64-5717-4562-b3fc-2c963f66afa6, then chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG.",
+        'previous_response_id="resp_68fb96fe0d4c8190a1" took resp_time_95=12ms, http_resp_200, resp_code 7',
+        "https://platform.example/chat/cthr_68ffb3?x=1 by asess_0123abc; chatcmpl-id is none, chatcmpl_abc1 neither",
+    )
+    found = [(entry.thread.source, entry.thread.id) for entry in read("-", stdin=text)]
+
+    assert found == [
+        ("completions", "chatcmpl-abc123"),
+        ("completions", "chatcmpl-3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+        ("completions", "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG"),
+        ("responses", "resp_68fb96fe0d4c8190a1"),
+        ("chatkit", "cthr_68ffb3"),
+        ("agents", "asess_0123abc"),
+    ]
+
+
+def test_an_id_of_every_source_names_it() -> None:
+    found = read("thread_1", "conv_1", "cthr_1", "chatcmpl-1", "resp_1", "asess_1")
+
+    assert [entry.thread.source for entry in found] == [
+        *("assistants", "conversations", "chatkit", "completions", "responses", "agents")
+    ]
+
+
 def test_lists_of_ids_are_taken_word_by_word_and_remarks_left_out() -> None:
     text = lines("# thread_old1 is not wanted", "", "thread_abc, thread_def", "conv_abc   # thread_old2 either")
 
