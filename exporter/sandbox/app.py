@@ -16,9 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.sandbox import state as known
-from exporter.sandbox.answers import Answer, Ask, Face, Refusal, incorrect_hostname, unknown_url
+from exporter.sandbox.answers import Answer, Ask, Face, Refusal, incorrect_hostname
 from exporter.sandbox.control import control_routes
-from exporter.sandbox.faces import FACES, NOWHERE
+from exporter.sandbox.faces import FACES, NOWHERE, nowhere
 from exporter.sandbox.faults import INSTEAD, Trouble, response
 from exporter.sandbox.keys import ORGANIZATION
 from exporter.sandbox.meter import Meter
@@ -55,7 +55,7 @@ class _Counter:
 
     def nowhere(self) -> Route:
         """Return the route of everything else."""
-        return self.route(NOWHERE, Rule("", "", "/{rest:path}", lambda ask: unknown_url(ask.method, ask.path)))
+        return self.route(NOWHERE, Rule("", "", "/{rest:path}", lambda ask: nowhere(ask.method, ask.path)))
 
     async def respond(self, face: Face, rule: Rule, request: Request) -> Response:
         """Answer one request, and log it."""
@@ -109,7 +109,7 @@ def _answer(ask: Ask, rule: Rule) -> Answer:
         if ask.switches.hostname not in ("", ask.headers.get("host", "").rpartition(":")[0]):
             return incorrect_hostname(ask.switches.hostname)
         if rule.api in ask.switches.removed:
-            return ask.face.polish(ask, unknown_url(ask.method, ask.path))
+            return nowhere(ask.method, ask.path)
         return rule.handler(replace(ask, key=ask.face.admit(ask)))
     except Refusal as refusal:
         return ask.face.polish(ask, refusal.answer)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exporter.sandbox.answers import Answer, error, incorrect_hostname, unknown_url
+from exporter.sandbox.answers import Answer, error, incorrect_hostname
 from exporter.sandbox.content import Generated, head, pieces, size
+from exporter.sandbox.faces import nowhere
 from exporter.sandbox.sending import Drip, Endless, NoLength, Reset, Sent, Short, Truncated, WrongLength
 from exporter.sandbox.switches import Switches
 
@@ -26,7 +27,7 @@ INSTEAD: dict[str, Callable[[str, str], Answer]] = {
         code="insufficient_quota",
         x_should_retry="false",
     ),
-    "api_removed": unknown_url,
+    "api_removed": nowhere,
     "wrong_region": lambda *_: incorrect_hostname(),
     "html": lambda *_: Answer(200, PAGE, {"content-type": "text/html"}),
     "html_502": lambda *_: Answer(502, PAGE, {"content-type": "text/html"}),

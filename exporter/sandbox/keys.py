@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 ORGANIZATION = "org_sandbox"
 FOUNDRY_AUDIENCE = "https://ai.azure.com"
+COGNITIVE_AUDIENCE = "https://cognitiveservices.azure.com"
 HOUR = 3600.0
 
 
@@ -34,7 +35,7 @@ KEYS = {
     "entra-sandbox-one": Key("proj_one", "entra"),
     "entra-sandbox-two": Key("proj_two", "entra"),
     "entra-sandbox-hour": Key("proj_one", "entra", lasts=HOUR),
-    "entra-sandbox-audience": Key("proj_one", "entra", audience="https://cognitiveservices.azure.com"),
+    "entra-sandbox-audience": Key("proj_one", "entra", audience=COGNITIVE_AUDIENCE),
     "entra-sandbox-role": Key("proj_one", "entra", frozenset()),
 }
 """The credentials every sandbox knows."""

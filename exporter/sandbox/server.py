@@ -37,6 +37,24 @@ class Running:
         """Where /_sandbox is: the URL without /v1."""
         return self.url.removesuffix("/v1")
 
+    @property
+    def azure(self) -> str:
+        """Where a resource of Azure OpenAI is, with its keys."""
+        return f"{self.root}/openai/v1"
+
+    @property
+    def azure_classic(self) -> str:
+        """Where it was before v1: every request needs an api-version, a date."""
+        return f"{self.root}/openai"
+
+    def foundry(self, project: str = "proj_one") -> str:
+        """Where a project of Microsoft Foundry has conversations and responses, for tokens of Entra ID."""
+        return f"{self.foundry_classic(project)}/openai/v1"
+
+    def foundry_classic(self, project: str = "proj_one") -> str:
+        """Where a project has its agents' threads: every request needs api-version=v1."""
+        return f"{self.root}/api/projects/{project}"
+
 
 @contextlib.contextmanager
 def running(state: State | None = None, **switches: Any) -> Iterator[Running]:

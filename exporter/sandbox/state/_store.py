@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from exporter.sandbox import objects, raw
 from exporter.sandbox.clock import Clock, Retention
 from exporter.sandbox.content import Content
-from exporter.sandbox.keys import KEYS, Key
+from exporter.sandbox.keys import FOUNDRY_AUDIENCE, HOUR, KEYS, Key
 from exporter.sandbox.series import Entry, Series
 from exporter.sandbox.shapes import TEMPLATES
 from exporter.sandbox.switches import Switches
@@ -86,6 +86,13 @@ class Store:
         self.shelves: dict[str, Shelf] = {name: Shelf() for name in SHELVES}
         self.denied: dict[str, int] = {}
         self._random = random.Random(20261121)  # noqa: S311 - ids, no secrets
+
+    def new_token(self, project: str = "proj_one", *, lasts: float = HOUR, audience: str = FOUNDRY_AUDIENCE) -> str:
+        """Return a new token of Entra ID that is good for so many seconds of the sandbox's clock, from now."""
+        name = self.new_id("entra-")
+        until = self.clock.now() - self.clock.began + lasts
+        self.keys[name] = Key(project, "entra", audience=audience, lasts=until)
+        return name
 
     # objects that are called by id
 
