@@ -15,7 +15,7 @@ from exporter.config import profiles
 from exporter.doctor import _advice, _cards, _ids, _places, _traits, _verdict
 from exporter.doctor._probe import Probe, Question, refused
 from exporter.doctor._sights import Sight
-from exporter.errors import CredentialsRefused, NotFound, SourceGone, Temporary, UsageError
+from exporter.errors import BadAnswer, CredentialsRefused, NotFound, SourceGone, Temporary, UsageError
 from exporter.model import Auth, Profile, Secret
 from exporter.sources import NO_HEADERS, Answer
 
@@ -168,6 +168,7 @@ def test_when_questions_run_out_or_the_server_fails_nothing_is_said() -> None:
     [
         (b'{"error": {"message": "Missing scopes: api.a.read, api.b.read. Check"}}', ("api.a.read", "api.b.read")),
         (b'{"detail": "Missing scope: x.y"}', ("x.y",)),
+        (b'{"error": {"message": "lacks the required data action `M.C/a/agents/read` to"}}', ("M.C/a/agents/read",)),
         (b"no", ()),
     ],
 )
@@ -206,6 +207,17 @@ def test_a_removed_api_is_named_with_its_date(endpoint: str, date: str) -> None:
 
     assert (told.exit_code, told.facts["reason"]) == (13, "api_removed")
     assert date in told.what
+
+
+def test_a_server_that_does_not_take_it_for_an_id() -> None:
+    odd = sight(OPENAI, BadAnswer("no"))
+    odd.refused = refused(Answer(400, {}, b'{"error": {"message": "Invalid \'id\': \'thread_abc\'."}}'))
+    told = verdict("thread_abc", odd)
+    other = verdict("thread_abc", sight(OPENAI, BadAnswer("what came was HTML")))
+
+    assert (told.exit_code, told.facts["reason"]) == (3, "odd_id")
+    assert "Invalid 'id'" in told.what
+    assert (other.facts["reason"], other.help) == ("odd_answer", "what came was HTML")
 
 
 def test_an_id_that_was_cut_when_it_was_copied() -> None:

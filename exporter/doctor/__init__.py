@@ -53,10 +53,11 @@ def thread(profiles: Sequence[Profile], text: str, archive: Path, source: str | 
 
 def _sources(named: _ids.Named, source: str | None, told: Sequence[_known.Kept]) -> list[str]:
     """Return where to look: the source that is said, or that the id tells, or that the archive knows; else all."""
-    if source or named.source:
-        return [source or str(named.source)]
+    if source:
+        return [source]
     known = [one.known.thread.source for one in told]
-    return list(dict.fromkeys([*known, *names()]))
+    likely = [named.source] if named.source else names()
+    return list(dict.fromkeys([*known, *likely]))
 
 
 def _addresses(profiles: Sequence[Profile]) -> Iterator[tuple[str, str]]:

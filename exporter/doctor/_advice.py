@@ -39,6 +39,6 @@ def _azure(profile: Profile, endpoint: str, no: Refused | None) -> str:
         return "the key is another resource's, or was made anew: copy it from this resource; see docs/azure.md"
     if "audience" in said:
         return "the token is for somebody else: set entra_scope in the profile; see docs/azure.md"
-    if "permission" in said or "role" in said or (no and no.status == 403):
+    if no and (no.allowed or "permission" in said):
         return "give the identity a role that may read: Foundry User on the project; see docs/azure.md"
     return "the token is not accepted: log in again, or get a new one; see docs/azure.md"

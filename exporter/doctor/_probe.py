@@ -19,7 +19,12 @@ from exporter.sources import NO_HEADERS, Answer, Event, Transport
 IDENTITY = ("openai-organization", "openai-project", "x-ms-region", "openai-version")
 "Headers of answers that tell whom the server takes us for, or where it is."
 PAGING = frozenset({"limit", "order", "after", "before"})
-SCOPES = re.compile(r"missing scopes?:\s*([\w.:-]+(?:\s*,\s*[\w.:-]+)*)", re.IGNORECASE)
+SCOPES = re.compile(r"(?:missing scopes?:\s*|data action\s+)[`']?([\w.:/-]+(?:\s*,\s*[\w.:/-]+)*)", re.IGNORECASE)
+"How OpenAI names what a key lacks, and Azure what an identity lacks."
+OF_THE_KEY = frozenset(
+    {"401", "Unauthorized", "invalid_api_key", "incorrect_hostname", "mismatched_project", "mismatched_organization"}
+)
+"Refusals that every source would give."
 LONGEST = 300
 
 Params = tuple[tuple[str, str], ...]
@@ -50,6 +55,16 @@ class Refused:
     scopes: tuple[str, ...]
     text: str
     "The whole body, to look for names in."
+
+    @property
+    def of_the_key(self) -> bool:
+        """Whether the key itself is refused, so that no other source needs to be asked."""
+        return self.code in OF_THE_KEY or "Access token is missing" in self.message
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the key is good, and only lacks something."""
+        return self.status == 403 or bool(self.scopes)
 
 
 @dataclass(slots=True)

@@ -42,14 +42,14 @@ class Visited:
     @property
     def stopped(self) -> Examined | None:
         """The source whose answer made it pointless to ask the others."""
-        return next((one for one in self.sources if one.of_the_key or not one.heard), None)
+        return next((one for one in self.sources if _hopeless(one)), None)
 
     @property
     def key(self) -> KeyState:
         """What is known of the key."""
         if isinstance(self.error, CredentialsRefused):
             return "missing"
-        if any(one.card.does == "answers" or (one.refused and one.refused.status == 403) for one in self.sources):
+        if any(one.card.does == "answers" or (one.refused and one.refused.allowed) for one in self.sources):
             return "valid"
         return "refused" if any(one.card.does == "refused" for one in self.sources) else "unknown"
 
@@ -86,16 +86,18 @@ async def _sources(server: There, needs: Needs, found: Visited) -> None:
 
     needed = [name for name in names() if (name, endpoint, found.profile.name) in needs.needed]
     todo = [*needed, *(name for name in names() if name not in needed)]
-    await first_then_others(todo, ask, lambda one: one.heard and not one.of_the_key)
+    await first_then_others(todo, ask, lambda one: not _hopeless(one))
 
 
 def looks(found: Visited, needs: Needs) -> Iterator[Look]:
     """Say how a profile is, its sources, and its clock."""
     yield _profile(found)
     sources = sorted(found.sources, key=lambda one: one.card.source)
-    alone = not any(one.card.does == "answers" for one in sources)
+    does = {one.card.does for one in sources}
     for one in sources if found.stopped is None else ():
         needed = (one.card.source, one.card.endpoint, found.profile.name) in needs.needed
+        # an API that is not there prevents nothing that a refusal does not
+        alone = "answers" not in does and (one.card.does != "removed" or "refused" not in does)
         yield look(one, found.profile, needed=needed, alone=alone)
     if found.skew is not None:
         yield _clock(found.profile, found.skew)
@@ -162,6 +164,11 @@ def _identity(found: Visited) -> Iterator[str]:
             yield f"{what} {printable(str(asked or told))}"
     if region := found.identity.get("x-ms-region"):
         yield f"region {region}"
+
+
+def _hopeless(one: Examined) -> bool:
+    """Whether no other source of the profile could say anything else."""
+    return not one.heard or (one.refused is not None and one.refused.of_the_key)
 
 
 def _facts(found: Visited) -> dict[str, object]:

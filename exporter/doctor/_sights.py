@@ -11,7 +11,7 @@ from typing import Any
 from exporter.doctor._look import Look
 from exporter.doctor._probe import Probe, Refused, refused, told
 from exporter.doctor._reach import There, beside, first_then_others, there
-from exporter.doctor._sources import OF_THE_KEY, hasty
+from exporter.doctor._sources import hasty
 from exporter.endpoint import endpoint_of
 from exporter.errors import BudgetReached, ExporterError, Lie, NotFound, SourceGone, Temporary
 from exporter.model import Gap, Page, Profile, ThreadRef, printable
@@ -89,8 +89,9 @@ async def _with(profile: Profile, thread_id: str, sources: Mapping[str, SourceCl
 
 
 def _goes_on(sight: Sight) -> bool:
-    of_the_key = sight.refused is not None and sight.refused.code in OF_THE_KEY
-    return not of_the_key and not (isinstance(sight.error, Temporary) and sight.refused is None)
+    if sight.refused is not None:
+        return not sight.refused.of_the_key
+    return not isinstance(sight.error, Temporary)
 
 
 def _endpoint(profile: Profile) -> str:

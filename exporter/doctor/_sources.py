@@ -33,8 +33,6 @@ NOBODY = "0exporter0doctor0"
 "Ends an id that no server has given to anything."
 TEMPORARY = 75
 "Exit code: the server is unwell, try again later."
-OF_THE_KEY = frozenset({"invalid_api_key", "incorrect_hostname", "mismatched_project", "mismatched_organization"})
-"Refusals that every source would give."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,6 @@ class Examined:
     "It claims to have a thread that nobody made."
     no_list: ExporterError | None = None
     ids_from: str = ""
-
-    @property
-    def of_the_key(self) -> bool:
-        """Whether the key itself is refused, so that no other source needs to be asked."""
-        return self.refused is not None and self.refused.code in OF_THE_KEY
 
 
 async def examine(name: str, server: There, known: ThreadRef | None) -> Examined:
@@ -135,7 +128,7 @@ def exit_code(error: ExporterError) -> int:
 
 
 def look(found: Examined, profile: Profile, *, needed: bool, alone: bool) -> Look:
-    """Say how a source is; `needed`: the archive has threads of it, `alone`: no other source of the profile answers."""
+    """Say how a source is; `needed`: the archive has threads of it, `alone`: nothing of the profile does better."""
     card = found.card
     subject = f"profile {printable(profile.name)}, {card.source}"
     facts = {"ids_from": found.ids_from or None, "needed": needed, **_facts(card)}

@@ -110,6 +110,14 @@ def _unseen(asked: Asked) -> Why:
         for kind, why in reasons:
             if isinstance(sight.error, kind):
                 return why(asked, sight)
+    return _odd(asked)
+
+
+def _odd(asked: Asked) -> Why:
+    for sight in asked.sights:
+        if (no := sight.refused) and no.status in (400, 422) and asked.named.id in no.text:
+            what = f"the server does not take this for an id of {sight.source}: {no.message}"
+            return Why("odd_id", what, "look at how it was copied, and at what it is the id of", 3)
     error = asked.sights[0].error
     assert error is not None
     return Why("odd_answer", "no server answered as it should", str(error), exit_code(error))

@@ -623,6 +623,66 @@ def test_a_terminal_gets_a_tree_and_no_code_from_outside(shell: Shell) -> None:
     assert "\x1b]0;b" not in text
 
 
+# Azure
+
+
+def azure(shell: Shell, monkeypatch: pytest.MonkeyPatch, path: str, key: str, **said: str) -> None:
+    """Make the default profile one of the sandbox's Azure face."""
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("THE_KEY", key)
+    said |= {"base_url": shell.url.removesuffix("/v1") + path, "api_key_env": "THE_KEY"}
+    lines = "".join(f'{name} = "{value}"\n' for name, value in said.items())
+    Path("exporter.toml").write_text(f"[profiles.default]\n{lines}")
+
+
+PLACES: dict[str, tuple[str, dict[str, str], set[str]]] = {
+    "/api/projects/proj_one": ("entra-sandbox-one", {"auth": "entra", "api_version": "v1"}, {"assistants"}),
+    "/api/projects/proj_one/openai/v1": ("entra-sandbox-one", {"auth": "entra"}, {"conversations", "responses"}),
+    "/openai/v1": ("sk-sandbox-one", {"auth": "api-key"}, {"conversations", "responses"}),
+    "/openai": ("sk-sandbox-one", {"auth": "api-key", "api_version": "2024-05-01-preview"}, {"assistants"}),
+}
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_each_place_of_azure_says_what_it_has_and_lists(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    key, said, there = PLACES[path]
+    azure(shell, monkeypatch, path, key, **said)
+    found, code = looks(shell)
+    lists = {look["source"] for look in found.values() if look.get("does") == "answers" and look["lists"]}
+
+    assert code == 0
+    assert (found["profile default"]["auth"], found["profile default"]["key"]) == (said["auth"], "valid")
+    assert there <= lists
+    assert found["profile default, chatkit"]["does"] == "removed"
+    assert found["profile default, chatkit"]["state"] == "note"
+
+
+def test_an_identity_without_the_role_is_told_which_action_it_lacks(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure(shell, monkeypatch, "/api/projects/proj_one/openai/v1", "entra-sandbox-role", auth="entra")
+    found, code = looks(shell)
+
+    assert code == 12
+    assert found["profile default"]["key"] == "valid"
+    assert found["profile default, conversations"]["scopes"][0].endswith("/agents/read")
+    assert "Foundry User" in found["profile default, conversations"]["help"]
+    assert verdict(shell, "conv_1")[0]["reason"] == "missing_scope"
+
+
+@pytest.mark.parametrize("key", ["entra-sandbox-audience", "entra-sandbox-nobody"])
+def test_a_token_for_somebody_else_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    azure(shell, monkeypatch, "/api/projects/proj_one/openai/v1", key, auth="entra")
+    found, code = looks(shell)
+
+    assert code == 12
+    assert found["profile default"]["key"] == "refused"
+    assert "entra_scope" in "".join(look["help"] for look in found.values())
+
+
 # Its documents
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text("utf-8")
