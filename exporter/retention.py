@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -55,11 +56,31 @@ class Rhythm:
     "The shortest time between two visits that nobody asked for."
     most: timedelta = 30 * DAY
     "The longest that a thread is left alone, whatever its source promises."
+    sweep: timedelta = 28 * DAY
+    "Within this time every thread is walked from its beginning: that finds edits and deletions."
     warmth: float = 0.25
     "A thread is looked at again after this part of the time for which it has been quiet."
 
 
 RHYTHM = Rhythm()
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What is known and what was configured, for all profiles."""
+
+    said: Mapping[tuple[str, str], Policy] = field(default_factory=dict)
+    "What the user knows better, by profile and source."
+    rhythm: Rhythm = RHYTHM
+
+    def of(self, profile: str, source: str, endpoint: str) -> Policy:
+        """Return the policy of a source as a profile reaches it."""
+        return self.said.get((profile, source)) or policy(source, endpoint)
+
+    def digest(self) -> str:
+        """Return a name that changes when any of it does: what was worked out with another is worked out again."""
+        told = repr((sorted(self.said.items()), self.rhythm, sorted(POLICIES.items()), FOUNDRY_CLASSIC))
+        return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

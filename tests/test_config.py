@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import traceback
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import openai
@@ -8,6 +9,7 @@ import pytest
 
 from exporter.config import profiles
 from exporter.errors import CredentialsRefused, UsageError
+from exporter.retention import Policies
 
 
 def config(tmp_path: Path, text: str) -> str:
@@ -276,3 +278,40 @@ def test_a_session_that_is_named_but_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsRefused, match=r"'a' has no session token: \$S is empty"):
         one.session.reveal()
     assert not profiles(config(tmp_path, '[profiles.a]\napi_key_env = "A"'), {})["a"].session
+
+
+def test_what_a_file_says_of_retention_overrides_what_is_known(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.toml"
+    file.write_text(
+        "[profiles.a]\n[profiles.a.retention.conversations]\nttl_days = 30\nends = 2027-03-31\n"
+        "[profiles.b]\n[rhythm]\nleast_days = 0.5\nwarmth = 1\n"
+    )
+    policies = profiles(str(file), {}).policies
+    known = policies.of("a", "conversations", "https://x.example")
+
+    assert (known.ttl, known.anchor, known.ends) == (timedelta(30), "activity", datetime(2027, 3, 31, tzinfo=UTC))
+    assert policies.of("b", "conversations", "https://x.example").ttl is None
+    assert (policies.rhythm.least, policies.rhythm.warmth, policies.rhythm.most) == (timedelta(0.5), 1, timedelta(30))
+    assert policies.digest() != Policies().digest()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[profiles.a.retention.responses]\nttl = 3", "no setting 'ttl' - did you mean 'ttl_days'"),
+        ("[profiles.a.retention.responses]\nttl_days = -3", "ttl_days is a number of days above 0"),
+        ("[profiles.a.retention.responses]\nttl_days = 3\nanchor = 'creatd'", "did you mean 'created'"),
+        ("[profiles.a.retention.responses]\nanchor = 'created'", "give both"),
+        ("[profiles.a.retention.responses]\nends = 'soon'", "a date without quotes"),
+        ("[profiles.a]\nretention = 3", "a table for each source"),
+        ("[rhythm]\nwarmth = 2", "above 0, at most 1"),
+        ("[rhythm]\nleast_days = 40", "least_days is more than most_days"),
+        ("rhythm = 3", "rhythm is a table"),
+    ],
+)
+def test_what_makes_no_sense_about_retention_is_named(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "exporter.toml"
+    file.write_text(text)
+
+    with pytest.raises(UsageError, match=told):
+        profiles(str(file), {})

@@ -24,7 +24,7 @@ MAY = {
     "retention": GROUND,
     "endpoint": GROUND,
     "retention": GROUND,
-    "config": GROUND | {"endpoint"},
+    "config": GROUND | {"endpoint", "retention"},
     "sandbox": {"errors"},
     "schemas": GROUND | {"text"},
     "rows": GROUND | {"text", "schemas"},

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from exporter.config import _retention
 from exporter.config._keys import LateSecret, Place, fetched
 from exporter.config._settings import API, Setting, checked_url, fitting, only, setting, suggest
 from exporter.endpoint import is_local
 from exporter.errors import CredentialsRefused, UsageError
 from exporter.model import Profile, Secret, printable
+from exporter.retention import Policies
 
 NAME = "exporter.toml"
 OPENAI = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
@@ -26,7 +28,9 @@ SCOPE = Profile().entra_scope
 
 
 class Profiles(dict[str, Profile]):
-    """All profiles by name."""
+    """All profiles by name, and how long their servers keep what they hold."""
+
+    policies: Policies = Policies()
 
     def named(self, name: str) -> Profile:
         """Return one of them; `UsageError` with a suggestion where there is none of this name."""
@@ -39,13 +43,15 @@ class Profiles(dict[str, Profile]):
 def profiles(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Profiles:
     """Read the profiles from the file named, $EXPORTER_CONFIG, ./exporter.toml or the user's, and the environment."""
     file = _find(path, environ)
-    settings = _read(file) if file else {}
+    settings, policies = _read(file) if file else ({}, Policies())
     openai = any(environ.get(name) for name in OPENAI)
     if not settings and not openai and environ.get(AZURE):
         settings["default"] = _azure(environ)
     elif "default" in settings or not settings or openai:
         settings["default"] = _filled(settings.get("default", Setting("default")), environ)
-    return Profiles({name: _profile(fitting(one), environ) for name, one in settings.items()})
+    found = Profiles({name: _profile(fitting(one), environ) for name, one in settings.items()})
+    found.policies = policies
+    return found
 
 
 def _profile(one: Setting, environ: Mapping[str, str]) -> Profile:
@@ -75,16 +81,24 @@ def _find(path: str | None, environ: Mapping[str, str]) -> Path | None:
     return next((one for one in usual if one.is_file()), None)
 
 
-def _read(file: Path) -> dict[str, Setting]:
+def _read(file: Path) -> tuple[dict[str, Setting], Policies]:
     try:
         content = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{file}: it cannot be read: {error}") from None
-    only(content, ("profiles",), str(file))
+    only(content, ("profiles", "rhythm"), str(file))
     profiles = content.get("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(one, dict) for one in profiles.values()):
         raise UsageError(f"{file}: profiles are tables: write [profiles.default] and its settings below")
-    return {name: setting(name, said, file) for name, said in profiles.items()}
+    kept = {
+        (name, source): policy
+        for name, said in profiles.items()
+        for source, policy in _retention.retention(
+            said.pop("retention", {}), f"{file}: [profiles.{printable(name)}]"
+        ).items()
+    }
+    policies = Policies(kept, _retention.rhythm(content.get("rhythm", {}), str(file)))
+    return {name: setting(name, said, file) for name, said in profiles.items()}, policies
 
 
 def _filled(default: Setting, environ: Mapping[str, str]) -> Setting:
