@@ -26,15 +26,8 @@ from exporter.sandbox.state import State
 from exporter.sandbox.switches import LIES, Switches
 from exporter.sources import names
 from tests.conftest import Bench
+from tests.sources.places import Place
 
-SHELVES = {
-    "agents": ("sessions", "asess_{:04d}"),
-    "assistants": ("threads", "thread_{:04d}"),
-    "chatkit": ("chatkit", "cthr_{:04d}"),
-    "completions": ("completions", "chatcmpl-{:04d}"),
-    "conversations": ("conversations", "conv_{:04d}"),
-    "responses": ("responses", "resp_{:04d}"),
-}
 LOUD = {
     "empty_page_has_more",
     "has_more_forever",
@@ -48,11 +41,9 @@ LOUD = {
 
 def fill(state: State, source: str, numbers: Iterable[int], **fields: Any) -> set[str]:
     """Put threads of a source on the server; returns their ids."""
-    shelf, name = SHELVES[source]
-    made = {name.format(n): 1_760_000_000 + n // 3 for n in numbers}
-    for thread, at in made.items():
-        state.put(shelf, {"id": thread, "created" if source == "completions" else "created_at": at, **fields})
-    return set(made)
+    place = Place(source)
+    made = {f"{place.prefix}{n:04d}": 1_760_000_000 + n // 3 for n in numbers}
+    return {state.put(place.shelf, {"id": thread, place.stamp: at, **fields}) for thread, at in made.items()}
 
 
 def found(bench: Bench, *sources: str, **options: Any) -> Discovered:
@@ -84,7 +75,7 @@ def owner(bench: Bench, thread: str) -> Registration:
 
 def lists(bench: Bench) -> int:
     """How many requests for lists came so far."""
-    paths = ("/threads", "/conversations", "/chat/completions", "/responses", "/sessions")
+    paths = tuple(Place(name).path for name in names())
     return sum(request.path.endswith(paths) for request in bench.state.requests)
 
 

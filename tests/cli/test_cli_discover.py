@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -121,6 +124,26 @@ def test_hostile_words_cannot_steer_the_terminal(shell: Shell) -> None:
     for text in (told.stdout, told.stderr, shown.stdout):
         assert all(c.isprintable() or c == "\n" for c in text)
     assert len(shown.stdout.splitlines()) == 2
+
+
+def test_a_terminal_sees_a_count_and_stdout_stays_for_answers(shell: Shell) -> None:
+    fill(shell.state, 250)
+    terminal, side = pty.openpty()
+    command = [sys.executable, "-m", "exporter", "discover", "--source", "chatkit"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=side, env=os.environ | {"TERM": "xterm"}) as process:
+        os.close(side)
+        seen = b""
+        with suppress(OSError):  # which is how a terminal ends
+            while data := os.read(terminal, 65536):
+                seen += data
+        out, _ = process.communicate(timeout=30)
+    os.close(terminal)
+
+    assert process.returncode == 0
+    assert b"chatkit (default): " in seen
+    assert b" a second" in seen
+    assert seen.rstrip().endswith(b"250 threads registered; exporter backup visits those that are due")
+    assert out == b"chatkit: 250 listed: 250 new, 0 changed, 0 as before\n"
 
 
 def test_another_writer_is_named(shell: Shell) -> None:
