@@ -179,7 +179,9 @@ class Crawl:
 
     def _note_idle(self, at_least: int) -> None:
         if len(self._idle) >= at_least:
-            self._archive.catalog.note_visited(self._idle)
+            self._archive.catalog.note_hints(
+                {thread: {"visited_at": at.isoformat()} for thread, at in self._idle.items()}
+            )
             self._idle = {}
 
     def _tell_closed(self) -> None:
