@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.archive import Archive
+from exporter.check import check
 from exporter.crawl import Options, Report, backup
 from exporter.endpoint import endpoint_of
 from exporter.model import Outcome, Profile, Registration, Secret, ThreadRef
@@ -239,6 +240,9 @@ def test_a_thread_that_a_removed_profile_saw_is_not_gone_because_another_key_doe
     assert "second" in str(report.errors[0].error)
     assert (renamed.exit_code, renamed.complete) == (0, 2)
     assert profile_of(bench, "thread_two") == "renamed"
+    assert [row["profile"] for row in rows(bench.path) if row["thread_id"] == "thread_two"] == ["renamed"]
+    assert len(rows(bench.path)) == 2
+    assert list(check(bench.path, rebuild=True)) == []
 
 
 def test_many_vanishing_for_one_profile_are_not_hidden_by_what_another_reads(bench: Bench) -> None:
