@@ -17,6 +17,7 @@
     ├── ThreadError                    3   about one thread: it is that thread's outcome, the others go on
     │   ├── NotFound                   3   the server names the thread and says it has none
     │   ├── BadAnswer                  3   an answer that is not what the API describes
+    │   │   └── NoList                 3   the thread is there, and the server has no such list of it
     │   ├── Lie                        3   a list that cannot be walked to a proven end
     │   └── Temporary                  3   the server is unwell; try again later (75 when nothing else went wrong)
     ├── BudgetReached                 14   --max-requests or --max-duration; run again to go on
@@ -126,6 +127,12 @@ class BadAnswer(ThreadError):
     """An answer that is not what the API describes: not JSON, no list, another thread's items."""
 
     code = "bad_answer"
+
+
+class NoList(BadAnswer):
+    """The thread is there, and the server has no such list of it."""
+
+    code = "no_list"
 
 
 class Lie(ThreadError):

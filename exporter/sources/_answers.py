@@ -18,6 +18,7 @@ from exporter.errors import (
     CredentialsRefused,
     ExporterError,
     MissingScope,
+    NoList,
     NotFound,
     SourceGone,
     Temporary,
@@ -93,7 +94,7 @@ def _refusal(
         return kind(f"{thread.source}: {_advice(answer.status, told)} ({said})")
     if answer.status in TEMPORARY or answer.status >= 500:
         return Temporary(f"{thread}: GET {path} answered {said}; run again later")
-    if answer.status in (404, 410):
+    if answer.status in (404, 405, 410):
         return _missing(told, thread, path, said, identified=identified)
     if 300 <= answer.status < 400:
         where = printable(answer.headers.get("location", "somewhere else"))[:LONGEST]
@@ -105,7 +106,7 @@ def _missing(told: Complaint, thread: ThreadRef, path: str, said: str, *, identi
     if told.names(thread.id) and path not in told.text:
         return NotFound(f"{thread}: the server has none ({said}); see {_doctor(thread)}")
     if identified:
-        return BadAnswer(f"{thread}: GET {path} answered {said}, though the thread is there; this list cannot be had")
+        return NoList(f"{thread}: GET {path} answered {said}, though the thread is there; this list cannot be had")
     return SourceGone(
         f"{thread.source}: GET {path} answered {said} without naming the thread: was this API removed, "
         "or is the base URL wrong? Nothing was marked as gone"

@@ -1,8 +1,8 @@
 """A source whose thread is one exchange: what was said is a list under it, what was answered stands in the object.
 
 Such an object never changes once it is finished. Its answers become a list of their own, whose positions go on
-after what was said; they are written when the object is finished and all that was said is had. So this list is also
-the proof that nothing is left to ask for but the object itself.
+after what was said; they are written when the object is finished and all that was said is had, or the server has no
+list of that. So these two lists are also the proof that nothing is left to ask for but the object itself.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar
 
+from exporter.errors import NoList
 from exporter.model import Gap, Item, Link, Page, Positions, ThreadRef, now
 from exporter.sources import Container, Event
 from exporter.sources._habits import settled
@@ -29,7 +30,7 @@ class Embedding(Shelf):
     ) -> AsyncIterator[Event]:
         """Yield the thread, what it points to, what was said, and what was answered."""
         visit = self._visit(thread, after, container)
-        done = self.answers in after
+        done = self._done(after)
         if container is None or done or not self._suffices(visit.object):
             yield await visit.ask()
         for link in self._links(visit):
@@ -41,7 +42,7 @@ class Embedding(Shelf):
             if isinstance(event, Page) and event.list == "messages":
                 said = max(said, event.seq + len(event.items))
             yield event
-        if not visit.gaps and settled(visit.object, now()):
+        if set(visit.gaps) <= {NoList.code} and self.answers not in after and settled(visit.object, now()):
             yield self._page(visit, said)
 
     def _said(self, visit: Visit) -> AsyncIterator[Event]:
@@ -53,7 +54,10 @@ class Embedding(Shelf):
         return Page(visit.thread, "message", items, None, False, now(), self.answers, seq)
 
     def _patience(self, after: Positions) -> tuple[float, ...]:
-        return () if self.answers in after else self.waits
+        return () if self._done(after) else self.waits
+
+    def _done(self, after: Positions) -> bool:
+        return self.answers in after and "messages" in after
 
     def _suffices(self, listed: Piece) -> bool:
         """Whether the object as a list of threads gave it is finished and whole."""

@@ -26,7 +26,8 @@ class Visit:
         "Whether the server gave the thread's own object in this visit."
         self.proven = False
         "Whether the server gave anything of it."
-        self.gaps = 0
+        self.gaps: list[str] = []
+        "Why something of its lists is missing, a word each."
         self._object: Piece | None = None
 
     @property
@@ -59,25 +60,29 @@ class Visit:
         )
 
     async def walk(self, listing: Listing, position: Position | None = None) -> AsyncIterator[Page | Gap]:
-        """Yield what follows the position, else what follows the known one; the thread too where nothing proves it."""
-        position = position or self.after.get(listing.list)
+        """Yield what follows the position, else what follows the known one; the thread too where nothing proves it.
+
+        A list that says that there is no such thread is believed when the thread's own object says so too.
+        """
         try:
-            async for event in self._walk(listing, position):
+            async for event in self._walk(listing, position or self.after.get(listing.list)):
                 yield event
-        except NotFound:
-            if self.proven:
-                raise
+        except NotFound as error:
             yield await self.ask()
-            async for event in self._walk(listing, position):
-                yield event
+            yield self.gap(listing.list, error.code, f"{error}; but the thread itself is there")
         if not self.proven:
             yield await self.ask()
+
+    def gap(self, name: str, code: str, why: str) -> Gap:
+        """Note that something of a list is missing."""
+        self.gaps.append(code)
+        return Gap(self.thread, name, None, code, why)
 
     async def _walk(self, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
         try:
             async for event in walk(self.desk, listing, position):
                 if isinstance(event, Gap):
-                    self.gaps += 1
+                    self.gaps.append(event.code)
                 else:
                     self.proven = self.proven or bool(event.items)
                 yield event
@@ -85,5 +90,4 @@ class Visit:
             # what only hangs on a thread, such as traces, may have a scope of its own: the thread is kept without it
             if not self.proven or listing.kind == "message":
                 raise
-            self.gaps += 1
-            yield Gap(self.thread, listing.list, None, "missing_scope", str(error))
+            yield self.gap(listing.list, "missing_scope", str(error))

@@ -62,8 +62,7 @@ class ResponsesSource(Embedding):
         try:
             before = await self._before(visit)
         except Temporary as error:
-            visit.gaps += 1
-            yield Gap(visit.thread, "messages", None, error.code, str(error))
+            yield visit.gap("messages", error.code, str(error))
             return
         listing = replace(self._listing(visit, self.lists[0]), omits=before)
         async for event in visit.walk(listing):
@@ -95,7 +94,9 @@ class ResponsesSource(Embedding):
             try:
                 to = ThreadRef(source, visit.thread.endpoint, checked_id(name))
             except UsageError as error:
-                yield Gap(visit.thread, "thread", None, "bad_id", f"{visit.thread}: what it points to: {error}")
+                yield Gap(
+                    visit.thread, "links", None, "bad_link", f"{visit.thread}: it points to a thread, but {error}"
+                )
             else:
                 yield Link(visit.thread, to)
 

@@ -11,7 +11,7 @@ import pytest
 from exporter.errors import NotFound
 from exporter.model import Position
 from exporter.sources import load
-from tests.sources.lines import Line, bodies, ids, lists, own, positions, seqs
+from tests.sources.lines import Line, bodies, gaps, ids, lists, own, positions, seqs
 
 PATH = "/chat/completions"
 
@@ -93,6 +93,18 @@ def test_a_404_that_stays_is_believed_after_a_few_seconds(line: Line, clock: Clo
 
     assert len(line.asked(start)) == 4
     assert sum(clock.waited) == 3.5
+
+
+def test_messages_that_stay_unknown_do_not_make_a_completion_gone(line: Line, clock: Clock) -> None:
+    name = complete(line, "chatcmpl-half1", "one")
+    line.switch(lies=["retrieve_404_first"], lies_only="/messages", denials=4)
+    events = line.visit(name)
+    line.switch()
+    again = line.visit(name, positions(events))
+
+    assert lists(events) == [("thread", 1), ("thread", 1), ("messages", -1)]
+    assert gaps(events) == ["not_found"]
+    assert lists(again) == [("thread", 1), ("messages", 1), ("choices", 1)]
 
 
 def test_what_was_had_whole_and_is_gone_is_not_waited_for(line: Line, clock: Clock) -> None:

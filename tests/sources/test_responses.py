@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from exporter.errors import NotFound
 from exporter.model import Gap, Link, Page, Position
 from exporter.sources import Answer, load
 from tests.sources.fake import FakeApi, error, ok
-from tests.sources.lines import Line, bodies, gaps, gathered, ids, links, lists, notes, own, positions, seqs
+from tests.sources.lines import Events, Line, bodies, gaps, gathered, ids, links, lists, notes, own, positions, seqs
 
 PATHS = "/responses/"
 
@@ -183,13 +184,31 @@ def test_what_a_response_points_to_is_data_and_no_path(line: Line) -> None:
     events = line.visit(name)
 
     assert links(events) == []
-    assert gaps(events) == ["bad_id", "bad_id"]
+    assert gaps(events) == ["bad_link", "bad_link"]
     assert all(event.detail.isprintable() for event in events if isinstance(event, Gap))
     assert not any(isinstance(event, Link) for event in events)
 
 
 def test_a_conversation_may_be_named_by_its_id_alone(line: Line) -> None:
     assert links(line.visit(respond(line, "resp_named1", "msg_n", conversation="conv_n1"))) == ["conversations/conv_n1"]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_input_items_gives_its_answers_all_the_same(line: Line, status: int) -> None:
+    body = {"id": "resp_1", "status": "completed", "output": [item("msg_out")]}
+
+    def visit(after: Mapping[str, Position]) -> Events:
+        api = FakeApi()
+        api.canned["/responses/resp_1"] = [ok(body)]
+        api.canned["/responses/resp_1/input_items"] = [error(status, "Not Found")] * 2
+        return line.runner.run(gathered(load("responses")(api).pages(line.ref("resp_1"), after)))
+
+    first = visit({})
+    again = visit(positions(first))
+
+    assert lists(first) == [("thread", 1), ("messages", -1), ("output", 1)]
+    assert lists(again) == [("thread", 1), ("messages", -1)]
+    assert gaps(again) == ["no_list"]
 
 
 class Shy(FakeApi):
