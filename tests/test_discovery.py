@@ -338,6 +338,34 @@ def test_a_server_that_is_unwell_is_temporary_and_the_next_discovery_goes_on(ben
     assert registered(bench.path) == ids
 
 
+def test_azure_lists_what_openai_shows_to_no_key(bench: Bench) -> None:
+    sources = ("assistants", "conversations", "responses")
+    ids = {source: fill(bench.state, source, range(130), metadata={"user_id": "ann"}) for source in sources}
+    root, token = bench.url.removesuffix("/v1"), Secret("entra-sandbox-one")
+    project, key = f"{root}/api/projects/proj_one", Secret(bench.key)
+    dated = Profile("dated", f"{root}/openai", key=key, auth="api-key", api_version="2024-05-01-preview")
+    profiles = {
+        "classic": Profile("classic", project, key=token, auth="entra", api_version="v1"),
+        "foundry": Profile("foundry", f"{project}/openai/v1", key=token, auth="entra"),
+    }
+    done = found_by(profiles, bench.path)
+    again = found_by(profiles, bench.path)
+    old = found_by({"dated": dated}, bench.path)
+
+    assert (done.exit_code, again.exit_code, old.exit_code) == (0, 0, 0)
+    assert (done.total("registered"), again.total("listed")) == (390, 0)
+    for source in sources:
+        with Archive.open(bench.path) as archive:
+            known = [one for one in archive.catalog.known(source=source) if one.profile in profiles]
+        assert {one.thread.id for one in known} == ids[source]
+        assert {(one.profile, one.user) for one in known} == {
+            ("classic" if source == "assistants" else "foundry", "ann")
+        }
+    with Archive.write(bench.path) as archive:
+        report = backup(archive, profiles | {"dated": dated}, Options())
+    assert (report.exit_code, report.complete) == (0, report.registered)
+
+
 # lies
 
 

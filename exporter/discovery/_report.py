@@ -84,8 +84,13 @@ class Discovered:
         """
         if self.stopped:
             return self.stopped.exit_code
-        if not any(one.state in ("complete", "partial") for one in self.lists):
+        readers = {one.profile for one in self.lists if one.state in ("complete", "partial")}
+        if not readers:
             codes = {one.code for one in self.lists}
             return next((number for code, number in ALONE if code in codes), 3)
-        faults = [one for one in self.lists if one.state != "complete"]
-        return 3 if any(one.state != "not_listed" or one.source in self.asked for one in faults) else 0
+        return 3 if any(self._at_fault(one, readers) for one in self.lists) else 0
+
+    def _at_fault(self, one: Listed, readers: Collection[str]) -> bool:
+        # an address that serves other sources is no wrong one: it just has not this source
+        missing = one.state == "not_listed" or (one.code == "profile_unusable" and one.profile in readers)
+        return one.state != "complete" and (not missing or one.source in self.asked)
