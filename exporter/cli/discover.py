@@ -140,15 +140,23 @@ class _Teller:
     def list(self, listed: Listed) -> None:
         """A list was walked: say what it brought, and what is wrong."""
         name = f"{listed.source} ({listed.profile})" if self._several else listed.source
-        why = redacted(printable(listed.why or ""))
+        why = _why(listed) or ""
         with suppress(OSError), self._counting.aside():
-            self._out.item("source", asdict(listed), _line(name, listed))
+            self._out.item("source", _fields(listed), _line(name, listed))
             sys.stdout.flush()
             if listed.state == "not_listed":
                 self._out.say(why, level=1)
             elif why and listed.state != "stopped" and why not in self._said:
                 self._said.add(why)
                 self._out.complain(why)
+
+
+def _why(listed: Listed) -> str | None:
+    return redacted(printable(listed.why)) if listed.why else None
+
+
+def _fields(listed: Listed) -> dict[str, Any]:
+    return asdict(listed) | {"why": _why(listed)}
 
 
 def _line(name: str, listed: Listed) -> str:
@@ -167,8 +175,8 @@ def _summary(out: Output, done: Discovered, total: int) -> None:
         out.complain(f"exporter: {redacted(printable(str(done.stopped)))}")
     numbers: tuple[Number, ...] = ("registered", "changed", "unchanged", "nameless")
     fields: dict[str, int] = {number: done.total(number) for number in numbers}
-    lists = [asdict(one) for one in done.lists]
-    told = {"total": total, "requests": done.requests, "exit_code": done.exit_code, "sources": lists}
+    sources = [_fields(one) for one in done.lists]
+    told = {"total": total, "requests": done.requests, "exit_code": done.exit_code, "sources": sources}
     verdict = "NOT COMPLETE: " if done.exit_code else ""
     news = f"{fields['registered']:,} new, {fields['changed']:,} changed, {fields['unchanged']:,} as before"
     out.summary(
