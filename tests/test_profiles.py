@@ -150,6 +150,7 @@ def test_what_a_refused_key_alone_could_see_stays_as_it_was_and_is_counted(bench
     assert (report.exit_code, report.complete, report.visited, report.gone) == (3, 4, 1, 0)
     assert len(report.stopped) == 1
     assert "3 threads of assistants not visited" in report.stopped[0]
+    assert report.sources["assistants"]["not_visited"] == 3
     assert profile_of(bench, "thread_0") == "second"
 
 

@@ -41,3 +41,16 @@ def test_the_worst_that_happened_decides(outcomes: list[Outcome], stopped: list[
         tally.add(outcome)
 
     assert tally.exit_code() == code
+
+
+def test_a_closed_source_is_no_failure_unless_threads_stayed_behind_it() -> None:
+    tally = Tally()
+    tally.add(ended("complete"))
+    tally.close("chatkit", CredentialsRefused("the first key is refused"), 0)
+    without = tally.exit_code()
+    tally.close("chatkit", CredentialsRefused("chatkit: a scope is missing"), 1_234)
+
+    assert (without, tally.exit_code()) == (0, 3)
+    assert tally.remarks == ["the first key is refused; no thread was left out because of that"]
+    assert tally.told == ["chatkit: a scope is missing; 1,234 threads of chatkit not visited"]
+    assert tally.sources["chatkit"] == {"visited": 0, "records": 0, "not_visited": 1_234}

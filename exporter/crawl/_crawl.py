@@ -67,7 +67,8 @@ class Crawl:
             await self._writer.close()
             await writing
             self._note_idle(at_least=1)
-        self._tell_closed()
+        for door, error in self._doors.closed():
+            self.tally.close(door.name, error, door.left_out)
 
     async def _wait(self, workers: Sequence[asyncio.Task[None]], stop: Stop) -> None:
         loop, everything = asyncio.get_running_loop(), asyncio.gather(*workers)
@@ -183,12 +184,3 @@ class Crawl:
                 {thread: {"visited_at": at.isoformat()} for thread, at in self._idle.items()}
             )
             self._idle = {}
-
-    def _tell_closed(self) -> None:
-        """Say which doors closed, and how many threads stayed behind them."""
-        for door, error in self._doors.closed():
-            if door.left_out:
-                threads = f"{door.left_out:,} thread{'s' if door.left_out > 1 else ''} of {door.name}"
-                self.tally.stop(error, f"{error}; {threads} not visited")
-            else:
-                self.tally.remarks.append(f"{error}; no thread was left out because of that")

@@ -51,7 +51,7 @@ class Report:
     blob_bytes: int = 0
     "The size of those, together."
     sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    "Of each source, how many of its threads this run visited, their new objects, and how the visits ended."
+    "Of each source, the threads that were `visited`, their `records`, states, and those `not_visited` as it closed."
 
     def to_json(self) -> dict[str, Any]:
         """The report as it stands in its manifest."""
@@ -92,9 +92,7 @@ class Tally:
         """Count an outcome."""
         self.visited += 1
         self.records += outcome.records
-        counts = self.sources.setdefault(outcome.thread.source, {"visited": 0, "records": 0})
-        for name, count in (("visited", 1), ("records", outcome.records), (outcome.state, 1)):
-            counts[name] = counts.get(name, 0) + count
+        self._count(outcome.thread.source, visited=1, records=outcome.records, **{outcome.state: 1})
         if outcome.state == "complete":
             self.completed += 1
         elif outcome.state != "gone":
@@ -106,6 +104,19 @@ class Tally:
         """Note why the run, or a source of it, ended early."""
         self.stopped.append(error)
         self.told.append(told or str(error))
+
+    def close(self, source: str, error: SourceError, left_out: int) -> None:
+        """Note why a source was closed to a profile, and how many threads were not visited because of that."""
+        if not left_out:
+            self.remarks.append(f"{error}; no thread was left out because of that")
+            return
+        self._count(source, not_visited=left_out)
+        self.stop(error, f"{error}; {left_out:,} thread{'s' if left_out > 1 else ''} of {source} not visited")
+
+    def _count(self, source: str, **numbers: int) -> None:
+        counts = self.sources.setdefault(source, {"visited": 0, "records": 0})
+        for name, number in numbers.items():
+            counts[name] = counts.get(name, 0) + number
 
     def exit_code(self) -> int:
         """The code of the worst that happened, as the command line documents it.
