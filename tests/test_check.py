@@ -14,7 +14,7 @@ from exporter.archive import TABLES, Archive
 from exporter.check import check
 from exporter.errors import NoArchive
 from exporter.model import Finding, Item
-from exporter.schemas import SCHEMAS
+from exporter.schemas import SCHEMAS, VERSIONS
 from tests.archive.making import in_memory, recover
 from tests.archive.publishing import messages, publish_all, published, step, visit
 
@@ -229,6 +229,29 @@ def test_objects_of_two_histories_with_one_id_are_two(copied: Path) -> None:
     step(copied, inside)
 
     assert not damages(copied, rebuild=True)
+
+
+@pytest.mark.parametrize("where", [40, -3])
+def test_a_table_file_that_cannot_be_read_is_named_by_a_rebuild_too(copied: Path, where: int) -> None:
+    file = copied / "messages/2025-10.parquet"
+    content = bytearray(file.read_bytes())
+    content[where] ^= 0xFF
+    file.write_bytes(content)
+
+    what = [found.what for found in damages(copied, rebuild=True) if found.where == "messages/2025-10.parquet"]
+    assert what == ["it is not the file that was published", "it differs from what the segments say"]
+
+
+def test_tables_of_another_version_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(VERSIONS, "messages", "messages/1")
+        path = published(tmp_path / "old")
+
+    found = list(check(path, rebuild=True))
+    assert [one.severity for one in found if one.where == "tables"] == ["note"]
+    assert not [one for one in found if one.severity == "damage"]
+    step(path, messages(5, 1))
+    assert not [one for one in check(path, rebuild=True) if one.where == "tables"]
 
 
 def test_a_hint_in_the_catalog_that_the_segments_do_not_say_differs_from_a_rebuild(copied: Path) -> None:

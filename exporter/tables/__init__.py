@@ -19,12 +19,12 @@ import pyarrow as pa
 from exporter.tables._changes import Changes
 from exporter.tables._comparing import compare
 from exporter.tables._events import Events, size_of
-from exporter.tables._files import EMPTY, Files
+from exporter.tables._files import EMPTY, Files, outdated
 from exporter.tables._known import Known
 from exporter.tables._reader import Reader, View
 from exporter.tables._threads import Threads
 
-__all__ = ["EMPTY", "Published", "Reader", "compare", "publish"]
+__all__ = ["EMPTY", "Published", "Reader", "compare", "outdated", "publish"]
 
 
 @dataclass(frozen=True, slots=True)

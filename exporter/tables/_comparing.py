@@ -16,12 +16,20 @@ from exporter.tables._parquet import batches
 
 
 def compare(a: Path, b: Path) -> Iterator[str]:
-    """Name the table files that do not hold the same rows; metadata aside."""
+    """Name the table files that do not hold the same rows, or cannot be read; metadata aside."""
     names = {f"{t}/{p.name}" for t in SCHEMAS for root in (a, b) for p in (root / t).glob("*.parquet")}
     for name in sorted(names):
         one, two = a / name, b / name
-        if not (one.exists() and two.exists()) or not _equal(one, two):
+        if not (one.exists() and two.exists()) or not _readable(one, two) or not _equal(one, two):
             yield name
+
+
+def _readable(*paths: Path) -> bool:
+    """Tell whether these files say what they hold."""
+    try:
+        return all(pq.read_metadata(path).num_rows >= 0 for path in paths)
+    except (pa.ArrowInvalid, OSError):
+        return False
 
 
 def _equal(one: Path, two: Path) -> bool:
@@ -30,7 +38,10 @@ def _equal(one: Path, two: Path) -> bool:
             return False
         if left.metadata.num_rows != right.metadata.num_rows:
             return False
-        return _same(batches(left), batches(right))
+        try:
+            return _same(batches(left), batches(right))
+        except (pa.ArrowInvalid, OSError):  # a page that is not what it was
+            return False
 
 
 def _same(*sides: Iterator[pa.RecordBatch]) -> bool:

@@ -19,11 +19,16 @@ from exporter.files import make_folder, sync_folder, translated
 from exporter.schemas import SCHEMAS
 from exporter.tables._changes import Changes, Flow
 from exporter.tables._names import month_name
-from exporter.tables._parquet import manifest_of, outdated, proven, reading, sha256, write
+from exporter.tables._parquet import manifest_of, of_other_version, proven, reading, sha256, write
 from exporter.tables._reader import Reader
 
 EMPTY = "0000-00"
 "The file without rows that each table has: a table can be read before anything is in it, and its types are known."
+
+
+def outdated(root: Path) -> bool:
+    """Tell whether any table file in a folder has the columns of another version."""
+    return any(of_other_version(path, table) for table in SCHEMAS for path in (root / table).glob("*.parquet"))
 
 
 class Files:
@@ -34,7 +39,7 @@ class Files:
         self._note = reader.note_table_file if into is None else None
         self._notes = reader.table_files() if into is None else {}
         self._newest, self._folder = newest, folder
-        self.afresh = afresh or any(outdated(path, table) for table in SCHEMAS for path in self._all(table))
+        self.afresh = afresh or outdated(self._root)
         "Whether nothing that is there is built upon: it is asked for, or a file has the columns of another version."
 
     def _all(self, table: str) -> list[Path]:

@@ -72,7 +72,7 @@ class Known:
 
 
 def _whose(values: dict[str, Any]) -> Whose:
-    return tuple(values[name] for name in _WHOSE)
+    return sys.intern(values["source"]), sys.intern(values["endpoint"]), values["thread_id"]
 
 
 def _rows(path: Path, wanted: pa.Array[Any], columns: list[str]) -> Iterator[dict[str, Any]]:

@@ -65,9 +65,12 @@ def manifest_of(path: Path) -> int:
     return int(_footer(path).get(b"exporter.manifest", b"0"))
 
 
-def outdated(path: Path, table: str) -> bool:
-    """Tell whether a file of this table has the columns of another version."""
-    said = _footer(path).get(b"exporter.schema", b"").decode("utf-8", "replace")
+def of_other_version(path: Path, table: str) -> bool:
+    """Tell whether a file of this table has the columns of another version; one that cannot be read has none."""
+    try:
+        said = _footer(path).get(b"exporter.schema", b"").decode("utf-8", "replace")
+    except Damaged:
+        return False
     return said.startswith(f"{table}/") and said != VERSIONS[table]
 
 
