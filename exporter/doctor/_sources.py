@@ -21,6 +21,7 @@ from exporter.errors import (
     ExporterError,
     Lie,
     NotFound,
+    ProfileUnusable,
     SourceGone,
     Temporary,
 )
@@ -107,7 +108,8 @@ def _whose(server: There) -> str:
 def _does(error: ExporterError | None, last: Refused | None, thread_id: str) -> Does:
     if error is None or isinstance(error, NotFound | BudgetReached):
         return "answers"
-    if isinstance(error, SourceGone):
+    # Azure says the same of an API that a version lacks and of a version that it lacks
+    if isinstance(error, SourceGone | ProfileUnusable):
         return "removed"
     if isinstance(error, CredentialsRefused):
         return "refused"
