@@ -1,7 +1,8 @@
 """What the response before holds: some servers repeat it in the input items of the one that follows.
 
-Told apart by id, so ids that only count (`item_0`) tell nothing, and what has such an id is kept. Where the response
-before is gone, nothing can be told apart, and everything is kept: better twice than never.
+What is left out of the one must be archived with the other. So everything is kept where that is not certain: where
+the response before is gone, or so old that it may be gone before it is visited; where it is no response before, but a
+later one; where ids only count (`item_0`), so that equal ones may name different objects. Better twice than never.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import re
 
 from exporter.errors import BadAnswer, NotFound, SourceError, Temporary
-from exporter.model import Gap
+from exporter.model import Gap, now
 from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
-from exporter.sources._split import elements, piece
+from exporter.sources._split import Piece, elements, member, piece
+from exporter.text import string
 
 COUNTED = re.compile(r"[A-Za-z]*[_-]?\d{0,12}")
 "An id that another thread may have for another object."
+OLD = 25 * 24 * 3600.0
+"Seconds after which a response may soon be gone: most servers keep them for 30 days."
 
 
 class Earlier:
@@ -44,14 +48,19 @@ class Earlier:
         return False if self._ids and self._asked else None
 
 
-async def earlier(desk: Desk, own: Listing, items: Listing) -> Earlier | None:
-    """Read a response and its input items; None where it is gone. Raises `Temporary` where it may be read later."""
+async def earlier(desk: Desk, later: Piece, own: Listing, items: Listing) -> Earlier | None:
+    """Read the response before `later`, and its input items; None where nothing may be left out because of it.
+
+    Raises `Temporary` where it may be read later.
+    """
     found = Earlier()
     try:
-        body = (await desk.thread(own)).body
+        before = await desk.thread(own)
     except (NotFound, BadAnswer, SourceError):
         return None
-    for item in elements(body, "output"):
+    if not _precedes(before, later):
+        return None
+    for item in elements(before.body, "output"):
         found.add(piece(item).id)
     try:
         async for event in walk(desk, items, None):
@@ -61,5 +70,14 @@ async def earlier(desk: Desk, own: Listing, items: Listing) -> Earlier | None:
             elif event.code == Temporary.code:
                 raise Temporary(event.detail)
     except NotFound:
-        pass  # it went while it was read
+        return None  # it went while it was read
     return found
+
+
+def _precedes(before: Piece, later: Piece) -> bool:
+    """Whether a response can be the one before, and will be there when it is visited."""
+    if string(member(before.body, "previous_response_id")) == later.id:
+        return False
+    if before.time is None or later.time is None:
+        return True
+    return before.time <= later.time and now().timestamp() - before.time < OLD

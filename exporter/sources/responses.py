@@ -82,7 +82,7 @@ class ResponsesSource(Embedding):
         thread = replace(visit.thread, id=previous)
         own = replace(visit.own, thread=thread, path=path, waits=())
         items = replace(self._listing(visit, self.lists[0]), thread=thread, path=f"{path}/input_items", waits=())
-        return await earlier(self._desk, own, items)
+        return await earlier(self._desk, visit.object, own, items)
 
     def _links(self, visit: Visit) -> Iterator[Link | Gap]:
         conversation = member(visit.object.body, "conversation")
@@ -102,7 +102,8 @@ class ResponsesSource(Embedding):
 
 
 def _previous(own: Piece) -> str | None:
-    return string(member(own.body, "previous_response_id")) or None
+    name = string(member(own.body, "previous_response_id"))
+    return name if name and name != own.id else None
 
 
 def _type(item: bytes) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -16,6 +17,8 @@ from tests.sources.fake import FakeApi, error, ok
 from tests.sources.lines import Events, Line, bodies, gaps, gathered, ids, links, lists, notes, own, positions, seqs
 
 PATHS = "/responses/"
+NOW = int(time.time())
+DAY = 86_400
 
 
 def item(name: str, **fields: Any) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def item(name: str, **fields: Any) -> dict[str, Any]:
 def respond(line: Line, name: str, *said: str, answers: int = 1, **fields: Any) -> str:
     """Store a response; what was said are the ids of its input items."""
     output = [item(f"msg_{name}out{n}", role="assistant") for n in range(answers)]
-    line.state.put("responses", {"id": name, "created_at": 1_760_000_000, "output": output, **fields})
+    line.state.put("responses", {"id": name, "created_at": NOW - 3600, "output": output, **fields})
     for one in said:
         line.state.add("responses", name, "input_items", item(one), kind="item")
     return name
@@ -106,6 +109,43 @@ def test_without_the_response_before_everything_is_kept(line: Line) -> None:
     assert (gaps(events), links(events)) == ([], [f"responses/{names[1]}"])
     with pytest.raises(NotFound, match=names[1]):
         line.visit(names[1])
+
+
+@pytest.mark.parametrize("days", [24, 26])
+def test_what_may_be_gone_before_it_is_visited_is_kept(line: Line, days: int) -> None:
+    first, second = f"resp_old{days}a", f"resp_old{days}b"
+    respond(line, first, "msg_oldx", created_at=NOW - days * DAY)
+    respond(line, second, "msg_oldx", "msg_newx", previous_response_id=first)
+
+    assert ids(line.visit(second)) == (["msg_newx"] if days < 25 else ["msg_oldx", "msg_newx"])
+
+
+def test_a_chain_that_bites_its_tail_loses_nothing(line: Line) -> None:
+    respond(line, "resp_self1", "msg_selfx", previous_response_id="resp_self1")
+    respond(line, "resp_tail1", "msg_tailx", previous_response_id="resp_tail2")
+    respond(line, "resp_tail2", "msg_tailx", previous_response_id="resp_tail1")
+    respond(line, "resp_time1", "msg_timex", previous_response_id="resp_time2", created_at=NOW - 100)
+    respond(line, "resp_time2", "msg_timex", created_at=NOW - 50)
+
+    assert ids(line.visit("resp_self1")) == ["msg_selfx"]
+    assert [ids(line.visit(f"resp_tail{n}")) for n in (1, 2)] == [["msg_tailx"], ["msg_tailx"]]
+    assert ids(line.visit("resp_time1")) == ["msg_timex"]
+    assert links(line.visit("resp_self1")) == []
+    assert links(line.visit("resp_tail1")) == ["responses/resp_tail2"]
+
+
+def test_a_response_that_is_still_at_work_on_a_server_that_repeats(line: Line) -> None:
+    names = chain(line, "busy", repeats=True, length=2)
+    body = {**json.loads(line.state.body("responses", names[1])), "status": "in_progress"}
+    line.state.edit("responses", names[1], body)
+    first = line.visit(names[1])
+    again = line.visit(names[1], positions(first))
+    line.state.edit("responses", names[1], {**body, "status": "completed"})
+    last = line.visit(names[1], positions(first) | positions(again))
+
+    assert ids(first) == ["msg_busyin1a", "msg_busyin1b"]
+    assert {item for events in (again, last) for item in ids(events)} <= set(ids(first))
+    assert (seqs(last, "output"), gaps(last)) == ([2], [])
 
 
 def test_ids_that_only_count_tell_no_turns_apart(line: Line) -> None:
