@@ -209,6 +209,23 @@ def test_an_attachment_is_had_while_its_address_lives_without_any_credential(ben
     assert bench.state.leaks == []
 
 
+def test_an_attachment_missed_for_a_while_is_asked_for_at_the_address_it_has_by_then(bench: Bench) -> None:
+    attachment = bench.state.add_attachment(PNG)
+    thread = bench.state.put("chatkit", "cthr_1")
+    item = {"type": "chatkit.user_message", "thread_id": thread, "attachments": [attachment]}
+    bench.state.add("chatkit", thread, "items", item, kind="chatkit_item")
+    bench.state.switches = replace(bench.state.switches, fault="error_503", only="/_attachments")
+    assert bench.backup("cthr_1").exit_code == 75
+    bench.state.switches = replace(bench.state.switches, fault="")
+    bench.state.clock.advance(24 * 3600)
+
+    assert bench.backup().exit_code == 0
+
+    assert [one["reason"] for one in records(bench, "cthr_1")] == ["temporary", None]
+    assert content(bench, records(bench, "cthr_1")[-1]) == PNG
+    assert damages(bench.path) == []
+
+
 def test_artifacts_of_a_session_are_listed_once_and_fetched_once(bench: Bench) -> None:
     session = bench.state.add_session("asess_1")
     bench.state.add_session_item(session, {"content": []})

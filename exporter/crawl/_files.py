@@ -93,6 +93,13 @@ class VisitFiles:
         "Vector stores."
         self._object_read = False
 
+    def aged(self) -> bool:
+        """Whether a file is still to be had whose address only a new listing of its message tells."""
+        if self._position is None or not self._position.more:
+            return False
+        self._known()
+        return any(ref.type == "attachment" for ref, _ in self._pending.values())
+
     async def before(self, page: Page) -> AsyncIterator[Page]:
         """Yield what has to be archived before a page of the source: records of the files that it points to.
 

@@ -46,6 +46,8 @@ class Visit:
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
         self._files: VisitFiles | None = None
+        self._refused_too = options.full
+        "Whether to ask again for files that were refused."
         self.points_to: list[ThreadRef] = []
         "Threads never seen that objects of this one point to."
         self.records = 0
@@ -57,8 +59,9 @@ class Visit:
         """The pages that are news, in the order in which they have to reach the disk; with the files they point to."""
         container = self._container()
         if files is not None:
-            position = self._positions.get(LIST)
-            self._files = VisitFiles(files, self._known.thread, position, container, full=self._full)
+            position, unread = self._positions.get(LIST), container if self._known.state == "new" else None
+            self._files = VisitFiles(files, self._known.thread, position, unread, full=self._refused_too)
+            self._after = {} if self._files.aged() else self._after
         async for page in self._walk(source, container):
             self.wrote = True
             self.records += len(page.items) if page.kind not in OURS else 0

@@ -83,7 +83,7 @@ def refusal(answer: Answer, place: Place, ref: FileRef) -> No:
     if place.family == "url" and status in (401, 403, 404, 410):
         return No("expired", f"its signed address is not good any more ({said})")
     if status in (401, 403) or told.code == "missing_scope":
-        return No("missing_scope", f"the key {_lacks(told)} ({said}); give it that, or use another key")
+        return No("missing_scope", f"the key {_lacks(told)} ({said}); give it that, or leave files out")
     if 300 <= status < 400:
         said += f", redirected to {printable(answer.headers.get('location', 'somewhere else'))[:300]}"
     return _not_there(told, status, said, ref) or No("refused", said)
