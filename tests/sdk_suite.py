@@ -20,7 +20,7 @@ from exporter.sandbox import State, running
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache" / "sdk"
 INI = ROOT / "tests" / "sandbox" / "sdk_pytest.ini"
-EXPECTED = 475
+EXPECTED = 1125
 MINUTES = 15
 
 NEEDS = [
@@ -39,11 +39,20 @@ SUITES = [
     "beta/test_threads.py",
     "beta/threads",
     "beta/chatkit",
+    "beta/agents/test_sessions.py",
+    "beta/agents/sessions",
     "conversations",
     "test_conversations.py",
     "chat",
     "responses",
+    "beta/test_responses.py",
+    "beta/responses/test_input_items.py",
     "test_responses.py",
+    "test_files.py",
+    "test_containers.py",
+    "containers/test_files.py",
+    "test_vector_stores.py",
+    "vector_stores/test_files.py",
 ]
 
 

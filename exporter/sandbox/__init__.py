@@ -14,13 +14,14 @@ from exporter.sandbox.content import Content, Generated
 from exporter.sandbox.keys import KEYS, Key
 from exporter.sandbox.series import Entry, Generator, Series
 from exporter.sandbox.server import Running, running, serve
-from exporter.sandbox.state import Request, State
+from exporter.sandbox.state import SOURCES, Request, State
 from exporter.sandbox.switches import FAULTS, LIES, Switches
 
 __all__ = [
     "FAULTS",
     "KEYS",
     "LIES",
+    "SOURCES",
     "Clock",
     "Content",
     "Entry",

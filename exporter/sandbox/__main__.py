@@ -13,6 +13,9 @@ from exporter.sandbox.persist import load, save
 from exporter.sandbox.server import serve
 from exporter.sandbox.state import State
 
+OTHERS = ("chatkit", "completions", "responses", "sessions")
+"""What is seeded only when asked for."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until interrupted; returns the exit code."""
@@ -24,8 +27,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--messages", type=int, default=10)
     parser.add_argument("--conversations", type=int, default=3)
     parser.add_argument("--items", type=int, default=10)
+    for name in OTHERS:
+        parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument(
         "--generated", action="append", default=[], metavar="ID=COUNT", help="a thread of COUNT objects"
+    )
+    parser.add_argument(
+        "--crowd", action="append", default=[], metavar="SHELF=COUNT", help="COUNT threads of three objects each"
     )
     parser.add_argument("--recorded", action="append", default=[], type=Path, metavar="FILE")
     parser.add_argument("--state", type=Path, metavar="FILE", help="start from this file if it is there; keep it")
@@ -60,10 +68,13 @@ def _state(options: argparse.Namespace) -> State:
         return State.sdk_fixture()
     if options.recorded:
         return State.recorded(*options.recorded, dialect=options.dialect)
-    counts = {name: getattr(options, name) for name in ("threads", "messages", "conversations", "items", "seed")}
+    names = ("threads", "messages", "conversations", "items", "seed", *OTHERS)
+    counts = {name: getattr(options, name) for name in names}
     state = State.seed(**counts, dialect=options.dialect)
     for thread, _, count in (given.partition("=") for given in options.generated):
         state.add_generated(thread, int(count))
+    for shelf, _, count in (given.partition("=") for given in options.crowd):
+        state.add_crowd(shelf, int(count))
     return state
 
 

@@ -25,20 +25,31 @@ def sdk_fixture() -> State:
     state.put("assistants", {"id": "assistant_id"})
     state.add_conversation("conv_123")
     state.add_item("conv_123", {"id": "msg_abc", "role": "user", "content": "Hello."})
-    state.put("chatkit", {"id": "cthr_123"})
-    item = {"id": "cthi_1", "content": objects.input_content("Hello."), "thread_id": "cthr_123"}
-    state.add("chatkit", "cthr_123", "items", item, kind="chatkit_item")
+    state.add_chatkit_thread("cthr_123")
+    state.add_chatkit_item("cthr_123", {"content": objects.input_content("Hello.")})
     message = {"role": "assistant", "content": "Hello.", "refusal": None}
     choice = {"index": 0, "finish_reason": "stop", "message": message, "logprobs": None}
-    state.put("completions", {"id": "completion_id", "choices": [choice]})
-    state.add(
-        "completions", "completion_id", "messages", {"id": "message_1", "role": "assistant"}, kind="completion_message"
-    )
-    reply = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
-    output = [reply | {"content": objects.output_content("Hello.")}]
+    state.add_completion({"id": "completion_id", "choices": [choice]}, [{"role": "assistant"}])
     for name in ("response_id", "resp_677efb5139a88190b512bc3fef8e535d"):
-        state.put("responses", {"id": name, "output": output})
-        asked = {"id": "msg_0", "role": "user", "content": objects.input_content("Hello?")}
-        state.add("responses", name, "input_items", asked, kind="item")
+        state.add_response({"id": name, "output": [{"role": "assistant", "content": "Hello."}]}, ["Hello?"])
+    _add_session(state)
     state.add_file({"id": "file_id", "filename": "hello.txt"}, b"hello")
+    state.add_container("container_id")
+    state.add_container_file("container_id", {"id": "file_id"}, b"hello")
+    for store in ("vector_store_id", "vs_abc123"):
+        state.add_vector_store(store)
+        for file in ("file_id", "file-abc123"):
+            state.add_vector_file(store, file, ["hello"])
     return state
+
+
+def _add_session(state: State) -> None:
+    asked = {"role": "user", "content": objects.input_content("Hello?")}
+    state.add_session("session_id")
+    state.add_turn("session_id", {"id": "turn_id"})
+    state.add_session_item("session_id", asked)
+    state.add_subagent("session_id", {"id": "subagent_id"})
+    state.add_turn("session_id", {"id": "turn_id"}, "subagent_id")
+    state.add_session_item("session_id", asked, "subagent_id")
+    state.add_artifact("session_id", {"id": "artifact_id"}, b"hello")
+    state.add_trace("session_id", {"id": "turn_id"})

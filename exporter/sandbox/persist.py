@@ -24,9 +24,9 @@ def save(state: State, path: Path | str) -> None:
     """Write everything that the APIs could read to a file, replacing it as a whole."""
     shelves = {
         name: [
-            {"body": _text(entry.raw), "at": entry.at, **_frozen(shelf.holders[entry.id])}
+            {"body": _text(entry.raw), "at": entry.at, **_frozen(holder)}
             for entry in shelf.series
-            if entry.id is not None and entry.id in shelf.holders
+            if (holder := shelf.holders.get(entry.id or "")) is not None
         ]
         for name, shelf in state.shelves.items()
     }

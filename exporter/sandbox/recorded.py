@@ -27,6 +27,9 @@ TOP = {
     "assistant": "assistants",
     "chat.completion": "completions",
     "chatkit.thread": "chatkit",
+    "agent.session": "sessions",
+    "container": "containers",
+    "vector_store": "vector_stores",
 }
 SERIES = {"thread.message": "messages", "thread.run": "runs", "thread.run.step": "steps"}
 UNDER = re.compile(r"/(conversations|responses|chatkit/threads|chat/completions)/([^/]+)/(items|input_items|messages)")

@@ -11,16 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from exporter.sandbox.state._chats import Chats
+from exporter.sandbox.state._crowds import Crowds
 from exporter.sandbox.state._files import PREVIEW, Files
 from exporter.sandbox.state._sessions import Sessions
 from exporter.sandbox.state._store import SHELVES, Holder, Request, Shelf
 from exporter.sandbox.state._threads import Threads
 
-__all__ = ["PREVIEW", "SHELVES", "Holder", "Request", "Shelf", "State"]
+__all__ = ["PREVIEW", "SHELVES", "SOURCES", "Holder", "Request", "Shelf", "State"]
 
 
-class State(Threads, Chats, Sessions, Files):
+SOURCES = {
+    "assistants": "threads",
+    "conversations": "conversations",
+    "chatkit": "chatkit",
+    "completions": "completions",
+    "responses": "responses",
+    "agents": "sessions",
+}
+"""Which shelf holds the conversations of a source."""
+
+
+class State(Threads, Chats, Sessions, Files, Crowds):
     """What a sandbox knows; tests change it while the server runs."""
+
+    def ids(self, source: str = "") -> list[str]:
+        """Return the ids of the conversations of a source, or of all of them, in the order they were added."""
+        shelves = [SOURCES[source]] if source else SOURCES.values()
+        return [name for shelf in shelves for name in self.shelves[shelf].holders]
 
     @staticmethod
     def seed(**counts: Any) -> State:

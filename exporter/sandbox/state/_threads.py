@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from exporter.sandbox import objects, raw
-from exporter.sandbox.series import Generator, Series
 from exporter.sandbox.state._store import Store
 
 
@@ -72,28 +69,3 @@ class Threads(Store):
     def items(self, conversation: str) -> list[bytes]:
         """All items of a conversation, oldest first, as they are kept."""
         return self.under("conversations", conversation, "items")
-
-    def add_generated(
-        self,
-        thread: str,
-        count: int,
-        make: Callable[[int], bytes] | None = None,
-        *,
-        prefix: str = "msg_generated",
-        project: str = "proj_one",
-        since: float = 1_760_000_000,
-    ) -> str:
-        """Add a thread (a conversation, when its id says so) of `count` objects that are made when asked for.
-
-        `make(i)` gives the bytes of the i-th; its id must be `prefix` and i with eight digits.
-        """
-        from exporter.sandbox.seed import maker
-
-        shelf, series = ("conversations", "items") if thread.startswith("conv") else ("threads", "messages")
-        self.put(shelf, {"id": thread, "created_at": int(since)}, project=project)
-        generator = Generator(count, prefix, make or maker(shelf, thread, prefix, since, self.dialect), since)
-        for position in {0, count - 1} if count else ():
-            if raw.value(generator.make(position), "id") != generator.name(position):
-                raise ValueError(f"object {position} should have the id {generator.name(position)}")
-        self.shelves[shelf].holders[thread].lists[series] = Series(generator)
-        return thread
