@@ -304,12 +304,28 @@ def test_addresses_that_answer_only_with_a_version_are_known(url: str, wanted: b
         check(Profile(base_url=url, key=Secret("one")))
 
 
-def test_a_server_that_asks_for_a_version_is_understood(server: Server) -> None:
-    server.replies = [reply(400, b'{"error": {"message": "Missing required query parameter: api-version"}}')]
-    with pytest.raises(ProfileUnusable, match=r"profile azure: .* wants an api-version \(HTTP 400\); set api_version"):
-        get(azure(server, key=Secret("one")), "/x")
-
-    assert get(azure(server, key=Secret("one"), api_version="v9"), "/x")[0].status == 400
+@pytest.mark.parametrize(
+    ("version", "told", "says"),
+    [
+        (None, "Missing required query parameter: api-version", "wants an api-version"),
+        (None, "The api-version query parameter is required", "wants an api-version"),
+        ("v9", "Unsupported api version 'v9'. The supported versions are 'v1'.", "does not take this api-version"),
+        ("v9", "API version not supported", "does not take this api-version"),
+        ("v1", "api-version query parameter is not allowed when using /v1 path", "does not take this api-version"),
+        ("v1", "The value of include[] is not supported in this api-version.", None),
+        (None, "This parameter is unknown in this API version.", None),
+    ],
+)
+def test_a_complaint_of_the_version_is_the_profiles_and_others_are_not(
+    server: Server, version: str | None, told: str, says: str | None
+) -> None:
+    server.replies = [reply(400, f'{{"error": {{"message": "{told}"}}}}'.encode())]
+    profile = azure(server, key=Secret("one"), api_version=version)
+    if says is None:
+        assert get(profile, "/x")[0].status == 400
+        return
+    with pytest.raises(ProfileUnusable, match=rf"profile azure: .* {says} \(HTTP 400\)"):
+        get(profile, "/x")
 
 
 def test_a_browsers_session_goes_where_the_key_would(server: Server) -> None:

@@ -28,6 +28,12 @@ VERSIONED = (
     (".openai.azure.com", re.compile(r"/openai/?"), "2024-05-01-preview"),
 )
 "Azure's addresses that answer nothing without a version: end of the host, path, and a version as an example."
+COMPLAINTS = re.compile(
+    rb"(?:missing|required)[^.]{0,60}api-version|api-version[^.]{0,40}(?:missing|required)"
+    rb"|(?:unsupported|invalid|unknown) api[- ]version|api[- ]version[^.]{0,40} not (?:supported|allowed|valid)",
+    re.IGNORECASE,
+)
+"What Azure says of the version itself; other refusals may speak of it too."
 REMEMBERED = 8
 "Tokens that are still looked for in answers; one lasts for about an hour."
 
@@ -73,13 +79,18 @@ class Login:
         return text
 
     def judged(self, refusal: Answer) -> Answer:
-        """Return a refusal; `ProfileUnusable` where it asks for the version that the profile does not say."""
-        asked = refusal.status in (400, 404) and VERSION.encode() in refusal.body.lower()
-        if not asked or _has_version(self.profile):
+        """Return a refusal; `ProfileUnusable` where it is about the version: none is said, or none is wanted."""
+        where = f"profile {printable(self.profile.name)}: {endpoint_of(self.profile.base_url)}"
+        if not _about_version(refusal, endpoint_of(self.profile.base_url)):
             return refusal
+        if _has_version(self.profile):
+            raise ProfileUnusable(
+                f"{where} does not take this api-version (HTTP {refusal.status}): leave it out where the path ends in "
+                "/openai/v1, else set one that it has; see docs/azure.md"
+            )
         raise ProfileUnusable(
-            f"profile {printable(self.profile.name)}: {endpoint_of(self.profile.base_url)} wants an api-version "
-            f'(HTTP {refusal.status}); set api_version, such as "v1", in exporter.toml'
+            f"{where} wants an api-version (HTTP {refusal.status}); set api_version in exporter.toml, such as "
+            '"v1" for a Foundry project; see docs/azure.md'
         )
 
     def _key(self) -> str:
@@ -141,6 +152,13 @@ def _check_version(profile: Profile, host: str, path: str) -> None:
                 f"profile {printable(profile.name)}: {endpoint_of(profile.base_url)} answers only with an api-version; "
                 f'set api_version = "{usual}" in exporter.toml, or OPENAI_API_VERSION; see docs/azure.md'
             )
+
+
+def _about_version(refusal: Answer, endpoint: str) -> bool:
+    """Whether an answer complains of the version; where it is in no path, Azure OpenAI just finds nothing without."""
+    if refusal.status == 404 and endpoint.endswith("/openai"):
+        return b"Resource not found" in refusal.body
+    return refusal.status in (400, 404) and COMPLAINTS.search(refusal.body) is not None
 
 
 def _has_version(profile: Profile) -> bool:
