@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -13,6 +14,7 @@ from exporter.errors import BadAnswer, BudgetReached, Temporary
 from exporter.model import FileRef, ThreadRef
 from exporter.sources import NO_HEADERS, Answer, Sink
 from exporter.sources._files import UNWELL, Fetched, FileDesk
+from exporter.sources._places import Reason
 
 ENDPOINT = "http://127.0.0.1:1/v1"
 THREAD = ThreadRef("assistants", ENDPOINT, "thread_1")
@@ -337,3 +339,11 @@ def test_a_spent_budget_and_a_full_disk_are_no_matter_of_the_file() -> None:
         fetched(Server({"/files/file-1": BudgetReached("spent")}))
     with pytest.raises(OSError, match="full"):
         asyncio.run(FileDesk(Server({"/files/file-1": ABOUT, "/files/file-1/content": b"x"}), 9).fetch(FILE, Full()))
+
+
+def test_the_guide_explains_every_reason_and_no_other() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text("utf-8")
+    table = guide.split("\n## Files\n")[1].split("\n## ")[0]
+
+    rows = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(rows) == sorted(get_args(Reason))
