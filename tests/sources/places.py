@@ -10,11 +10,25 @@ from typing import Any
 from exporter.sandbox import State
 from exporter.sandbox.reads import Under
 from exporter.sandbox.routes import PATHS, UNDER
-from exporter.sandbox.seed import ITEMS, SINCE
 from exporter.sandbox.shapes import TEMPLATES
 from exporter.sandbox.state import SHELVES
 from exporter.sources import load
 
+SINCE = 1_760_000_000
+IMAGE = "https://files.example/cat.png"
+PART = {"type": "output_text", "text": "largely", "annotations": [], "logprobs": [{"token": "a", "logprob": -0.25}]}
+ITEMS: tuple[dict[str, Any], ...] = (
+    {"type": "message", "role": "user", "content": [{"type": "input_image", "image_url": IMAGE}]},
+    {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"},
+    {"type": "function_call", "name": "find", "call_id": "call_1", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "call_1", "output": "words"},
+    {"type": "code_interpreter_call", "code": "print(1)", "outputs": [{"type": "logs", "logs": "1"}]},
+    {"type": "file_search_call", "queries": ["words"], "results": [{"text": "words", "score": 0.5}]},
+    {"type": "web_search_call", "action": {"type": "search", "query": "words", "sources": [{"url": IMAGE}]}},
+    {"type": "computer_call_output", "output": {"type": "computer_screenshot", "image_url": IMAGE}},
+    {"type": "message", "role": "assistant", "content": [PART]},
+)
+"What threads are made of, round and round: much of it comes only where include[] asks for it."
 LOUD = {
     "cursor_by_second": ([], ["cursor_by_second"]),
     "descending": ([], ["order_ignored"]),
@@ -91,7 +105,7 @@ class Place:
         at = SINCE
         for n in range(count):
             at += rng.choice((0, 0, 1, 30))
-            body = ITEMS[n % len(ITEMS)](rng) | {"id": f"msg_{thread.removeprefix(self.prefix)}x{n:05d}", "n": n}
+            body = ITEMS[n % len(ITEMS)] | {"id": f"msg_{thread.removeprefix(self.prefix)}x{n:05d}", "n": n}
             body |= {"created_at": at} if self.timed else {}
             body |= {"thread_id": thread} if "thread_id" in TEMPLATES[self.kind] else {}
             self.add_one(state, thread, body)

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,18 @@ def test_sources_are_found_by_their_files_and_ids() -> None:
     assert [source_of(i) for i in ids] == told
     with pytest.raises(UsageError, match="agents, assistants, chatkit, completions, conversations, responses"):
         load("nothing")
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_page_about_sources_knows_each(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
+    source = load(name)
+
+    assert page.count(f"`{name}`") >= 3
+    assert all(f"`{prefix}..." in page for prefix in source.prefixes)
+    assert f"`{source.path}`" in page
+    assert source.ids_from.startswith("Ids come from ")
+    assert source.ids_from.endswith(".")
 
 
 def test_asking_whose_id_it_is_imports_nothing_heavy() -> None:
