@@ -265,6 +265,12 @@ def test_a_server_that_repeats_the_token_is_not_quoted(server: Server, identity:
     assert get(azure(server), "/x", "/y")[1].body == body % b"*** and ***"
 
 
+def test_a_key_as_short_as_a_word_does_not_spoil_what_the_server_says(server: Server) -> None:
+    server.replies = [reply(401, b"the key has expired")]
+
+    assert get(azure(server, key=Secret("key")), "/x")[0].body == b"the key has expired"
+
+
 def test_the_token_is_in_no_error_and_no_log(
     server: Server, identity: Identity, caplog: pytest.LogCaptureFixture
 ) -> None:

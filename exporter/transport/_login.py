@@ -34,6 +34,8 @@ COMPLAINTS = re.compile(
     re.IGNORECASE,
 )
 "What Azure says of the version itself; other refusals may speak of it too."
+SHORTEST = 8
+"A shorter key is taken out of nothing: it may well be a part of a word."
 REMEMBERED = 8
 "Tokens that are still looked for in answers; one lasts for about an hour."
 
@@ -101,7 +103,7 @@ class Login:
         return self._noted(await self._tokens()) if self._tokens else self._key() or "none"
 
     def _noted(self, secret: str) -> str:
-        if secret and secret not in self._shown:
+        if len(secret) >= SHORTEST and secret not in self._shown:
             self._shown.append(secret)
         return secret
 
