@@ -50,6 +50,11 @@ class Listing:
     "Whether an empty list may be one whose server shows nothing to who says how much he wants."
 
     @property
+    def of_threads(self) -> bool:
+        """Whether this is the list of a source's threads, whose order tells nothing but where to go on."""
+        return not self.thread.id
+
+    @property
     def single(self) -> bool:
         """Whether this is the thread's own object, and no list."""
         return self.list == "thread"
@@ -183,7 +188,7 @@ class Desk:
         if pieces is None:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered no list: its `data` is none")
         alien = next((p.thread for p in pieces if p.thread not in (None, listing.thread.id)), None)
-        if alien is not None and listing.thread.id:
+        if alien is not None and not listing.of_threads:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered with objects of another thread")
         more = envelope.get("has_more") in (True, "true")
         habits = self.habits(listing.kind)

@@ -173,14 +173,23 @@ async def _look_at_order(desk: Desk, state: Walk, listed: Listed) -> None:
         habits.ordered = True
     if state.after is not None or len(listed.pieces) < 2:
         if (falls or state.falls(listed)) and habits.ordered is False and not state.backwards:
-            state.gap("descending", "the list comes newest first although oldest first was asked for")
+            _out_of_order(state, "descending", "the list comes newest first although oldest first was asked for")
         return
     if falls is False or await _probes.ordered(desk, state.listing, listed.pieces[0]):
         return
     if falls:
         state.backwards = True
     else:
-        state.gap("order_ignored", "the list comes in the same order whatever is asked for, and nothing tells which")
+        why = "the list comes in the same order whatever is asked for, and nothing tells which"
+        _out_of_order(state, "order_ignored", why)
+
+
+def _out_of_order(state: Walk, code: str, why: str) -> None:
+    """Name what is out of order: of a list of threads nothing is lost by that, but its cursor proves nothing."""
+    if state.listing.of_threads:
+        state.note(code)
+    else:
+        state.gap(code, why)
 
 
 def _turned(pages: list[Page]) -> list[Page]:
@@ -201,5 +210,7 @@ def _too_long(state: Walk, turned: list[Page]) -> list[Page]:
     turned.clear()
     if pages:
         state.backwards = False
-        state.gap("descending", "the list comes newest first and is too long to be turned round")
+        _out_of_order(state, "descending", "the list comes newest first and is too long to be turned round")
+    if state.listing.of_threads:
+        return [replace(page, notes=tuple(sorted({*page.notes, "descending"}))) for page in pages]
     return pages

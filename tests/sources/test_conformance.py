@@ -177,8 +177,10 @@ def test_nasty_data_comes_byte_for_byte(bench: Bench) -> None:
     state.put(place.shelf, thread)
     for body in sent:
         place.add_one(state, name, body)
+    bench.switch(listable=True)
     events = bench.visit(thread=name)
 
+    assert thread in bodies(bench.threads(), "threads")
     assert bodies(events, "thread") == [thread]
     assert bodies(events) == sent
     assert gaps(events) == []

@@ -13,7 +13,7 @@ from exporter.sandbox.keys import Key
 from exporter.sources import Answer, Listable, load, names
 from exporter.sources._answers import missing_scopes, refusal
 from tests.sources.fake import ENDPOINT, FakeApi, error, ok
-from tests.sources.lines import Events, Line, gaps, gathered, ids, notes, positions
+from tests.sources.lines import Events, Line, gaps, gathered, ids, notes, own, positions
 from tests.sources.places import Place
 
 SESSION = "Your request to GET /v1/threads must be made with a session key (that is, from the browser)."
@@ -118,6 +118,21 @@ def test_what_is_learned_of_a_list_of_threads_is_not_believed_of_other_lists() -
 
     assert notes(events) == {"smaller_limit"}
     assert [query.get("limit") for _, query in api.calls] == ["100", "20", None, "100"]
+
+
+@pytest.mark.parametrize("times", [True, False])
+def test_a_long_list_that_comes_newest_first_is_had_and_its_cursor_is_not_believed(times: bool) -> None:
+    api = FakeApi(lie="descending", most=2)
+    threads = [{"id": f"cthr_{n:03d}", "created_at": 1_700_000_000 + n} for n in range(210)]
+    api.lists["/chatkit/threads"] = threads if times else [{"id": thread["id"]} for thread in threads]
+    source = load("chatkit")(api)
+    assert isinstance(source, Listable)
+    events = asyncio.run(gathered(source.threads()))
+
+    assert ids(events, "threads") == [thread["id"] for thread in reversed(threads)]
+    assert gaps(events) == []
+    assert own(events, "threads")[0].notes  # from then on the place is doubted
+    assert notes(events) == {"descending" if times else "order_ignored"}
 
 
 def test_objects_of_a_list_may_name_threads_of_their_own() -> None:
