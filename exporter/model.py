@@ -13,9 +13,9 @@ from typing import Literal
 
 from exporter.errors import UsageError
 
-Kind = Literal["thread", "message", "run", "step", "file", "registration", "visit"]
+Kind = Literal["thread", "message", "run", "step", "file", "deletion", "registration", "visit"]
 """What a record is. Every entry of a thread's history is a `message`, whatever its API calls it; turns and subagents
-are a `run`, traces a `step`."""
+are a `run`, traces a `step`. A `deletion` is our word that an object of a list is not there any more."""
 
 State = Literal["new", "complete", "partial", "gone", "failed"]
 """What we know of a thread after its last visit; `new` is never visited."""

@@ -168,7 +168,7 @@ def schedule(standing: Standing, known: Policy, rhythm: Rhythm = RHYTHM) -> Sche
     if known.final:
         return Schedule(None, None, rhythm.most)
     interval = _interval(standing, visited, known, rhythm)
-    return Schedule(visited + interval * (1 - SPREAD * _jitter(standing.thread, visited)), last, interval)
+    return Schedule(visited + interval * (1 - SPREAD * jitter(standing.thread, visited)), last, interval)
 
 
 def night(usual: float) -> int:
@@ -217,7 +217,7 @@ def _interval(standing: Standing, visited: datetime, known: Policy, rhythm: Rhyt
     return max(least, min(quiet * rhythm.warmth, most))
 
 
-def _jitter(thread: ThreadRef, visited: datetime) -> float:
+def jitter(thread: ThreadRef, visited: datetime) -> float:
     """Return a number from 0 to 1 that is another for each thread and visit, and always the same for these two."""
     said = f"{thread.source} {thread.endpoint} {thread.id} {visited:%Y-%m-%d}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest()) / 2**64

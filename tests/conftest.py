@@ -48,7 +48,9 @@ class Bench:
         self.outcomes: list[Outcome] = []
         with Archive.write(self.path) as archive:
             profiles = {"default": self.profile}
-            return backup(archive, profiles, Options(**options), on_outcome=self.outcomes.append)
+            options = {"everything": True, **options}
+            everything = options.pop("everything")
+            return backup(archive, profiles, Options(**options), everything=everything, on_outcome=self.outcomes.append)
 
     def lines(self, thread: str, kind: Kind = "message") -> list[bytes]:
         """The bodies of a thread as they stand in the archive."""

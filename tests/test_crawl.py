@@ -183,7 +183,7 @@ def test_a_profile_without_a_key_lets_the_others_finish(bench: Bench) -> None:
     with Archive.write(bench.path) as archive:
         there = replace(bench.ref("thread_a"), endpoint=endpoint_of(elsewhere))
         register(archive, [Registration(there, profile="keyless")])
-        report = backup(archive, {"default": bench.profile, "keyless": keyless}, Options())
+        report = backup(archive, {"default": bench.profile, "keyless": keyless}, Options(), everything=True)
 
     assert (report.exit_code, report.complete, report.never_visited) == (3, 2, 1)
     assert report.stopped == ("no key here; 1 thread of assistants not visited",)
@@ -195,7 +195,7 @@ def test_an_address_that_no_key_is_sent_to_is_two_and_leaves_the_threads_as_they
     Archive.create(bench.path)
     with Archive.write(bench.path) as archive:
         register(archive, [Registration(ThreadRef("assistants", endpoint_of(url), "thread_a"))])
-        report = backup(archive, {"default": profile}, Options())
+        report = backup(archive, {"default": profile}, Options(), everything=True)
 
     assert (report.exit_code, report.failed, report.never_visited) == (2, 0, 1)
     assert "example.invalid" in report.stopped[0]
@@ -217,7 +217,7 @@ def test_a_server_that_is_unwell_is_given_up_instead_of_waited_for_thread_by_thr
     bench.state.switches = bench.state.switches.with_changes({"fault": "error_503"})
 
     with stamina.set_testing(True, attempts=2), Archive.write(bench.path) as archive:
-        report = backup(archive, {"default": bench.profile}, Options(jobs=4))
+        report = backup(archive, {"default": bench.profile}, Options(jobs=4), everything=True)
 
     assert report.exit_code == 75
     assert "10 threads in a row" in report.stopped[0]
@@ -246,7 +246,7 @@ def test_one_budget_is_shared_by_all_profiles(bench: Bench) -> None:
     with Archive.write(bench.path) as archive:
         register(archive, [Registration(bench.ref("thread_a"), profile="other")])
         profiles = {"default": bench.profile, "other": replace(bench.profile, name="other")}
-        report = backup(archive, profiles, Options(max_requests=3, jobs=1))
+        report = backup(archive, profiles, Options(max_requests=3, jobs=1), everything=True)
 
     assert (report.exit_code, report.requests) == (14, 3)
 
@@ -257,7 +257,7 @@ def test_a_thread_of_another_endpoint_is_never_asked_of_this_one(bench: Bench) -
     elsewhere = {"default": Profile(base_url="http://127.0.0.1:9/v1", key=Secret("sk-x"))}
 
     with Archive.write(bench.path) as archive:
-        report = backup(archive, elsewhere, Options())
+        report = backup(archive, elsewhere, Options(), everything=True)
 
     assert report.exit_code == 3
     assert report.errors[0].code == "no_profile"
@@ -301,7 +301,7 @@ def test_a_stop_keeps_what_was_fetched(bench: Bench) -> None:
             threading.Thread(target=stop.request, args=(143,)).start()
 
     with Archive.write(bench.path) as archive:
-        report = backup(archive, {"default": bench.profile}, Options(), on_page=on_page, stop=stop)
+        report = backup(archive, {"default": bench.profile}, Options(), everything=True, on_page=on_page, stop=stop)
     kept = bench.lines("thread_a")
     bench.state.switches = bench.state.switches.with_changes({"latency": 0.0})
     bench.backup()

@@ -246,7 +246,7 @@ def test_a_session_lists_what_no_key_may_and_the_key_reads_it(bench: Bench) -> N
     assert (refused.exit_code, refused.lists[0].state, refused.lists[0].code) == (3, "not_listed", "cannot_list")
     assert (done.exit_code, registered(bench.path)) == (0, ids)
     with Archive.write(bench.path) as archive:
-        report = backup(archive, {"default": bench.profile}, Options())
+        report = backup(archive, {"default": bench.profile}, Options(), everything=True)
     assert (report.complete, report.exit_code) == (3, 0)
 
 
@@ -362,7 +362,7 @@ def test_azure_lists_what_openai_shows_to_no_key(bench: Bench) -> None:
             ("classic" if source == "assistants" else "foundry", "ann")
         }
     with Archive.write(bench.path) as archive:
-        report = backup(archive, profiles | {"dated": dated}, Options())
+        report = backup(archive, profiles | {"dated": dated}, Options(), everything=True)
     assert (report.exit_code, report.complete) == (0, report.registered)
 
 

@@ -281,7 +281,7 @@ def test_a_crash_between_a_failed_file_and_the_end_of_the_visit_forgets_nothing(
         patch.setattr(
             archive, "append", lambda several: Archive.append(archive, [p for p in several if p.kind != "visit"])
         )
-        backup(archive, {"default": bench.profile}, Options(), on_page=pages.append)
+        backup(archive, {"default": bench.profile}, Options(), everything=True, on_page=pages.append)
     bench.state.switches = replace(bench.state.switches, fault="")
 
     bench.backup()
@@ -296,7 +296,7 @@ def test_files_are_written_before_the_page_that_points_to_them(bench: Bench) -> 
     pages: list[Page] = []
     bench.register([thread])
     with Archive.write(bench.path) as archive:
-        backup(archive, {"default": bench.profile}, Options(), on_page=pages.append)
+        backup(archive, {"default": bench.profile}, Options(), everything=True, on_page=pages.append)
 
     assert [page.list for page in pages][:5] == ["thread", "files", "files", "files", "messages"]
 
@@ -457,7 +457,7 @@ def test_two_keys_of_one_server_keep_a_file_once(bench: Bench) -> None:
         register(
             archive, [Registration(bench.ref(thread), name) for thread, name in zip(threads, profiles, strict=True)]
         )
-        report = backup(archive, profiles, Options())
+        report = backup(archive, profiles, Options(), everything=True)
 
     assert report.complete == 2
     assert len([file for file in (bench.path / "blobs").rglob("*") if file.is_file()]) == 1

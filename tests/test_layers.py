@@ -21,7 +21,6 @@ MAY = {
     "files": GROUND,
     "text": GROUND,
     "pacing": GROUND,
-    "retention": GROUND,
     "endpoint": GROUND,
     "retention": GROUND,
     "config": GROUND | {"endpoint", "retention"},
@@ -38,7 +37,7 @@ MAY = {
     "check": READS | {"rebuild"},
     "rebuild": READS,
     "formats": READS,
-    "crawl": READS | {"endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
+    "crawl": READS | {"retention", "endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
     "discovery": GROUND | {"archive", "crawl", "endpoint", "pacing", "registry", "sources", "text", "transport"},
     "doctor": GROUND | {"archive", "config", "endpoint", "sources", "pacing", "retention", "transport"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},

@@ -58,7 +58,7 @@ def asked_for(bench: Bench, *names: str) -> list[str]:
 
 def run(bench: Bench, *, only: list[ThreadRef] | None = None, **options: Any) -> Report:
     with Archive.write(bench.path) as archive:
-        return backup(archive, {"default": bench.profile}, Options(**options), only=only)
+        return backup(archive, {"default": bench.profile}, Options(**options), only=only or (), everything=only is None)
 
 
 def known(bench: Bench, thread: str) -> Known:

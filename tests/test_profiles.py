@@ -41,7 +41,7 @@ def named(bench: Bench, profile: str, *threads: str) -> None:
 def run(bench: Bench, known: dict[str, Profile], **options: Any) -> Report:
     bench.outcomes = []
     with Archive.write(bench.path) as archive:
-        return backup(archive, known, Options(**options), on_outcome=bench.outcomes.append)
+        return backup(archive, known, Options(**options), everything=True, on_outcome=bench.outcomes.append)
 
 
 def outcome(bench: Bench, thread: str) -> Outcome:

@@ -60,7 +60,9 @@ class News:
     def _visit(known: dict[str, Any], record: Record) -> None:
         body = load(record.body)
         said = {name: body[name] for name in ("state", "code", "error")}
-        known.update(said, visited_at=record.observed_at.isoformat())
+        known.update(said)
+        if body["state"] != "failed":
+            known["visited_at"] = record.observed_at.isoformat()
         if body["state"] == "complete":
             known.setdefault("seen_at", record.observed_at.isoformat())
 

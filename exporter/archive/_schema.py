@@ -41,6 +41,7 @@ threads = sa.Table(
     sa.Column("interval", sa.Float, nullable=False, server_default="1"),
     sa.Column("active_at", sa.Text),
     sa.Column("asked_at", sa.Text),
+    sa.Column("swept_at", sa.Text),
     sa.Column("failed_at", sa.Text),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("touched_at", sa.Text),
@@ -85,6 +86,7 @@ table_files = sa.Table(
 )
 
 HINTS = frozenset({
-    "visited_at", "due_at", "deadline_at", "interval", "active_at", "asked_at", "failed_at", "failures", "touched_at"
+    "visited_at", "due_at", "deadline_at", "interval", "active_at", "asked_at", "swept_at", "failed_at", "failures",
+    "touched_at",
 })  # fmt: skip
 "Columns of `threads` that a rebuild need not bring back."

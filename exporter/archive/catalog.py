@@ -73,7 +73,9 @@ class Known:
     active_at: str | None = None
     "When something last happened in it, as far as is known."
     asked_at: str | None = None
-    "When its own object was last asked for."
+    "When its own object was last asked for; None where something of it was left unfinished."
+    swept_at: str | None = None
+    "When it was last walked from its beginning."
     failed_at: str | None = None
     "When its newest visit failed; None: it did not."
     failures: int = 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from exporter.config import Profiles
     from exporter.crawl import Options, Report
     from exporter.model import Registration, ThreadRef
+    from exporter.retention import Policies
 
 EXAMPLES = (
     "OPENAI_API_KEY=... exporter backup thread_abc123 conv_abc123",
     "exporter backup @threads.csv -a /backups/acme",
-    "exporter backup                            # every night: only what is new is fetched",
+    "exporter backup                            # every night: the threads that are due, and of them what is new",
 )
 
 
@@ -46,7 +48,8 @@ def _options(function: Any) -> Any:
     """Add what tunes the crawl."""
     for option in reversed(
         (
-            click.option("--full", is_flag=True, help="Walk every list from its beginning: finds edits."),
+            click.option("--all", "everything", is_flag=True, help="Visit all threads, not only those that are due."),
+            click.option("--full", is_flag=True, help="Walk every list from its beginning: finds edits, deletions."),
             click.option("--no-runs", is_flag=True, help="Leave out runs and their steps."),
             click.option("--no-files", is_flag=True, help="Leave out the files that messages point to."),
             click.option(
@@ -82,15 +85,18 @@ def command(
     config: str | None,
     source: str | None,
     dry_run: bool,
+    everything: bool,
     no_runs: bool,
     no_files: bool,
     **tuning: Any,
 ) -> int:
-    """Back up conversations: register the ids that are named, then visit every registered thread.
+    """Back up conversations: register the ids that are named, then visit the registered threads that are due.
 
-    Ids come as arguments, in files (CSV, JSON lines, any text) or on standard input. Only what is new since the last
-    run is fetched, so the same command starts, resumes and repeats every night. What was fetched is archived page by
-    page; Ctrl-C, a crash or a full disk lose none of it.
+    Ids come as arguments, in files (CSV, JSON lines, any text) or on standard input; those that are arguments are
+    visited at once. A thread is due soon where much happens in it, ever more rarely where it is quiet, and always
+    before its server may forget it; --all and --full visit all. Only what is new since the last visit is fetched, so
+    the same command starts, resumes and repeats every night. What was fetched is archived page by page; Ctrl-C, a
+    crash or a full disk lose none of it.
     """
     from exporter.archive import Archive
     from exporter.cli._registering import named
@@ -101,8 +107,9 @@ def command(
 
     known = profiles(config)
     entries = named(ids, known, profile, source) if ids else iter(())
+    everything = everything or tuning["full"]
     if dry_run:
-        return _plan(archive, entries)
+        return _plan(archive, entries, known.policies, everything=everything)
     if ids:
         first = next(entries)  # a mistake in the ids, the address or the key makes no archive
         check(known.named(profile))
@@ -110,15 +117,27 @@ def command(
         entries = chain([first], entries)
     elif not (archive / "archive.json").exists():
         raise NoArchive(f"{archive}: no archive here; name the threads to begin with, or another folder with -a")
-    return _run(archive, known, entries, Options(runs=not no_runs, files=not no_files, **tuning))
+    words = [word for word in ids if word != "-" and not word.startswith("@")]
+    only = [entry.thread for entry in named(words, known, profile, source)]
+    run = _Run(known, only, everything=everything)
+    return _run(archive, run, entries, Options(runs=not no_runs, files=not no_files, **tuning))
 
 
-def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: Options) -> int:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Whom to visit, and by which profiles."""
+
+    known: Profiles
+    only: Sequence[ThreadRef]
+    everything: bool
+
+
+def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Options) -> int:
     from exporter.archive import Archive
     from exporter.cli._progress import Progress
     from exporter.cli._registering import profile_is_said
     from exporter.cli._signals import signals
-    from exporter.crawl import Stop, backup
+    from exporter.crawl import Stop, backup, plan
     from exporter.errors import UsageError
     from exporter.registry import register
 
@@ -128,11 +147,15 @@ def _run(path: Path, known: Profiles, entries: Iterator[Registration], options: 
         total = sum(archive.catalog.count().values())
         if not total:
             raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")
-        with Progress(out, total) as progress:
+        count = plan(archive, run.only, everything=run.everything, full=options.full).count
+        with Progress(out, count) as progress:
             report = backup(
                 archive,
-                known,
+                run.known,
                 options,
+                only=run.only,
+                everything=run.everything,
+                policies=run.known.policies,
                 on_page=progress.page,
                 on_outcome=progress.outcome,
                 on_link=progress.link,
@@ -166,7 +189,7 @@ def _tell(out: Output, path: Path, report: Report) -> None:
         out.say(sentence)
 
 
-def _plan(path: Path, entries: Iterator[Registration]) -> int:
+def _plan(path: Path, entries: Iterator[Registration], policies: Policies, *, everything: bool) -> int:
     """List what would be visited; nothing is written and no server asked."""
     from exporter.archive import Archive
     from exporter.crawl import plan
@@ -175,7 +198,9 @@ def _plan(path: Path, entries: Iterator[Registration]) -> int:
     threads: dict[ThreadRef, str] = {}
     if (path / "archive.json").exists():
         with Archive.open(path) as archive:
-            threads = {known.thread: known.state for known in plan(archive)}
+            threads = {
+                known.thread: known.state for known in plan(archive, everything=everything, rhythm=policies.rhythm)
+            }
     for entry in entries:
         threads.setdefault(entry.thread, "new")
     for thread, state in threads.items():

@@ -7,26 +7,22 @@ stop the run with everything fetched so far committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from exporter.archive import Archive
-from exporter.archive.catalog import Known
 from exporter.crawl._agenda import Agenda
-from exporter.crawl._crawl import Crawl, Listeners
+from exporter.crawl._crawl import NO_POLICIES, Crawl, Listeners
 from exporter.crawl._options import Options
+from exporter.crawl._plan import Plan, plan
 from exporter.crawl._report import Report
 from exporter.crawl._sources import Doors
 from exporter.crawl._stop import Stop
+from exporter.crawl._timetable import Timetable
 from exporter.errors import Damaged
 from exporter.model import Outcome, Page, Profile, Registration, ThreadRef, now
-
-
-def plan(archive: Archive, only: Sequence[ThreadRef] | None = None, *, full: bool = False) -> Iterator[Known]:
-    """Name the threads a run would visit, in the order they were registered; those gone only on a full walk."""
-    known = archive.catalog.known() if only is None else map(archive.catalog.find, only)
-    return (one for one in known if one and (full or one.state != "gone"))
+from exporter.retention import Policies
 
 
 def backup(
@@ -34,7 +30,9 @@ def backup(
     profiles: Mapping[str, Profile],
     options: Options,
     *,
-    only: Sequence[ThreadRef] | None = None,
+    only: Sequence[ThreadRef] = (),
+    everything: bool = False,
+    policies: Policies = NO_POLICIES,
     on_page: Callable[[Page], None] = lambda _: None,
     on_outcome: Callable[[Outcome], None] = lambda _: None,
     on_link: Callable[[Registration], None] = lambda _: None,
@@ -42,16 +40,18 @@ def backup(
 ) -> Report:
     """Visit threads, commit what they hold, publish the tables, verify what was written.
 
-    Visits every registered thread, or `only` these, and what they point to: `on_link` hears of each thread that a
-    link adds to the registry. Returns the run's report, which its manifest holds too.
+    Visits the threads that are due and those that `only` names, or `everything`, and what they point to: `on_link`
+    hears of each thread that a link adds to the registry. Returns the run's report, which its manifest holds too.
     Raises `ArchiveError` where the archive cannot be written or a committed file is missing, and `Interrupted` where
     the tables were interrupted; what was archived stays so in each case.
     """
     started_at, stop = now(), stop or Stop()
     archive.seal()  # what the catalog says is planned, and it knows what is sealed
     doors = Doors(profiles, options)
-    agenda = Agenda(plan(archive, only, full=options.full), everything=only is None)
-    crawl = Crawl(archive, doors, options, agenda, Listeners(on_page, on_outcome, on_link))
+    Timetable(archive.catalog, policies).refresh()
+    planned = plan(archive, only, everything=everything, full=options.full, rhythm=policies.rhythm)
+    agenda = Agenda(planned.threads, everything=planned.everything)
+    crawl = Crawl(archive, doors, options, agenda, Listeners(on_page, on_outcome, on_link), policies=policies)
 
     async def run() -> None:
         try:
@@ -62,6 +62,7 @@ def backup(
     asyncio.run(run())
     stop.bind(None)
     report = _report(archive, crawl, started_at, doors.requests)
+    crawl.timetable.finish()
     archive.seal(report.to_json())
     if stop.exit_code is not None:
         return report
@@ -109,4 +110,4 @@ def _publish(archive: Archive) -> int:
     return published.files
 
 
-__all__ = ["Options", "Report", "Stop", "backup", "plan"]
+__all__ = ["Options", "Plan", "Report", "Stop", "backup", "plan"]

@@ -6,7 +6,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from exporter.archive import Archive
 from exporter.archive.catalog import Known
@@ -18,14 +17,16 @@ from exporter.crawl._options import Options
 from exporter.crawl._report import Tally
 from exporter.crawl._sources import Door, Doors
 from exporter.crawl._stop import Stop
+from exporter.crawl._timetable import Timetable
 from exporter.crawl._visit import Visit, failed, visit_page
 from exporter.crawl._writer import Writer
 from exporter.errors import BudgetReached, NotFound, SourceError, SourceGone, ThreadError, UsageError
-from exporter.model import Outcome, Page, Registration, ThreadRef, now
+from exporter.model import Outcome, Page, Registration, now
+from exporter.retention import Policies
 from exporter.sources._files import FileDesk
 
-HINTS = 1000
-"Visits without news that are noted in the catalog together."
+NO_POLICIES = Policies()
+"What is known of each source, and nothing that a user knows better."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,16 @@ class Listeners:
 class Crawl:
     """One crawl, from its first request to its last page."""
 
-    def __init__(self, archive: Archive, doors: Doors, options: Options, agenda: Agenda, listeners: Listeners) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        doors: Doors,
+        options: Options,
+        agenda: Agenda,
+        listeners: Listeners,
+        *,
+        policies: Policies = NO_POLICIES,
+    ) -> None:
         self._archive = archive
         self._doors = doors
         self._options = options
@@ -48,9 +58,9 @@ class Crawl:
         self._on_outcome = listeners.on_outcome
         self._writer = Writer(archive.append, listeners.on_page)
         self._missing: defaultdict[Door, list[Missing]] = defaultdict(list)
-        self._idle: dict[ThreadRef, datetime] = {}
         self._files: dict[str, Files] = {}
         self.links = Links(archive.catalog, agenda, listeners.on_link)
+        self.timetable = Timetable(archive.catalog, policies)
         self.tally = Tally()
 
     async def run(self, stop: Stop) -> None:
@@ -66,7 +76,7 @@ class Crawl:
             await asyncio.gather(*workers, return_exceptions=True)
             await self._writer.close()
             await writing
-            self._note_idle(at_least=1)
+            self.timetable.flush()
         for door, error in self._doors.closed():
             self.tally.close(door.name, error, door.left_out)
 
@@ -117,7 +127,8 @@ class Crawl:
     async def _through(self, door: Door, known: Known, told: list[Missing]) -> bool:
         """Walk one thread as one profile sees it; False where another may be asked, as this one has told nothing."""
         door.seen += saw(door.profile, known) and known.state != "gone"
-        visit = Visit(known, door.profile, self._archive, self._options, self.links)
+        sweep = self.timetable.sweeps(known, now())
+        visit = Visit(known, door.profile, self._archive, self._options, self.links, sweep=sweep)
         try:
             async for page in visit.pages(self._doors.source(door), self._files_of(door)):
                 await self._writer.put(page)
@@ -133,7 +144,7 @@ class Crawl:
             return visit.wrote
         except (ThreadError, UsageError) as error:
             outcome = visit.failed(error)
-        await self._end(known, outcome)
+        await self._end(known, outcome, visit)
         door.fared(outcome)
         if outcome.state != "failed":
             self.links.prove(visit.points_to, door.profile)
@@ -148,14 +159,12 @@ class Crawl:
             self._files[door.profile] = Files(self._archive, desk, self.tally.kept)
         return self._files[door.profile]
 
-    async def _end(self, known: Known, outcome: Outcome) -> None:
+    async def _end(self, known: Known, outcome: Outcome, visit: Visit | None = None) -> None:
         """Write down how a visit ended, if that is news; its pages are archived before anybody hears of it."""
         if outcome.records or outcome.state != known.state or outcome.code != known.code:
             await self._writer.put(visit_page(outcome))
             await self._writer.flush()
-        else:
-            self._idle[known.thread] = now()
-            self._note_idle(at_least=HINTS)
+        self.timetable.visited(known, visit, outcome, now())
         self.tally.add(outcome)
         self._on_outcome(outcome)
 
@@ -177,10 +186,3 @@ class Crawl:
             witnessed=door.reads or pointed == door.profile,
             linked=known.via is not None or pointed is not None,
         )
-
-    def _note_idle(self, at_least: int) -> None:
-        if len(self._idle) >= at_least:
-            self._archive.catalog.note_hints(
-                {thread: {"visited_at": at.isoformat()} for thread, at in self._idle.items()}
-            )
-            self._idle = {}

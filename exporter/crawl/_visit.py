@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import orjson
 
 from exporter.archive import Archive
 from exporter.archive.catalog import Known, digest, owner_of
+from exporter.crawl._activity import activity
 from exporter.crawl._files import LIST, Files, VisitFiles
 from exporter.crawl._links import Links
 from exporter.crawl._options import Options
+from exporter.crawl._sweep import OBJECTS, Sweep
 from exporter.errors import ExporterError, UsageError
 from exporter.model import Gap, Item, Link, Outcome, Page, Position, ThreadRef, now
 from exporter.registry import registration_page
@@ -23,6 +26,9 @@ from exporter.sources import Container, Source
 
 OURS = frozenset({"registration", "visit"})
 "Kinds of records that no server sent."
+
+SLOWLY = timedelta(days=7)
+"How long the object of a thread that rests is not asked for; a message that comes makes it asked for at once."
 
 UNRESUMABLE = frozenset(
     {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
@@ -33,21 +39,30 @@ UNRESUMABLE = frozenset(
 class Visit:
     """One crawl of one thread as one profile sees it: its pages, and how it ended."""
 
-    def __init__(self, known: Known, profile: str, archive: Archive, options: Options, links: Links) -> None:
+    def __init__(
+        self, known: Known, profile: str, archive: Archive, options: Options, links: Links, *, sweep: bool = False
+    ) -> None:
         self._known = known
         self._profile = profile
         self._archive = archive
         self._links = links
         self._positions = archive.catalog.positions(known.thread)
-        self._full = options.full
+        self._full = options.full or sweep
         self._after: Mapping[str, Position] = self._positions
-        if options.full or known.code in UNRESUMABLE:
+        if self._full or known.code in UNRESUMABLE:
             self._after = {}
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
         self._files: VisitFiles | None = None
         self._refused_too = options.full
         "Whether to ask again for files that were refused."
+        self._sweep: Sweep | None = None
+        self._open: dict[str, bool] = {}
+        "Of each list that brought something, whether it has to be asked again before what it brought."
+        self.active: datetime | None = None
+        "The newest activity that it saw."
+        self.asked = False
+        "Whether it read the thread's own object."
         self.points_to: list[ThreadRef] = []
         "Threads never seen that objects of this one point to."
         self.records = 0
@@ -67,6 +82,16 @@ class Visit:
             self.records += len(page.items) if page.kind not in OURS else 0
             yield page
 
+    @property
+    def open(self) -> bool:
+        """Whether something of the thread is unfinished, so that the next visit has to look at everything again."""
+        return any(self._open.values()) or bool(self._gaps)
+
+    @property
+    def swept(self) -> bool:
+        """Whether it walked the thread from its beginning."""
+        return not self._after
+
     async def _walk(self, source: Source, container: Container | None) -> AsyncIterator[Page]:
         adopted = self._profile == self._known.profile
         async for got in source.pages(self._known.thread, self._after, container=container):
@@ -82,12 +107,19 @@ class Visit:
             else:
                 async for page in self._news(got):
                     yield page
-        if self._files is not None:
-            async for late in self._files.after():
-                if isinstance(late, Gap):
-                    self.gap(late)
-                else:
-                    yield late
+        async for page in self._late():
+            yield page
+
+    async def _late(self) -> AsyncIterator[Page]:
+        """What can be said only when all was seen: files that are to be tried again, objects that are not there."""
+        async for late in self._files.after() if self._files is not None else _nothing():
+            if isinstance(late, Gap):
+                self.gap(late)
+            else:
+                yield late
+        if self._sweep is not None and not self.odd:
+            for page in self._sweep.deletions({gap.list for gap in self._gaps}):
+                yield page
 
     def gap(self, gap: Gap) -> None:
         """Note that something is known to be missing."""
@@ -96,11 +128,15 @@ class Visit:
     def outcome(self) -> Outcome:
         """How the visit ended."""
         thread, notes = self._known.thread, tuple(self._notes)
-        odd = next((note for note in notes if note in UNRESUMABLE), None)
         if not self._gaps:
-            return Outcome(thread, self.records, "complete", code=odd, notes=notes)
+            return Outcome(thread, self.records, "complete", code=self.odd, notes=notes)
         first = next((gap for gap in self._gaps if gap.code in UNRESUMABLE), self._gaps[0])
         return Outcome(thread, self.records, "partial", first.detail, first.code, tuple(self._gaps), notes)
+
+    @property
+    def odd(self) -> str | None:
+        """The oddity of the server after which a cursor proves nothing."""
+        return next((note for note in self._notes if note in UNRESUMABLE), None)
 
     def failed(self, error: ExporterError) -> Outcome:
         """How the visit ended that this error ended."""
@@ -121,22 +157,55 @@ class Visit:
                 yield record
         if page.kind == "file":
             return
-        if page.kind == "thread" and page.items and digest(page.items[0].body) == self._known.body:
+        if page.kind == "thread":
+            self.asked = True
+            if page.items and digest(page.items[0].body) == self._known.body:
+                return
+        elif page.items:
+            self._open[page.list] = page.position.seq < page.seq + len(page.items)
+        if not self._after and page.kind in OBJECTS and page.list in self._positions:
+            for part in self._changed(page):
+                yield part
             return
+        self._note_activity(page)
         # A list walked before may bring what the archive has, whatever the server says: the tables fold it.
         yield replace(page, fresh=page.fresh and page.list not in self._positions)
 
+    def _changed(self, page: Page) -> Iterator[Page]:
+        if self._sweep is None:
+            self._sweep = Sweep(self._archive, self._known.thread)
+        for part in self._sweep.news(page):
+            self._note_activity(part)
+            yield part
+
+    def _note_activity(self, page: Page) -> None:
+        seen = activity(page)
+        if seen is not None and (self.active is None or seen > self.active):
+            self.active = seen
+
     def _container(self) -> Container | None:
-        """Where a list of threads brought this one and nothing else is known of it, the object that the list gave."""
-        if self._full or self._known.state != "new" or set(self._positions) != {"thread"}:
+        """Read the object of a thread that a list of threads brought, or that was asked for and has rested since."""
+        known = self._known
+        if self._full or self._after is not self._positions or "thread" not in self._positions:
             return None
-        return self._archived_object
+        found = known.state == "new" and set(self._positions) == {"thread"}
+        rested = (
+            known.state == "complete"
+            and known.asked_at is not None
+            and now() - datetime.fromisoformat(known.asked_at) < SLOWLY
+        )
+        return self._archived_object if found or rested else None
 
     def _archived_object(self) -> bytes:
         newest = b""
         for record in self._archive.records(self._known.thread, "thread"):
             newest = record.body
         return newest
+
+
+async def _nothing() -> AsyncIterator[Page | Gap]:
+    return
+    yield
 
 
 def failed(thread: ThreadRef, error: ExporterError) -> Outcome:

@@ -1,0 +1,73 @@
+"""Whom a run visits, and in which order: what nobody may miss first, then the likeliest to have news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+from exporter.archive import Archive
+from exporter.archive.catalog import Known
+from exporter.model import ThreadRef, now
+from exporter.retention import DAY, RHYTHM, Rhythm, night
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The threads of a run, most pressing first; they are read from the catalog while the run goes on."""
+
+    threads: Iterator[Known]
+    count: int
+    "How many those are, as far as it is known before they are read."
+    everything: bool
+    "Whether these are all threads that are registered, but for those that are gone."
+    urgent: int = 0
+    "Those of which something may be lost if they are not visited soon."
+    waiting: int = 0
+    "Threads that are due, but can wait for the nights to come."
+
+    def __iter__(self) -> Iterator[Known]:
+        return self.threads
+
+
+def plan(
+    archive: Archive,
+    only: Sequence[ThreadRef] = (),
+    *,
+    everything: bool = False,
+    full: bool = False,
+    rhythm: Rhythm = RHYTHM,
+    at: datetime | None = None,
+) -> Plan:
+    """Work out whom to visit: those named in `only`, then all that are due, as many as an even night can take.
+
+    With `everything`, all threads in the order of their registration; those that are gone only on a `full` walk.
+    """
+    catalog = archive.catalog
+    if everything:
+        states = catalog.count()
+        count = sum(states.values()) - (0 if full else states.get("gone", 0))
+        return Plan((one for one in catalog.known() if full or one.state != "gone"), count, everything=True)
+    at = at or now()
+    due = catalog.due(at, at + DAY + rhythm.margin)
+    first = len(due.touched) + len(due.urgent) + len(due.new)
+    others = due.others[: max(0, night(due.usual) - first)]
+    numbers = chain(due.touched, due.urgent, due.new, others)
+    return Plan(
+        _once(only, chain(map(catalog.find, only), catalog.numbered(numbers))),
+        first + len(others) + len(only),
+        everything=False,
+        urgent=len(due.urgent),
+        waiting=len(due.others) - len(others),
+    )
+
+
+def _once(only: Sequence[ThreadRef], threads: Iterator[Known | None]) -> Iterator[Known]:
+    """Pass on the threads that are registered; those that were named come once although they are due."""
+    named, left = set(only), set(only)
+    for known in threads:
+        if known is None or (known.thread in named and known.thread not in left):
+            continue
+        left.discard(known.thread)
+        yield known
