@@ -15,7 +15,7 @@ import orjson
 from exporter.model import FileRef, Item, Page
 from exporter.sources._split import elements, name
 
-POINTS = (b'"file_id', b'"attachments":[{')
+FILE_ID, ATTACHED = b'"file_id', b'"attachments":[{'
 "One of these is in every body that points to a file: `file_id`, `file_ids`, ChatKit's attachments."
 STORES = b'"vector_store_id'
 THEIRS = frozenset({"metadata", "parameters", "schema", "input_schema", "attributes"})
@@ -27,7 +27,7 @@ ELSEWHERE = frozenset({"output", "choices"})
 def refs(page: Page) -> Iterator[FileRef]:
     """Yield what the objects of a page point to, in their order; the same file as often as it is named."""
     for item in page.items:
-        if any(word in item.body for word in POINTS):
+        if FILE_ID in item.body or ATTACHED in item.body:
             message = None if page.kind == "thread" else item.id
             for found in _objects(item, of_thread=page.kind == "thread"):
                 yield from _of(found, page, message)
@@ -46,7 +46,9 @@ def artifacts(page: Page) -> Iterator[FileRef]:
 def stores(bodies: Iterable[bytes]) -> Iterator[str]:
     """Yield the vector stores that these objects name."""
     for body in bodies:
-        for found in _within(parsed(body)) if STORES in body else ():
+        if STORES not in body:
+            continue
+        for found in _within(parsed(body)):
             several = found.get("vector_store_ids")
             yield from map(str, filter(name, several if isinstance(several, list) else ()))
             if one := name(found.get("vector_store_id")):
@@ -98,7 +100,7 @@ def _of(found: dict[str, Any], page: Page, message: str | None) -> Iterator[File
 
 def _attachments(item: Item, page: Page) -> Iterator[FileRef]:
     """Yield ChatKit's attachments, each with its own object: the server has no other place to ask for it."""
-    for body in elements(item.body, "attachments") if POINTS[1] in item.body else ():
+    for body in elements(item.body, "attachments") if ATTACHED in item.body else ():
         said = parsed(body)
         if isinstance(said, dict) and "file_id" not in said and (found := name(said.get("id"))):
             named, url = _text(said.get("name")), _text(said.get("preview_url"))
