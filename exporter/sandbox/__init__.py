@@ -5,8 +5,9 @@
     with running(State.seed(threads=3, messages=50)) as sandbox:
         OpenAI(base_url=sandbox.url, api_key="sk-sandbox-one")
 
-`State` is what the server knows, `Switches` what can go wrong (`FAULTS`, `LIES`). Starlette and uvicorn are imported
-only when a server starts.
+`State` is what the server knows, `Switches` what can go wrong (`FAULTS`, `LIES`). The same objects are served as OpenAI
+serves them (`sandbox.url`) and as Azure does (`sandbox.foundry()`, `.foundry_classic()`, `.azure`, `.azure_classic`).
+Starlette and uvicorn are imported only when a server starts. docs/sandbox.md lists what it speaks.
 """
 
 from exporter.sandbox.clock import Clock, Retention

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.sandbox import raw
+from exporter.sandbox import previews, raw
 from exporter.sandbox.answers import Answer, Ask, Refusal, error, ok
 from exporter.sandbox.content import Content
 from exporter.sandbox.reads import Handler, Under, entry_of, holder_of
@@ -20,7 +20,7 @@ def file_content(ask: Ask) -> Answer:
     purpose = raw.value(ask.state.body("files", holder.id), "purpose")
     if purpose in UNREADABLE:
         raise Refusal(error(400, f"Not allowed to download files of purpose: {purpose}"))
-    return _bytes(holder.content)
+    return _bytes(ask, holder.content)
 
 
 def content_under(under: Under) -> Handler:
@@ -28,7 +28,7 @@ def content_under(under: Under) -> Handler:
 
     def handler(ask: Ask) -> Answer:
         entry = entry_of(ask, under)
-        return _bytes(ask.state.shelves[under.shelf].holders[ask.ids["id"]].contents.get(entry.id or "", b""))
+        return _bytes(ask, ask.state.shelves[under.shelf].holders[ask.ids["id"]].contents.get(entry.id or "", b""))
 
     return handler
 
@@ -52,5 +52,9 @@ def texts_under(under: Under) -> Handler:
     return handler
 
 
-def _bytes(content: Content) -> Answer:
-    return Answer(200, content, {"content-type": "application/octet-stream"})
+def _bytes(ask: Ask, content: Content) -> Answer:
+    """Answer the bytes, or say where they lie."""
+    if not ask.switches.redirects:
+        return Answer(200, content, {"content-type": "application/octet-stream"})
+    place = ask.state.add_attachment(content, mime_type="application/octet-stream", project=ask.key.project)
+    return Answer(302, b"", {"location": previews.address(ask, place["id"])})

@@ -36,6 +36,8 @@ class ListKind(NamedTuple):
     limit: int = 20
     before: bool = True
     locks: dict[str, Lock] = {}  # noqa: RUF012 - a table, never changed
+    within: tuple[str, ...] = ()
+    """Where in its objects the lockable items are; they are such items themselves where nothing is said."""
 
 
 LISTS: dict[str, ListKind] = {
@@ -51,7 +53,7 @@ LISTS: dict[str, ListKind] = {
     "chatkit_items": ListKind("chatkit_items", least=0),
     "completions": ListKind("completions", order="asc", before=False),
     "completion_messages": ListKind("completion_messages", order="asc", before=False),
-    "responses": ListKind("responses", before=False, locks=ITEM_LOCKS),
+    "responses": ListKind("responses", before=False, locks=ITEM_LOCKS, within=("output", "*")),
     "input_items": ListKind("input_items", before=False, locks=ITEM_LOCKS),
     "sessions": ListKind("sessions", before=False),
     "session_items": ListKind("session_items", before=False),
@@ -79,19 +81,20 @@ def answer_list(ask: Ask, name: str, view: View, keep: Callable[[Entry], bool] =
         found = page(bent_view(view, ask.lies), question, keep, lies, kind.order)
     except UnknownCursor as error:
         raise Refusal(unknown_cursor(kind.noun, error.param, error.name)) from error
-    bodies = [dressed(ask, entry.raw, kind.locks, included) for entry in found.entries]
+    bodies = [dressed(ask, entry.raw, kind, included) for entry in found.entries]
     return ok(_envelope(ask, question, found, bodies))
 
 
 def answer_one(ask: Ask, name: str, body: bytes) -> Answer:
     """Answer a single object that belongs to a list of this name."""
-    locks = LISTS[name].locks
-    return ok(dressed(ask, body, locks, opened(ask, locks)))
+    kind = LISTS[name]
+    return ok(dressed(ask, body, kind, opened(ask, kind.locks)))
 
 
-def dressed(ask: Ask, body: bytes, locks: dict[str, Lock], included: frozenset[str]) -> bytes:
+def dressed(ask: Ask, body: bytes, kind: ListKind, included: frozenset[str]) -> bytes:
     """Return an object's bytes as this request sees them: locked fields closed, lies told."""
-    body = lock(body, locks, included) if locks else body
+    if kind.locks:
+        body = raw.changed(body, kind.within, lambda item: lock(item, kind.locks, included))
     body = addressed(ask, body)
     return bent(body, ask.lies) if ask.lies else body
 

@@ -1,7 +1,7 @@
-"""Attachments of ChatKit: signed addresses that answer anybody for a while, and nobody who brings a credential.
+"""What lies elsewhere, as attachments of ChatKit do, at signed addresses.
 
-They answer as the blob store does that such addresses lead to: a credential beside the signature is HTTP 400, a
-signature that is wrong or over is HTTP 403.
+They answer anybody for a while, and nobody who brings a credential; they answer as the blob store does that such
+addresses lead to: a credential beside the signature is HTTP 400, a signature that is wrong or over is HTTP 403.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ def addressed(ask: Ask, body: bytes) -> bytes:
     """Return an object with an address, good from now on, for each attachment that the sandbox keeps."""
     if PREVIEW.encode() not in body:
         return body
-    return _PLACE.sub(lambda found: raw.text(_address(ask, found[1].decode())), body)
+    return _PLACE.sub(lambda found: raw.text(address(ask, found[1].decode())), body)
+
+
+def address(ask: Ask, name: str) -> str:
+    """Return an address of an attachment that is good from now on."""
+    until = f"{ask.state.clock.now() + ask.switches.preview_seconds:.0f}"
+    return f"http://{ask.headers.get('host', '')}{ROOT}/{name}?se={until}&sig={_signature(name, until)}"
 
 
 def admit(ask: Ask) -> Key:
@@ -48,11 +54,6 @@ def answer(ask: Ask) -> Answer:
         raise Refusal(_blob_error(404, "BlobNotFound", "The specified blob does not exist."))
     mime_type = raw.value(ask.state.body(API, name), "mime_type")
     return Answer(200, holder.content, {"content-type": str(mime_type)})
-
-
-def _address(ask: Ask, name: str) -> str:
-    until = f"{ask.state.clock.now() + ask.switches.preview_seconds:.0f}"
-    return f"http://{ask.headers.get('host', '')}{ROOT}/{name}?se={until}&sig={_signature(name, until)}"
 
 
 def _signature(name: str, until: str) -> str:

@@ -135,6 +135,8 @@ class Switches:
     """Limit 0 and unknown cursors are taken, as by mocks made from the description."""
     preview_seconds: float = 600
     """How long the address of an attachment lives, by the sandbox's clock."""
+    redirects: bool = False
+    """The bytes of files lie elsewhere: HTTP 302 to a signed address that takes no credential."""
     pretty: bool = False
     """Answers are indented by two spaces, as the real API's."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from exporter.sandbox import objects, raw
 from exporter.sandbox.answers import Answer, Ask, Refusal, error, ok, too_many_items
 from exporter.sandbox.includes import ITEM_LOCKS, opened
-from exporter.sandbox.listing import answer_one, dressed
+from exporter.sandbox.listing import LISTS, answer_one, dressed
 from exporter.sandbox.reads import Handler, Under, entry_of, holder_of
 from exporter.sandbox.shapes import TEMPLATES
 from exporter.sandbox.state import State
@@ -65,7 +65,7 @@ def create_items(ask: Ask) -> Answer:
     names = [_item(ask.state, holder.id, item) for item in _items(ask.json())]
     ask.state.touch("conversations", holder.id)
     entries = [entry for name in names if (entry := holder.series("items").get(name))]
-    bodies = b",".join(dressed(ask, entry.raw, ITEM_LOCKS, included) for entry in entries)
+    bodies = b",".join(dressed(ask, entry.raw, LISTS["items"], included) for entry in entries)
     first, last = (raw.text(names[place] if names else None) for place in (0, -1))
     envelope = b'{"object":"list","data":[%b],"first_id":%b,"last_id":%b,"has_more":false}'
     return ok(envelope % (bodies, first, last))

@@ -70,6 +70,16 @@ def test_input_items_hold_the_whole_chain_where_it_is_switched(sandbox: Running,
     assert ids(http.get(path)) == whole[2:]
 
 
+def test_include_opens_what_is_closed_in_an_output(sandbox: Running, http: httpx.Client) -> None:
+    search = {"type": "file_search_call", "queries": ["a"], "results": [{"file_id": "file-1", "text": "found"}]}
+    sandbox.state.add_response({"id": "resp_1", "output": [search, SAID]}, [search])
+    opened = {"include[]": "file_search_call.results"}
+
+    assert http.get("/responses/resp_1").json()["output"][0]["results"] is None
+    assert http.get("/responses/resp_1", params=opened).json()["output"][0]["results"] == search["results"]
+    assert http.get("/responses/resp_1/input_items").json()["data"][0]["results"] is None
+
+
 def test_a_response_in_progress_ends_later(sandbox: Running, http: httpx.Client) -> None:
     name = sandbox.state.add_response({"status": "in_progress"}, ["Are you there?"])
     before = http.get(f"/responses/{name}").json()

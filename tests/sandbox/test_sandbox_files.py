@@ -245,3 +245,15 @@ def test_faults_strike_attachments(sandbox: Running, http: httpx.Client) -> None
     sandbox.state.switches = Switches(fault="truncated", only="/_attachments")
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(url)
+
+
+def test_bytes_may_lie_elsewhere_where_no_key_belongs(sandbox: Running, http: httpx.Client) -> None:
+    sandbox.state.switches = Switches(redirects=True)
+    answer = http.get("/files/file-large/content")
+    there = answer.headers["location"]
+
+    assert (answer.status_code, answer.content) == (302, b"")
+    assert httpx.get(there).content == b"".join(pieces(LARGE))
+    assert sandbox.state.leaks == []
+    assert http.get(there).status_code == 400
+    assert sandbox.state.leaks == [httpx.URL(there).path]

@@ -264,6 +264,78 @@ def test_include_refused_one(get: Get, sandbox: Running) -> None:
     assert answer.status_code == 400
 
 
+EVERYWHERE: dict[str, Body] = {
+    "no_envelope_ids": {},
+    "drops_envelope_empty_strings": {},
+    "ignores_parameters": {"limit": 2, "order": "asc"},
+    "descending": {"order": "asc"},
+    "inclusive_cursor": {"order": "asc", "after": "first"},
+    "inclusive_cursor_forever": {"order": "asc", "after": "first"},
+    "has_more_always_false": {"limit": 2},
+    "has_more_forever": {"limit": 100},
+    "empty_page_has_more": {"limit": 100},
+    "unknown_after_restarts": {"after": "nobody"},
+    "limit_too_large_400": {"limit": 51},
+    "limit_too_large_422": {"limit": 51},
+    "null_ids": {},
+    "null_ids_and_cursor": {},
+    "position_ids": {},
+    "duplicate_ids": {"limit": 100},
+}
+"""Lies about any list, with a question that each of them answers otherwise than the truth."""
+
+
+def every_list() -> tuple[State, list[str]]:
+    """A state with a list of every kind that has eight objects, and where they are."""
+    state = State()
+    for number in range(8):
+        state.add_container(f"cntr_{number}")
+        state.add_container_file("cntr_0", {"id": f"cfile_{number}"})
+        state.add_vector_store(f"vs_{number}")
+        state.add_vector_file("vs_0", f"file-{number}")
+        state.add_file(f"file-{number}")
+        state.add_chatkit_thread(f"cthr_{number}")
+        state.add_chatkit_item("cthr_0", {})
+        state.add_completion(f"chatcmpl-{number}")
+        state.add_completion_message("chatcmpl-0", {})
+        state.add_response(f"resp_{number}")
+        state.add_input_item("resp_0", "Hello?")
+        state.add_session(f"asess_{number}")
+        state.add_turn("asess_0", {"id": f"aturn_{number}"})
+        state.add_subagent("asess_0", {"id": f"asub_{number}"})
+        state.add_artifact("asess_0")
+        state.add_trace("asess_0", {"id": f"aturn_{number}"})
+    for _ in range(8):
+        state.add_session_item("asess_0", {"turn_id": "aturn_0"})
+        state.add_turn("asess_0", {}, "asub_0")
+        state.add_session_item("asess_0", {}, "asub_0")
+    under = ("items", "turns", "turns/aturn_0/items", "subagents", "subagents/asub_0/items", "subagents/asub_0/turns")
+    paths = [f"/agents/sessions/asess_0/{name}" for name in (*under, "artifacts", "traces")]
+    paths += ["/agents/sessions", "/containers", "/containers/cntr_0/files", "/vector_stores"]
+    paths += ["/vector_stores/vs_0/files", "/chatkit/threads", "/chatkit/threads/cthr_0/items", "/chat/completions"]
+    paths += ["/chat/completions/chatcmpl-0/messages", "/responses", "/responses/resp_0/input_items", "/files"]
+    return state, paths
+
+
+@pytest.mark.parametrize("lie", EVERYWHERE)
+def test_lies_are_told_of_every_list(lie: str) -> None:
+    state, paths = every_list()
+    headers = {"Authorization": "Bearer sk-sandbox-one", "OpenAI-Beta": "chatkit_beta=v1,agents=v1"}
+    with running(state, listable=True) as sandbox, httpx.Client(base_url=sandbox.url, headers=headers) as http:
+        for path in paths:
+            params = dict(EVERYWHERE[lie])
+            whole = http.get(path, params={"order": "asc"}).json()["data"]
+            if params.get("after") == "first":
+                params["after"] = whole[0]["id"]
+            truth = http.get(path, params=params)
+            state.switches = Switches(lies=frozenset({lie}), listable=True)
+            told = http.get(path, params=params)
+            state.switches = Switches(listable=True)
+
+            assert len(whole) == 8, path
+            assert (told.status_code, told.content) != (truth.status_code, truth.content), path
+
+
 def test_every_lie_is_tested_here() -> None:
     told = set(globals()) | {f"test_{lie}" for lie in (*CREATED, *TEXTS, "limit_too_large_400", "limit_too_large_422")}
 
