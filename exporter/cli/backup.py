@@ -118,7 +118,7 @@ def command(
     elif not (archive / "archive.json").exists():
         raise NoArchive(f"{archive}: no archive here; name the threads to begin with, or another folder with -a")
     words = [word for word in ids if word != "-" and not word.startswith("@")]
-    only = [entry.thread for entry in named(words, known, profile, source)]
+    only = [entry.thread for entry in named(words, known, profile, source)] if words else []
     run = _Run(known, only, everything=everything)
     return _run(archive, run, entries, Options(runs=not no_runs, files=not no_files, **tuning))
 
@@ -181,6 +181,8 @@ def _tell(out: Output, path: Path, report: Report) -> None:
         sentence = f"NOT COMPLETE: {got}; run the same command to go on" if report.visited else ""
     elif bad:
         sentence = f"NOT COMPLETE: {bad:,} of {report.registered:,} threads are not whole; {got}; see exporter status"
+    elif not report.visited:
+        sentence = f"nothing is due: {report.registered:,} registered, all archived in {path}; --all visits them now"
     else:
         gone = f", {report.gone:,} gone from the server" if report.gone else ""
         sentence = f"complete: {got}; {report.registered:,} registered{gone}; archived in {path}"

@@ -33,7 +33,7 @@ def test_a_second_backup_brings_nothing_and_needs_no_ids(shell: Shell) -> None:
     fill(shell)
     shell.ok("backup", "thread_1", "conv_1")
 
-    *threads, summary = shell.json("backup")
+    *threads, summary = shell.json("backup", "--all")
     assert [line["records"] for line in threads] == [0, 0]
     assert (summary["records"], summary["registered"], summary["complete"]) == (0, 2, 2)
 
@@ -101,7 +101,7 @@ def test_a_mistake_makes_nothing_and_ends_with_2(shell: Shell, words: list[str])
 
 
 def test_without_ids_and_archive_it_says_how_to_begin(shell: Shell) -> None:
-    result = shell.run("backup")
+    result = shell.run("backup", "--all")
 
     assert result.exit_code == 10
     assert "name the threads to begin with" in result.stderr
@@ -129,7 +129,7 @@ def test_a_locked_archive_is_exit_11_and_says_who(shell: Shell) -> None:
     fill(shell)
     shell.ok("backup", "thread_1")
     with Lock(shell.archive):
-        result = shell.run("backup")
+        result = shell.run("backup", "--all")
 
     assert result.exit_code == 11
     assert "is writing" in result.stderr
@@ -139,7 +139,7 @@ def test_a_removed_api_is_exit_13_and_nothing_is_marked(shell: Shell) -> None:
     fill(shell)
     shell.ok("backup", "thread_1")
     shell.state.switches = shell.state.switches.with_changes({"fault": "api_removed"})
-    result = shell.run("backup")
+    result = shell.run("backup", "--all")
 
     assert result.exit_code == 13
     assert len(result.stderr.splitlines()) <= 2
@@ -153,7 +153,7 @@ def test_a_budget_ends_with_14_and_the_next_run_goes_on(shell: Shell) -> None:
 
     assert result.exit_code == 14
     assert "run the same command to go on" in result.stderr or "run again" in result.stderr
-    assert shell.json("backup")[-1]["complete"] == 2
+    assert shell.json("backup", "--all")[-1]["complete"] == 2
 
 
 def test_a_dry_run_asks_nobody_and_makes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,9 +176,9 @@ def test_no_runs_leaves_runs_out(shell: Shell) -> None:
 def test_quiet_is_quiet_and_verbose_names_threads(shell: Shell) -> None:
     fill(shell)
 
-    assert shell.ok("-q", "backup", "thread_1").stderr == ""
-    assert "complete: assistants/thread_1" in shell.ok("-v", "backup").stderr
-    assert "assistants/thread_1: messages 0+3" in shell.ok("-vv", "backup", "--full").stderr
+    assert "assistants/thread_1: messages 0+3" in shell.ok("-vv", "backup", "thread_1").stderr
+    assert "complete: assistants/thread_1" in shell.ok("-v", "backup", "--all").stderr
+    assert shell.ok("-q", "backup", "--full").stderr == ""
 
 
 def test_another_profile_of_a_file_is_used(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +191,7 @@ def test_another_profile_of_a_file_is_used(shell: Shell, tmp_path: Path, monkeyp
     )
 
     shell.ok("backup", "thread_1", "--profile", "box")
-    assert shell.json("backup")[-1]["complete"] == 1
+    assert shell.json("backup", "--all")[-1]["complete"] == 1
     written = [path.read_bytes() for path in shell.archive.rglob("*") if path.is_file()]
     assert not any(b"sk-sandbox" in content for content in written)
 
@@ -200,3 +200,19 @@ def test_another_profile_of_a_file_is_used(shell: Shell, tmp_path: Path, monkeyp
 @pytest.mark.parametrize("number", ["nan", "inf", "0", "-1"])
 def test_a_limit_is_a_number_above_zero(shell: Shell, option: str, number: str) -> None:
     assert shell.run("backup", option, number, "thread_1").exit_code == 2
+
+
+def test_what_is_not_due_is_left_alone_but_what_is_named_is_visited(shell: Shell) -> None:
+    shell.state.add_thread("thread_1")
+    shell.state.add_thread("thread_2")
+    shell.ok("backup", "thread_1", "thread_2")
+    start = len(shell.state.requests)
+    nothing = shell.ok("backup")
+    asked = len(shell.state.requests) - start
+    named = shell.json("backup", "thread_2")
+
+    assert asked == 0
+    assert "nothing is due" in nothing.stderr
+    assert [line["thread"] for line in named if line["message_type"] == "thread"] == ["thread_2"]
+    assert shell.json("backup", "--all", "--dry-run")[-1]["threads"] == 2
+    assert shell.json("backup", "--dry-run")[-1]["threads"] == 0

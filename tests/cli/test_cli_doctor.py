@@ -460,7 +460,7 @@ def test_the_archive_tells_since_when_a_thread_is_gone_and_why(shell: Shell) -> 
         shell.state.add_message(f"thread_{number}", {})
     shell.ok("backup", *(f"thread_{number}" for number in range(8)))
     shell.state.delete_thread("thread_0")
-    shell.ok("backup")
+    shell.ok("backup", "--all")
     found, code = looks(shell, "thread_0")
     known = found["archive, assistants"]
 

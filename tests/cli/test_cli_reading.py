@@ -83,7 +83,7 @@ def test_status_does_not_call_complete_what_the_last_run_could_not_look_at(
     filled: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-wrong")
-    filled.run("backup")
+    filled.run("backup", "--all")
 
     assert filled.ok("status").stderr.startswith("NOT UP TO DATE: the last run ended early with exit code 12")
 
