@@ -1,18 +1,21 @@
 """Made-up data: the same number gives the same bytes, every source has some, and crowds cost nothing until asked."""
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from exporter.sandbox import SOURCES, State, running
+from exporter.sandbox import KEYS, SOURCES, State, Switches, running
 from exporter.sandbox.state import Shelf
+from exporter.sandbox.switches import APIS
 
 COUNTS = {"threads": 2, "conversations": 2, "chatkit": 2, "completions": 2, "responses": 2, "sessions": 2}
 HEADERS = {"Authorization": "Bearer sk-sandbox-one", "OpenAI-Beta": "assistants=v2,chatkit_beta=v1,agents=v1"}
@@ -120,3 +123,11 @@ def test_the_command_prints_ids_of_every_source() -> None:
     assert told["ids"]["chatkit"] == ["cthr_seed1x00000"]
     assert all(told["ids"].values())
     assert told["threads"] == [name for names in told["ids"].values() for name in names]
+
+
+def test_its_page_names_every_credential_switch_and_api() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
+    words = [*KEYS, *(field.name for field in dataclasses.fields(Switches))]
+
+    assert [word for word in words if f"`{word}`" not in page and f" {word}`" not in page] == []
+    assert [name for name in APIS if name.replace("_", " ") not in page] == []
