@@ -40,6 +40,8 @@ MAY = {
     "crawl": READS | {"retention", "endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
     "discovery": GROUND | {"archive", "crawl", "endpoint", "pacing", "registry", "sources", "text", "transport"},
     "doctor": GROUND | {"archive", "config", "endpoint", "sources", "pacing", "retention", "transport"},
+    "schedule": GROUND,
+    "monitoring": GROUND | {"files"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
     "__main__": {"cli", "errors"},
 }

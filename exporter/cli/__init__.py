@@ -29,6 +29,7 @@ ORDER = (
     "check",
     "rebuild",
     "doctor",
+    "schedule",
     "sandbox",
 )
 "How `--help` lists them: by need; whatever is not named here follows."

@@ -20,7 +20,9 @@ from exporter.model import Profile, Secret, printable
 from exporter.retention import Policies
 
 NAME = "exporter.toml"
-OPENAI = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+KEY_FILE = "OPENAI_API_KEY_FILE"
+"Names a file that has the key: a credential of systemd, a secret that is mounted."
+OPENAI = ("OPENAI_API_KEY", KEY_FILE, "OPENAI_BASE_URL")
 "Who sets one of these means a profile by it, beside those of the file."
 AZURE = "AZURE_OPENAI_ENDPOINT"
 "Who sets this, no file and none of OpenAI's variables means a profile by it."
@@ -42,7 +44,7 @@ class Profiles(dict[str, Profile]):
 
 def profiles(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Profiles:
     """Read the profiles from the file named, $EXPORTER_CONFIG, ./exporter.toml or the user's, and the environment."""
-    file = _find(path, environ)
+    file = file_of(path, environ)
     settings, policies = _read(file) if file else ({}, Policies())
     openai = any(environ.get(name) for name in OPENAI)
     if not settings and not openai and environ.get(AZURE):
@@ -70,7 +72,8 @@ def _profile(one: Setting, environ: Mapping[str, str]) -> Profile:
     )
 
 
-def _find(path: str | None, environ: Mapping[str, str]) -> Path | None:
+def file_of(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file that profiles are read from: the one named, $EXPORTER_CONFIG, ./exporter.toml or the user's."""
     named = path or environ.get("EXPORTER_CONFIG")
     if named:
         if not Path(named).is_file():
@@ -107,7 +110,9 @@ def _filled(default: Setting, environ: Mapping[str, str]) -> Setting:
     if base_url == API and environ.get("OPENAI_BASE_URL"):
         base_url = checked_url(environ["OPENAI_BASE_URL"], "OPENAI_BASE_URL")
     # OpenAI's key is never shown to Azure
-    usual = {"bearer": Place("OPENAI_API_KEY"), "api-key": Place("AZURE_OPENAI_API_KEY"), "entra": Place()}
+    in_file = not environ.get("OPENAI_API_KEY") and environ.get(KEY_FILE)
+    own = Place(file=in_file) if in_file else Place("OPENAI_API_KEY")
+    usual = {"bearer": own, "api-key": Place("AZURE_OPENAI_API_KEY"), "entra": Place()}
     return replace(_owned(default, environ), base_url=base_url, key=default.key or usual[default.auth])
 
 
@@ -151,4 +156,4 @@ def _session(one: Setting, environ: Mapping[str, str]) -> str:
     return text
 
 
-__all__ = ["LateSecret", "Profiles", "profiles"]
+__all__ = ["LateSecret", "Profiles", "file_of", "profiles"]
