@@ -11,7 +11,12 @@ import signal
 import sys
 import warnings
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import click
+
+    from exporter.cli._output import Output
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -55,7 +60,7 @@ def _run(argv: list[str]) -> int:
     try:
         code = cli.main(argv, prog_name="exporter", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show(argv, error)
         _json_error(argv, error.exit_code, error.format_message())
         return error.exit_code
     except click.Abort:
@@ -75,21 +80,35 @@ def _unexpected(argv: list[str], error: Exception) -> int:
 
 
 def _ended(argv: list[str], code: int, message: str) -> int:
-    from exporter.cli._output import Output
-
     try:
         _json_error(argv, code, message)
         sys.stdout.flush()
     except OSError:  # nobody can be answered there, and Python would try again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    Output().complain(f"exporter: {message}")
+    _output(argv).complain(f"exporter: {message}", event="error", exit_code=code)
     return code
 
 
 def _json_error(argv: list[str], code: int, message: str) -> None:
-    from exporter.cli._output import Output, redacted
+    from exporter.cli._output import redacted
 
-    Output(as_json="--json" in argv).item("error", {"exit_code": code, "code": "Error", "error": redacted(message)})
+    _output(argv).item("error", {"exit_code": code, "code": "Error", "error": redacted(message)})
+
+
+def _show(argv: list[str], error: click.ClickException) -> None:
+    out = _output(argv)
+    if out.style == "plain":
+        error.show()
+    else:
+        out.complain(f"exporter: {error.format_message()}", event="error", exit_code=error.exit_code)
+
+
+def _output(argv: list[str]) -> Output:
+    """How to answer when no command is there any more, or was never found."""
+    from exporter.cli._logging import chosen_in, style_of
+    from exporter.cli._output import Output
+
+    return Output(as_json="--json" in argv, style=style_of(chosen_in(argv)))
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a signal handler's signature

@@ -189,6 +189,12 @@ class Catalog:
         with self._db() as db:
             return {str(state): int(count) for state, count in db.execute(query)}
 
+    def census(self) -> dict[tuple[str, str], int]:
+        """How many threads of each source are in each state."""
+        query = sa.select(threads.c.source, threads.c.state, sa.func.count()).group_by(*threads.c["source", "state"])
+        with self._db() as db:
+            return {(str(source), str(state)): int(count) for source, state, count in db.execute(query)}
+
     def positions(self, thread: ThreadRef) -> dict[str, Position]:
         """How far each list of a thread was walked."""
         query = sa.select(lists).join(threads, threads.c.no == lists.c.thread).where(_is(thread))

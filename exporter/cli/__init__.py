@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import click
 
+from exporter.cli._logging import FORMATS, VARIABLE, style_of
 from exporter.cli._output import Output
 from exporter.errors import ExporterError
 
@@ -94,10 +95,17 @@ Example:
 @click.version_option(package_name="conversation-exporter", prog_name="exporter")
 @click.option("-v", "--verbose", count=True, help="Say more; twice for every page.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    envvar=VARIABLE,
+    help="Lines on stderr for logs: with the time in UTC, or as JSON.",
+)
 @click.pass_context
-def cli(ctx: click.Context, verbose: int, quiet: bool) -> None:
+def cli(ctx: click.Context, verbose: int, quiet: bool, log_format: str | None) -> None:
     """Keep the whole history of conversations that live on a server.
 
     Commands end with 0 when all is well; the help of each lists its exit codes.
     """
     ctx.meta["exporter.verbosity"] = -1 if quiet else verbose
+    ctx.meta["exporter.style"] = style_of(log_format)

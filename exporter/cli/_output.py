@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from exporter.cli._logging import Severity, Style, as_style, lines
 from exporter.errors import ExporterError
 from exporter.model import printable
 
@@ -27,15 +28,20 @@ SHORTEST = 8
 class Output:
     """How the command that is running answers."""
 
-    def __init__(self, *, as_json: bool = False, verbosity: int = 0) -> None:
+    def __init__(self, *, as_json: bool = False, verbosity: int = 0, style: Style = "plain") -> None:
         self.as_json = as_json
         self.verbosity = verbosity
+        self.style = style
 
     @classmethod
     def of(cls, ctx: click.Context | None = None) -> Output:
         """Return what the options of the running command ask for."""
         meta = (ctx or click.get_current_context()).meta
-        return cls(as_json=meta.get("exporter.json", False), verbosity=meta.get("exporter.verbosity", 0))
+        return cls(
+            as_json=meta.get("exporter.json", False),
+            verbosity=meta.get("exporter.verbosity", 0),
+            style=as_style(meta.get("exporter.style")),
+        )
 
     def item(self, message_type: str, fields: Mapping[str, Any], text: str | None = None) -> None:
         """Answer one thing: as a line of JSON, or as text if it has one."""
@@ -57,21 +63,28 @@ class Output:
         self.item("summary", fields)
         self.say(sentence)
 
-    def say(self, text: str, level: int = 0) -> None:
-        """Tell people something on stderr, unless they asked for quiet."""
+    def say(self, text: str, level: int = 0, severity: Severity = "info", **fields: Any) -> None:
+        """Tell people something on stderr, unless they asked for quiet; `fields` are for logs in JSON."""
         if self.verbosity >= level:
-            self.complain(text)
+            self.complain(text, "debug" if level else severity, **fields)
 
-    def complain(self, text: str) -> None:
+    def log(self, text: str, **fields: Any) -> None:
+        """Tell a log something that people see without."""
+        if self.style != "plain":
+            self.say(text, **fields)
+
+    def complain(self, text: str, severity: Severity = "error", **fields: Any) -> None:
         """Tell people about a failure on stderr, always."""
         sys.stdout.flush()
-        click.echo(text, err=True)
+        if self.style != "plain":
+            text = redacted(text)
+        click.echo(lines(self.style, severity, text, fields), err=True)
 
     def error(self, error: ExporterError) -> None:
         """End with an error: one line."""
         message = redacted(printable(str(error)))
         self.item("error", {"exit_code": error.exit_code, "code": type(error).__name__, "error": message})
-        self.complain(f"exporter: {message}")
+        self.complain(f"exporter: {message}", event="error", exit_code=error.exit_code, code=type(error).__name__)
 
     @contextmanager
     def stdout(self) -> Iterator[BinaryIO]:

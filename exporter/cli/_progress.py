@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 EVERY = 60.0
 "Seconds between two quiet lines."
+EVERY_IN_LOGS = 600.0
+FAILURES = 100
+"Threads that failed which are named where the lines stay; `exporter status` names all."
 
 
 class Progress:
@@ -26,7 +29,8 @@ class Progress:
 
     def __init__(self, out: Output, total: int) -> None:
         self._out, self._total = out, total
-        self._threads = self._objects = self._pages = 0
+        self._threads = self._objects = self._pages = self._failures = 0
+        self._every = EVERY if out.style == "plain" else EVERY_IN_LOGS
         self._started = self._said = time.monotonic()
         self._bar: Bar | None = None
         self._task: Any = None
@@ -61,19 +65,27 @@ class Progress:
         self._out.item("thread", {**fields, **told, "notes": outcome.notes})
         sys.stdout.flush()
         if outcome.state in ("failed", "partial"):
-            self._line(f"{outcome.state}: {outcome.error or outcome.thread}", always=True)
+            self._failed(outcome, fields)
         elif outcome.code == "expired_link":
             self._line(f"gone: {outcome.error}")
         elif outcome.state == "gone" or self._out.verbosity > 0:
             self._line(f"{outcome.state}: {outcome.thread}: {outcome.records:,} new objects")
         self._tell()
 
-    def _line(self, text: str, *, always: bool = False) -> None:
+    def _failed(self, outcome: Outcome, fields: dict[str, str]) -> None:
+        self._failures += 1
+        if self._bar or self._failures <= FAILURES:
+            about = {**fields, "state": outcome.state, "code": outcome.code}
+            self._line(f"{outcome.state}: {outcome.error or outcome.thread}", about)
+        elif self._failures == FAILURES + 1:
+            self._line("more threads failed; exporter status names them all", {})
+
+    def _line(self, text: str, failed: dict[str, Any] | None = None) -> None:
         text = printable(text)
         if self._bar:
             self._bar.console.print(text, markup=False, highlight=False)
-        elif always:
-            self._out.complain(text)
+        elif failed is not None:
+            self._out.complain(text, "warning", event="thread_failed", **failed)
         else:
             self._out.say(text)
 
@@ -81,16 +93,17 @@ class Progress:
         now = time.monotonic()
         if self._bar:
             self._bar.update(self._task, completed=self._threads, total=self._total, told=self._rates(now))
-        elif now - self._said >= EVERY:
+        elif now - self._said >= self._every:
             self._said = now
-            self._out.say(f"{self._threads:,} of {self._total:,} threads, {self._rates(now)}")
+            self._out.say(f"{self._threads:,} of {self._total:,} threads, {self._rates(now)}", event="progress")
 
     def _rates(self, now: float) -> str:
         seconds = max(now - self._started, 1e-9)
         return f"{self._objects:,} objects, {self._pages / seconds:,.1f} pages/s"
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and self._out.verbosity >= 0:
+        self._out.log(f"{self._total:,} threads to visit", event="start", threads=self._total)
+        if self._out.style == "plain" and sys.stderr.isatty() and self._out.verbosity >= 0:
             self._bar = _bar()
             self._task = self._bar.add_task("backup", total=self._total, told="")
             self._bar.start()

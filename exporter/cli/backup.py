@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.cli._command import EXITS, archive_option, makes_command, profile_options, source_option
+from exporter.cli._monitoring import Watch, tells_machines
 from exporter.cli._output import Output, redacted
 from exporter.model import printable
 
@@ -77,6 +78,7 @@ def _options(function: Any) -> Any:
 @source_option
 @profile_options
 @archive_option
+@tells_machines
 def command(
     *,
     ids: tuple[str, ...],
@@ -161,6 +163,7 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
                 on_link=progress.link,
                 stop=stop,
             )
+        Watch.of().note(archive, report)
     with suppress(BrokenPipeError):  # the exit code is what counts
         _tell(out, path, report)
         sys.stdout.flush()
@@ -170,7 +173,7 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
 def _tell(out: Output, path: Path, report: Report) -> None:
     """End with one clear sentence, or with one line per reason for an early end."""
     for why in report.stopped:
-        out.complain(f"exporter: {redacted(printable(why))}")
+        out.complain(f"exporter: {redacted(printable(why))}", event="stopped")
     for remark in report.remarks:
         out.say(f"exporter: {redacted(printable(remark))}")
     bad = report.failed + report.partial
@@ -186,9 +189,11 @@ def _tell(out: Output, path: Path, report: Report) -> None:
     else:
         gone = f", {report.gone:,} gone from the server" if report.gone else ""
         sentence = f"complete: {got}; {report.registered:,} registered{gone}; archived in {path}"
+    Watch.of().sentence = sentence
     out.item("summary", report.to_json())
     if sentence:
-        out.say(sentence)
+        numbers = {name: value for name, value in report.to_json().items() if isinstance(value, int)}
+        out.say(sentence, severity="warning" if report.exit_code else "info", event="summary", **numbers)
 
 
 def _plan(path: Path, entries: Iterator[Registration], policies: Policies, *, everything: bool) -> int:
