@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -202,6 +204,18 @@ def test_every_metric_is_described() -> None:
     guide = (Path(__file__).parents[1] / "docs" / "nightly.md").read_text("utf-8")
 
     assert [name for name in METRICS if f"`{name}`" not in guide] == []
+
+
+def test_the_alerts_are_about_metrics_that_there_are_and_are_all_in_the_guide() -> None:
+    root = Path(__file__).parents[1]
+    (group,) = yaml.safe_load((root / "samples/prometheus/exporter.rules.yaml").read_text("utf-8"))["groups"]
+    guide = (root / "docs/nightly.md").read_text("utf-8")
+
+    for rule in group["rules"]:
+        used = set(re.findall(r"exporter_\w+", rule["expr"]))
+        assert used
+        assert used <= set(METRICS), rule["alert"]
+        assert f"| `{rule['alert']}` |" in guide
 
 
 @pytest.mark.parametrize(

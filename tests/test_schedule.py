@@ -26,6 +26,7 @@ from exporter.schedule._systemd import quoted
 KEY = "sk-nobody-may-see-this-key"
 ODD = "/srv/a b%c$d'e\"f\\g"
 KUBERNETES = json.loads((Path(__file__).parent / "kubernetes-1.37.json").read_text("utf-8"))
+SAMPLES = Path(__file__).parents[1] / "samples"
 CRON_JOB = "io.k8s.api.batch.v1.CronJob"
 
 
@@ -77,6 +78,17 @@ def test_systemd_takes_the_units_without_a_word(tmp_path: Path, whose: str, more
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
 
     assert set(files) == {"exporter-backup.service", "exporter-backup.timer"}
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed here")
+def test_systemd_takes_the_sample_that_tells_of_failures(tmp_path: Path) -> None:
+    unit = tmp_path / "tell-me@exporter-backup.service"
+    unit.write_text((SAMPLES / "systemd" / "tell-me@.service").read_text("utf-8"), "utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60, check=False
+    )
+
     assert (done.returncode, done.stderr) == (0, "")
 
 
