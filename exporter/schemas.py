@@ -18,9 +18,10 @@ _COLUMNS = {
     "threads": f"""{_WHOSE} state created_at@ {_ORIGIN} user customer title tags_json metadata_json
         messages#! revision#! observed_at@! deleted_at@ deleted_reason extra_json""",
     "runs": f"""{_WHOSE} run_id parent_id seq#! type status created_at@ started_at@ completed_at@ {_ORIGIN} model
-        agent_id usage_json error_json metadata_json revision#! observed_at@! extra_json""",
+        agent_id usage_json error_json metadata_json revision#! observed_at@! deleted_at@ deleted_reason extra_json""",
     "steps": f"""{_WHOSE} run_id step_id seq#! type status created_at@ completed_at@ {_ORIGIN} agent_id
-        details_json usage_json error_json metadata_json revision#! observed_at@! extra_json""",
+        details_json usage_json error_json metadata_json revision#! observed_at@! deleted_at@ deleted_reason
+        extra_json""",
     "files": f"""{_WHOSE} file_id type container_id message_id name mime_type purpose bytes# sha256 blob form reason
         detail created_at@ {_ORIGIN} seq#! revision#! observed_at@! extra_json""",
     "revisions": f"{_WHOSE} kind! parent_id object_id seq#! revision#! observed_at@! ts@! body_json!",
@@ -39,7 +40,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     table: pa.schema([_field(word) for word in columns.split()]) for table, columns in _COLUMNS.items()
 }
 
-_VERSION = dict.fromkeys(SCHEMAS, 1) | dict.fromkeys(("messages", "runs", "revisions"), 2)
+_VERSION = dict.fromkeys(SCHEMAS, 1) | dict.fromkeys(("messages", "steps", "revisions"), 2) | {"runs": 3}
 VERSIONS = {table: f"{table}/{number}" for table, number in _VERSION.items()}
 "What `exporter.schema` in the footer of each file says; tables with files of another version are made again."
 

@@ -1,8 +1,9 @@
 """Publish sealed records into the tables: one row per object, one file per month, replaced in place.
 
-The idea: new pages of a thread that cannot hold anything old are appended; else the whole thread is folded again, and
-its rows take the place of those in the months that changed. Both ways give the same rows, so that any history of
-publishing equals one rebuild. Read on in the order of `publish`: `_events`, `_threads`, `_changes`, `_files`.
+The idea: new objects of a thread that the tables lack are appended; where something old came again, the whole thread
+is folded, and its rows take the place of those in the months that changed. Both ways give the same rows, so that any
+history of publishing equals one rebuild. Read on in the order of `publish`: `_events`, `_repeats`, `_threads`,
+`_changes`, `_files`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from exporter.tables._events import Events, size_of
 from exporter.tables._files import EMPTY, Files, outdated
 from exporter.tables._known import Known
 from exporter.tables._reader import Reader, View
+from exporter.tables._repeats import Repeats
 from exporter.tables._threads import Threads
 
 __all__ = ["EMPTY", "Published", "Reader", "compare", "outdated", "publish"]
@@ -46,7 +48,10 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
         newest = reader.manifest()
         files = Files(reader, newest, folder, into, afresh=afresh)
         view, changes, events = View(reader, 0 if files.afresh else since, newest), Changes(folder), Events(folder)
-        touched = events.collect(view, changes, remember=bool(files.paths("threads")))
+        repeats = Repeats()
+        touched = events.collect(view, changes, repeats, remember=files.any)
+        for table, whose in repeats.found(files.paths):
+            changes.fold(table, whose)
         known = Known(files.paths("threads"), files.paths("gaps"), touched)
         threads = Threads(view, changes, known, torn=files.newer_than(view.since))
         for (thread, happened), owner in view.owned(events.by_thread(), itemgetter(0), size_of):

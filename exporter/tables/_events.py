@@ -1,24 +1,28 @@
 """Take the new pages: rows that can be appended go on at once, and what happened to a thread is sorted by thread.
 
 The idea: pages come in the order of time; the threads they belong to are joined one by one, after a sort on disk.
+Of a page of objects, what tells each of them apart goes along: where nothing is there twice, nothing has to be folded.
 """
 
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 
 from exporter.files import make_folder
-from exporter.model import Mark, Record, Registration, ThreadRef
-from exporter.rows import LISTED, TABLE_OF, row
+from exporter.model import Kind, Mark, Record, Registration, ThreadRef
+from exporter.rows import LISTED, TABLE_OF, deleted_kind, row
 from exporter.tables._changes import Changes
 from exporter.tables._names import key, text, whose
 from exporter.tables._reader import View
+from exporter.tables._repeats import Repeats, keys_of
 from exporter.tables._sorting import Sorter
 from exporter.text import plain
 
@@ -26,6 +30,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     **dict.fromkeys(("source", "endpoint", "thread", "body"), pa.binary()),
     **dict.fromkeys(("order", "number", "count", "_month"), pa.int64()),
     "kind": pa.string(),
+    "fresh": pa.bool_(),
     "observed_at": pa.timestamp("us", "UTC"),
 }
 _THREAD = ("source", "endpoint", "thread")
@@ -40,9 +45,15 @@ class Event:
     "Its manifest."
     count: int
     "Records of the page."
+    fresh: bool
+    "Whether no object of the page can be in an earlier one."
     observed_at: datetime
     body: bytes | None
-    "Of a thread or a visit."
+    "Of a thread or a visit; of a page of objects, their keys."
+
+    def keys(self) -> array[int]:
+        """Return what tells the objects of the page apart."""
+        return array("q", self.body or b"")
 
 
 class Events:
@@ -51,7 +62,7 @@ class Events:
     def __init__(self, folder: Path) -> None:
         self._sorter = Sorter(pa.schema(_COLUMNS), (*_THREAD, "order"), make_folder(folder / "events"))
 
-    def collect(self, view: View, changes: Changes, *, remember: bool) -> set[str]:
+    def collect(self, view: View, changes: Changes, repeats: Repeats, *, remember: bool) -> set[str]:
         """Take the new pages, and return the ids of their threads where somebody has to know."""
         touched = set()
         pages = view.owned(view.new_pages(), lambda page: page[1].thread, _size)
@@ -60,13 +71,14 @@ class Events:
                 touched.add(plain(mark.thread.id))
             if mark.kind not in LISTED:
                 for record in records:
-                    self._add(order, number, mark, record)
+                    self._add(order, number, mark, record.observed_at, _said(record))
+                    _fold_deleted(changes, record)
                 continue
-            self._add(order, number, mark, records[0] if records else None)
-            table = TABLE_OF[mark.kind]
-            if not mark.fresh:
+            keys, table = keys_of(mark, records), TABLE_OF[mark.kind]
+            self._add(order, number, mark, records[0].observed_at if records else mark.fetched_at, keys.tobytes())
+            if remember and not mark.fresh and not repeats.take(mark, records, keys):
                 changes.fold(table, whose(mark.thread))
-            elif not changes.folds(table, whose(mark.thread)):
+            if not changes.folds(table, whose(mark.thread)):
                 _append(changes, number, records, owner)
         return touched
 
@@ -78,9 +90,7 @@ class Events:
             happened = [Event(*(line[name] for name in Event.__slots__)) for line in group]
             yield ThreadRef(*(text(part) for part in exact)), happened
 
-    def _add(self, order: int, number: int, mark: Mark, record: Record | None) -> None:
-        ours = record is not None and mark.kind in ("thread", "visit")
-        body = record.body if ours and record is not None else None
+    def _add(self, order: int, number: int, mark: Mark, observed_at: datetime, body: bytes | None) -> None:
         values = {
             "source": key(mark.thread.source),
             "endpoint": key(mark.thread.endpoint),
@@ -89,11 +99,22 @@ class Events:
             "number": number,
             "kind": mark.kind,
             "count": mark.count,
-            "observed_at": mark.fetched_at if record is None else record.observed_at,
+            "fresh": mark.fresh,
+            "observed_at": observed_at,
             "body": body,
             "_month": 0,
         }
         self._sorter.add(values, len(body or b""))
+
+
+def _said(record: Record) -> bytes | None:
+    return record.body if record.kind in ("thread", "visit") else None
+
+
+def _fold_deleted(changes: Changes, record: Record) -> None:
+    table = TABLE_OF.get(cast("Kind", deleted_kind(record))) if record.kind == "deletion" else None
+    if table is not None:
+        changes.fold(table, whose(record.thread))
 
 
 def _append(changes: Changes, number: int, records: list[Record], owner: Registration) -> None:

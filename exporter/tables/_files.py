@@ -49,6 +49,11 @@ class Files:
         """Return the files of a table that have rows, and are built upon."""
         return [] if self.afresh else [path for path in self._all(table) if path.stem != EMPTY]
 
+    @property
+    def any(self) -> bool:
+        """Whether any table has rows that are built upon."""
+        return any(self.paths(table) for table in SCHEMAS)
+
     def newer_than(self, manifest: int) -> bool:
         """Tell whether any file contains a newer manifest."""
         return any(manifest_of(path) > manifest for table in SCHEMAS for path in self.paths(table))

@@ -6,14 +6,13 @@ one makes the rows. So a row never moves to another month, and a thread of any l
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from exporter.model import Record, Registration
-from exporter.rows import EPOCH, TABLE_OF, born, frame, row
+from exporter.rows import EPOCH, TABLE_OF, Deletions, born, frame, identity, row
 from exporter.tables._content import state_of
 from exporter.tables._names import month
 from exporter.text import clean, plain
@@ -25,11 +24,11 @@ class Fold:
     Walk all records with `see`, then the same again with `rows`: between the two, an object is about 200 bytes.
     """
 
-    def __init__(self, since: int) -> None:
+    def __init__(self, since: int, deletions: Deletions) -> None:
         self.changed: set[int] = set()
-        "Months of the objects that are new or have another content since manifest `since`."
+        "Months of the objects that since manifest `since` are new or other than before, are deleted or came back."
         self.months: set[int] = set()
-        self._since = since
+        self._since, self._deletions = since, deletions
         self._seen = 0
         self._number: dict[bytes, int] = {}
         self._state = bytearray()
@@ -41,19 +40,20 @@ class Fold:
 
     def see(self, number: int, record: Record) -> None:
         """Take one record of manifest `number` into account."""
-        key, state = _identity(record), state_of(record)
+        key, state = identity(record), state_of(record)
         at = self._number.setdefault(key, len(self))
+        newest = number
         if at == len(self):
             self._add(record, state)
-        elif self._state[16 * at : 16 * at + 16] == state:
-            self._seen += 1
-            return
-        else:
+        elif self._state[16 * at : 16 * at + 16] != state:
             self._state[16 * at : 16 * at + 16] = state
             self._revision[at] += 1
             self._newest[at] = self._seen
+        else:
+            newest = 0
         self._seen += 1
-        if number > self._since:
+        deleted = self._deletions.see(key, number, record)
+        if max(newest, deleted and max(number, deleted)) > self._since:
             self.changed.add(month(_time(self._time[at])))
 
     def _add(self, record: Record, state: bytes) -> None:
@@ -72,7 +72,8 @@ class Fold:
         """Yield table, row and size of the objects in these months, and of their states where there are several."""
         states: dict[int, tuple[bytes, int]] = {}
         for count, record in enumerate(records):
-            at = self._number[_identity(record)]
+            key = identity(record)
+            at = self._number[key]
             time = _time(self._time[at])
             if month(time) not in months:
                 continue
@@ -83,11 +84,14 @@ class Fold:
                     states[at] = (state, known[1] + 1)
                     yield "revisions", self._revision_row(record, owner, at, known[1] + 1), len(record.body)
             if self._newest[at] == count and (out := row(record, owner)) is not None:
-                yield TABLE_OF[record.kind], out | self._lasting(at), 2 * len(record.body)
+                yield TABLE_OF[record.kind], out | self._lasting(at, key), 2 * len(record.body)
 
-    def _lasting(self, at: int) -> dict[str, Any]:
+    def _lasting(self, at: int, key: bytes) -> dict[str, Any]:
         """Return what every state of an object has in common."""
+        deleted_at, reason = self._deletions.of(key) or (None, None)
         return {
+            "deleted_at": deleted_at,
+            "deleted_reason": reason and plain(reason),
             "seq": self._seq[at],
             "first_seen_at": _time(self._first[at]),
             "ts": _time(self._time[at]),
@@ -109,13 +113,6 @@ class Fold:
 
 def _time(count: int) -> datetime:
     return EPOCH + timedelta(microseconds=count)
-
-
-def _identity(record: Record) -> bytes:
-    """Return 16 bytes that tell the objects of one thread and kind apart."""
-    name = f"#{record.seq}" if record.id is None else f"={record.id}"
-    parent = "" if record.parent is None else f"{len(record.parent)}:{record.parent}"
-    return hashlib.blake2b(f"{parent}{name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _microseconds(time: datetime) -> int:

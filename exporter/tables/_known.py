@@ -13,12 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from exporter.tables._names import Whose, month_of
-from exporter.tables._parquet import manifest_of, reading
+from exporter.tables._parquet import manifest_of, rows_among
 
 _WHOSE = ["source", "endpoint", "thread_id"]
 _KEPT = ["messages", "first_seen_at", "state", "observed_at", "deleted_at"]
@@ -45,13 +41,13 @@ class Known:
     def __init__(self, threads: list[Path], gaps: list[Path], touched: set[str]) -> None:
         self._old: dict[Whose, Old] = {}
         self._open: set[Whose] = set()
-        wanted = pa.array(sorted(touched), pa.string())
+        wanted = sorted(touched)
         for path in threads:
             self._take(path, wanted)
         for path in gaps:
             self._open |= {_whose(gap) for gap in _rows(path, wanted, [*_WHOSE, "closed_at"]) if not gap["closed_at"]}
 
-    def _take(self, path: Path, wanted: pa.Array[Any]) -> None:
+    def _take(self, path: Path, wanted: list[str]) -> None:
         manifest, months = manifest_of(path), (month_of(path),)
         for values in _rows(path, wanted, [*_WHOSE, *_KEPT]):
             kept = {name: values[name] for name in _KEPT}
@@ -75,7 +71,5 @@ def _whose(values: dict[str, Any]) -> Whose:
     return sys.intern(values["source"]), sys.intern(values["endpoint"]), values["thread_id"]
 
 
-def _rows(path: Path, wanted: pa.Array[Any], columns: list[str]) -> Iterator[dict[str, Any]]:
-    with reading(path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=columns, batch_size=16_384):
-            yield from batch.filter(pc.is_in(batch.column("thread_id"), wanted)).to_pylist()
+def _rows(path: Path, wanted: list[str], columns: list[str]) -> Iterator[dict[str, Any]]:
+    return (row for batch in rows_among(path, wanted, columns) for row in batch.to_pylist())

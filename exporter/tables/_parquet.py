@@ -6,12 +6,14 @@ The idea: row groups and blocks are bounded in bytes, so neither a long thread n
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exporter.errors import Damaged
@@ -22,6 +24,8 @@ GROUP_BYTES = 2 << 20
 GROUP_ROWS = 100_000
 READ_BYTES = 512 << 10
 "What is read of a file at a time."
+BATCH_ROWS = 16_384
+"What is read at a time of a few columns."
 
 _PLAIN_COLUMNS = {"message_id", "step_id", "text", "content_json", "details_json", "body_json"}
 "Too many different values for a dictionary."
@@ -40,6 +44,25 @@ def batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
     size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     rows = max(1, min(GROUP_ROWS, about.num_rows * READ_BYTES // max(1, size)))
     yield from file.iter_batches(batch_size=rows, use_threads=False)
+
+
+def rows_among(path: Path, threads: list[str], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of the rows of these threads, which are in order; reads only groups that may have them."""
+    wanted = pa.array(threads, pa.string())
+    with reading(path), pq.ParquetFile(path) as file:
+        groups = [group for group in range(file.num_row_groups) if _may_have(file, group, threads)]
+        for batch in file.iter_batches(columns=columns, row_groups=groups, batch_size=BATCH_ROWS):
+            yield batch.filter(pc.is_in(batch.column("thread_id"), wanted))
+
+
+def _may_have(file: pq.ParquetFile, group: int, threads: list[str]) -> bool:
+    """Tell whether a row group may have a row of any of these threads."""
+    place = file.schema_arrow.get_field_index("thread_id")
+    said = file.metadata.row_group(group).column(place).statistics
+    if said is None or not said.has_min_max:
+        return True
+    at = bisect_left(threads, str(said.min))
+    return at < len(threads) and threads[at] <= str(said.max)
 
 
 def proven(path: Path, table: str, rows: int) -> str:

@@ -1,19 +1,20 @@
 """Join what happened to a thread with what is known of it.
 
 The idea: most threads are new with one object of their own, or only grew. The row of a new one is made of what just
-came; in the row of one that grew, a few columns change. Only where new pages may hold something old, where the
+came; in the row of one that grew, a few columns change. Only where something old came again or was deleted, where the
 thread's object came again or its owner's words change, is the thread read again.
 """
 
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from exporter.model import Kind, Record, Registration, ThreadRef
-from exporter.rows import LISTED, TABLE_OF, row
+from exporter.rows import LISTED, TABLE_OF, Deletions, row
 from exporter.tables._changes import PATCHED, Changes
 from exporter.tables._events import Event
 from exporter.tables._folding import Fold
@@ -47,7 +48,7 @@ class Threads:
         counts = {}
         for kind in LISTED:
             table = TABLE_OF[kind]
-            if renewed or self._changes.folds(table, whose(thread)):
+            if renewed or self._changes.folds(table, whose(thread)) or _repeats(kind, events):
                 self._changes.fold(table, whose(thread))
                 counts[kind] = self._fold(thread, kind, owner, everything=renewed)
         if old is None and kinds == {"registration"}:
@@ -63,7 +64,7 @@ class Threads:
 
     def _fold(self, thread: ThreadRef, kind: Kind, owner: Registration, *, everything: bool) -> int:
         """Make the rows of one thread and kind again, in the months that changed; return how many objects it has."""
-        fold = Fold(self._view.since)
+        fold = Fold(self._view.since, Deletions(self._view.history(thread, "deletion"), kind))
         kept: list[Record] | None = []
         size = 0
         for number, record in self._view.history(thread, kind):
@@ -107,7 +108,7 @@ class Threads:
         if old is None and len(objects) == 1:
             fold, made = None, [("threads", row(objects[0][1], owner) or {}, 0)]
         else:
-            fold = Fold(self._view.since)
+            fold = Fold(self._view.since, Deletions((), "thread"))
             for number, record in objects:
                 fold.see(number, record)
             made = list(fold.rows((record for _, record in objects), owner, fold.months))
@@ -135,6 +136,17 @@ class Threads:
         for gap in found.values():
             if month(gap["ts"]) in months:
                 self._changes.put("gaps", base | gap, 500)
+
+
+def _repeats(kind: Kind, events: list[Event]) -> bool:
+    """Tell whether any object of a kind came twice, where that may be."""
+    pages = [event for event in events if event.kind == kind]
+    if all(page.fresh for page in pages):
+        return False
+    keys = array("q")
+    for page in pages:
+        keys += page.keys()
+    return len(set(keys)) < len(keys)
 
 
 def _messages(old: Old | None, events: list[Event]) -> int:
