@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -13,40 +14,131 @@ from exporter.cli._command import archive_option, makes_command
 from exporter.cli._output import Output
 
 if TYPE_CHECKING:
-    from exporter.archive import Archive
-    from exporter.model import Record, ThreadRef
+    from exporter.formats import Format
+    from exporter.formats._job import Job
 
-EXAMPLES = ("exporter export --format jsonl -o all.jsonl", "exporter export thread_abc123 conv_abc123 | jq -c .body")
+EXAMPLES = (
+    "exporter export --format jsonl -o all.jsonl",
+    "exporter export --format html --customer acme -o acme/",
+    "exporter export thread_abc123 conv_abc123 | jq -c .body",
+)
+
+
+class FormatName(click.types.StringParamType):
+    """The name of a format; the help shows those that there are."""
+
+    name = "format"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        """Show what can be said."""
+        from exporter.formats import names
+
+        return f"[{'|'.join(names())}]"
+
+
+class Time(click.types.StringParamType):
+    """A date, or a time; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take ISO 8601."""
+        try:
+            time = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 2026-11-21 or 2026-11-21T05:00:00+01:00", param, ctx)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @makes_command(EXAMPLES, exits=(0, 5, 10))
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--format", "format_", default="jsonl", show_default=True, metavar="NAME", help="What to write: jsonl.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; default: stdout."
-)
+@click.option("--format", "format_", default="jsonl", show_default=True, type=FormatName(), help="What to write.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file or folder; default: stdout.")
+@click.option("--per-thread", is_flag=True, help="A file per thread, in the folder that -o names.")
+@click.option("--user", help="Only this user's threads.")
+@click.option("--customer", help="Only this customer's.")
+@click.option("--source", metavar="NAME", help="Only this source's.")
+@click.option("--tag", metavar="TEXT", help="Only those with this tag.")
+@click.option("--since", type=Time(), metavar="TIME", help="Only objects from this time on, such as 2026-11-21.")
+@click.option("--until", type=Time(), metavar="TIME", help="Only objects before this time.")
+@click.option("--no-deleted", is_flag=True, help="Without what the server has deleted: messages, and gone threads.")
+@click.option("--bom", is_flag=True, help="csv: begin with the mark by which Excel knows UTF-8.")
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
 @archive_option
-def command(archive: Path, ids: tuple[str, ...], format_: str, output: Path | None) -> None:
-    """Write threads in another format: all, or the ones named.
+def command(
+    archive: Path, ids: tuple[str, ...], format_: str, output: Path | None, per_thread: bool, **asked: Any
+) -> None:
+    """Write threads in another format: all, or the ones named or asked for.
 
-    jsonl: one line per object, the newest revision of each, thread by thread in the server's order; `body` is byte
-    for byte what was archived. A file named with -o appears when it is complete, or not at all.
-    With --json the summary needs stdout for itself, so -o is needed too.
+    jsonl: one line per object as it was sent. csv: one row per message, for spreadsheets. markdown, html: to be read;
+    html is a folder with a page per thread and needs the extra `html`. sqlite: a database with full-text search.
+    chat: one line per conversation, for fine-tuning and evaluations. docs/export.md says what is in each.
+
+    A file gets its name when it is whole, or not at all. The last line says how much was written, and what was dropped
+    because the format has no words for it. With --json that summary needs stdout for itself, so -o is needed too.
     """
     from exporter.archive import Archive
-    from exporter.errors import UsageError
-    from exporter.formats import found, load
+    from exporter.formats import load
+    from exporter.formats._choosing import chosen, conversations
+    from exporter.formats._folder import write_folder
+    from exporter.formats._job import Job
+    from exporter.formats._story import Wanted
 
-    out = Output.of()
-    if out.as_json and not output:
-        raise UsageError("--json answers on stdout; name a file for the export with -o")
+    out, form = Output.of(), load(format_)
+    force, bom, deleted = asked.pop("force"), asked.pop("bom"), not asked.pop("no_deleted")
+    into_folder = _into_folder(form, output, per_thread=per_thread, single=len(ids) == 1)
+    _check(out, output, into_folder=into_folder, force=force)
+    job = Job(base=output.resolve().parent if output else Path.cwd(), bom=bom)
     with Archive.open(archive) as reading:
-        threads = [found(reading, one) for one in ids] if ids else (k.thread for k in reading.catalog.known())
-        history = _History(reading, threads)
-        with _opened(output) if output else out.stdout() as file:
-            count = load(format_).write(history.records(), file)
-    fields = {"threads": history.threads, "records": count, "format": format_, "output": output and str(output)}
-    out.summary(fields, f"complete: {count:,} objects of {history.threads:,} threads")
+        wanted = Wanted(ids=ids, deleted=deleted, **asked)
+        stories = (conversations if getattr(form, "CHAINS", False) else chosen)(reading, wanted, job)
+        if into_folder:
+            assert output is not None
+            write_folder(form, stories, output, job, force=force)
+        else:
+            with _opened(output) if output else out.stdout() as file:
+                form.write(stories, file, job)
+    _report(out, job, format_, output)
+
+
+def _into_folder(form: Format, output: Path | None, *, per_thread: bool, single: bool) -> bool:
+    """Tell whether the result is a folder: it was asked for, it is one already, or that is how the format is."""
+    if per_thread or output is None:
+        return per_thread
+    usual = getattr(form, "FOLDER", False) and not (output.suffix == form.SUFFIX or output.exists())
+    return output.is_dir() or (usual and not (single and output.suffix == form.SUFFIX))
+
+
+def _check(out: Output, output: Path | None, *, into_folder: bool, force: bool) -> None:
+    """Refuse what cannot go well, before anything is written."""
+    from exporter.errors import UsageError
+    from exporter.formats._folder import free
+
+    if output is None and into_folder:
+        raise UsageError("--per-thread writes many files; name a folder for them with -o")
+    if output is None and out.as_json:
+        raise UsageError("--json answers on stdout; name a file for the export with -o")
+    if output is not None and into_folder and output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: it is a file; name a folder with -o")
+    if output is not None and not into_folder and (output.is_file() or not output.exists()):
+        free(output, force=force)
+
+
+def _report(out: Output, job: Job, format_: str, output: Path | None) -> None:
+    """Say what was written, and what was not."""
+    counts = {"threads": job.threads, "messages": job.messages, "records": job.records, "empty": job.empty}
+    dropped = dict(job.dropped.most_common())
+    fields = {**counts, "dropped": dropped, "format": format_, "output": output and str(output)}
+    sentence = f"complete: {job.threads:,} threads, {job.messages:,} messages"
+    if job.records != job.messages:
+        sentence += f", {job.records:,} {'lines' if format_ == 'chat' else 'objects'}"
+    if job.empty:
+        sentence += f"; {job.empty:,} threads have nothing of it"
+    if dropped:
+        sentence += f"; dropped: {', '.join(f'{count:,} {kind}' for kind, count in dropped.items())}"
+    from exporter.model import printable
+
+    out.summary(fields, printable(sentence))
 
 
 @contextmanager
@@ -60,16 +152,3 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     else:
         with replacing(path.resolve()) as file:
             yield file
-
-
-class _History:
-    """Records of several threads, counting the threads."""
-
-    def __init__(self, archive: Archive, threads: Iterable[ThreadRef]) -> None:
-        self._archive, self._threads, self.threads = archive, threads, 0
-
-    def records(self) -> Iterator[Record]:
-        from exporter.formats import records
-
-        for self.threads, thread in enumerate(self._threads, 1):  # noqa: B020 - counts as it goes
-            yield from records(self._archive, thread)

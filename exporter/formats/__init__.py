@@ -1,8 +1,9 @@
-"""What records can be turned into: one file per format, found by its name.
+"""What threads can be turned into: one file per format, found by its name.
 
-A member `NAME.py` offers `write(records, out)`: it takes the newest revision of each object, thread by thread in the
-order of positions, writes them to a binary file, and returns how many it wrote. It never needs all of them at once.
-What is here is what every format begins with: the records of a thread, each object once.
+A member `NAME.py` offers `write(stories, out, job)`: it takes threads one by one, writes them to a binary file, and
+counts in `job` what it wrote and what it had to drop. It never needs all of them at once. `SUFFIX` is how its files
+end. It may say `CHAINS = True` to get a chain of responses as one conversation, and `FOLDER = True` to be a file per
+thread unless somebody asks for one; `Contents` is then what leads to those files.
 """
 
 from __future__ import annotations
@@ -10,22 +11,28 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from exporter.archive import Archive
 from exporter.errors import UsageError
+from exporter.formats._job import Job
 from exporter.formats._newest import newest
 from exporter.model import Kind, Record, ThreadRef, printable
+
+if TYPE_CHECKING:
+    from exporter.formats._story import Story
 
 KINDS: tuple[Kind, ...] = ("thread", "message", "run", "step", "file")
 "Objects of a server, and what we know of its files, in the order in which a thread's history is told."
 
 
 class Format(Protocol):
-    """Something that records can be turned into."""
+    """Something that threads can be turned into."""
 
-    def write(self, records: Iterable[Record], out: BinaryIO) -> int:
-        """Write records; return how many."""
+    SUFFIX: str
+
+    def write(self, stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
+        """Write threads, and count them."""
 
 
 def names() -> tuple[str, ...]:

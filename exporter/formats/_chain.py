@@ -44,15 +44,18 @@ def chain(archive: Archive, thread: ThreadRef) -> Chain:
 
 def _back(archive: Archive, thread: ThreadRef) -> Iterator[ThreadRef]:
     """Yield what each thread names as the one before it."""
-    while True:
-        last = None
-        for last in newest(archive, thread, "thread"):  # noqa: B007 - the last one is wanted
-            pass
-        name = string((members(clean(last.body)) or {}).get(FIELD)) if last else None
-        if name is None:
-            return
-        thread = replace(thread, id=name)
-        yield thread
+    while (earlier := before(archive, thread)) is not None:
+        yield earlier
+        thread = earlier
+
+
+def before(archive: Archive, thread: ThreadRef) -> ThreadRef | None:
+    """Return what a thread names as the one before it."""
+    last = None
+    for last in newest(archive, thread, "thread"):  # noqa: B007 - the last one is wanted
+        pass
+    name = string((members(clean(last.body)) or {}).get(FIELD)) if last else None
+    return None if name is None else replace(thread, id=name)
 
 
 def _has(archive: Archive, thread: ThreadRef) -> bool:

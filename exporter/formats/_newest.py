@@ -20,14 +20,14 @@ from exporter.model import Kind, Mark, Record, ThreadRef
 
 def newest(archive: Archive, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
     """Yield the newest revision of each object, in the order in which the lists came first and of their positions."""
-    if kind != "thread" and _straight(mark for _, mark, _ in archive.thread_pages(thread, kind)):
+    if kind != "thread" and is_straight(mark for _, mark, _ in archive.thread_pages(thread, kind)):
         for _, _, records in archive.thread_pages(thread, kind):
             yield from records
     else:
         yield from _sorted(archive, thread, kind)
 
 
-def _straight(marks: Iterator[Mark]) -> bool:
+def is_straight(marks: Iterator[Mark]) -> bool:
     """Tell whether the pages are in the order of the objects already."""
     walked: set[str] = set()
     for name, pages in itertools.groupby(marks, lambda mark: mark.list):

@@ -48,19 +48,13 @@ class Transcript:
             yield f"━━ goes on from {printable(found.missing.id)}: {tame(why)}\n"
 
     def _entries(self, thread: ThreadRef) -> Iterator[str]:
-        parent, names, choices = None, _Names(self._archive, thread), self._choices(thread)
+        parent, names, several = None, Names(self._archive, thread), choices(self._archive, thread)
         for record in records(self._archive, thread, ("message",)):
             if record.parent is not None and record.parent != parent:
                 yield f"══ subagent {printable(names[record.parent])}\n"
             parent = record.parent
             self.messages += 1
-            yield _entry(record, names, choices)
-
-    def _choices(self, thread: ThreadRef) -> Mapping[int, str]:
-        """Name the answers of a stored completion by their position, where it has several."""
-        pages = self._archive.thread_pages(thread, "message") if thread.source == "completions" else ()
-        found = sorted({record.seq for _, mark, page in pages if mark.list == "choices" for record in page})
-        return {seq: f"choice {at} of {len(found)}" for at, seq in enumerate(found, 1)} if len(found) > 1 else {}
+            yield _entry(record, names, several)
 
     def _files(self, thread: ThreadRef) -> Iterator[str]:
         lines = [_file(record) for record in records(self._archive, thread, ("file",))]
@@ -68,7 +62,14 @@ class Transcript:
             yield "\n".join([f"── files · {len(lines)}", *lines, ""])
 
 
-class _Names:
+def choices(archive: Archive, thread: ThreadRef) -> Mapping[int, str]:
+    """Name the answers of a stored completion by their position, where it has several."""
+    pages = archive.thread_pages(thread, "message") if thread.source == "completions" else ()
+    found = sorted({record.seq for _, mark, page in pages if mark.list == "choices" for record in page})
+    return {seq: f"choice {at} of {len(found)}" for at, seq in enumerate(found, 1)} if len(found) > 1 else {}
+
+
+class Names:
     """What the subagents of a session are called; read when somebody asks."""
 
     def __init__(self, archive: Archive, thread: ThreadRef) -> None:
@@ -87,20 +88,20 @@ def _is_named(body: Mapping[str, Any]) -> bool:
     return isinstance(body.get("name"), str)
 
 
-def _entry(record: Record, names: _Names, choices: Mapping[int, str]) -> str:
+def _entry(record: Record, names: Names, several: Mapping[int, str]) -> str:
     known = row(record, Registration(record.thread)) or {}
     who = known.get("role") or str(known.get("type") or "?").removeprefix("chatkit.")
-    remarks = [who, *_remarks(known, names)]
-    if record.seq in choices and record.id is None:
-        remarks.append(choices[record.seq])
+    head = [who, *remarks(known, names)]
+    if record.seq in several and record.id is None:
+        head.append(several[record.seq])
     created = known.get("created_at")
     # without a time of its own, the position is what there is
-    remarks.append(f"{created:%Y-%m-%d %H:%M:%S}" if created else f"#{record.seq}")
+    head.append(f"{created:%Y-%m-%d %H:%M:%S}" if created else f"#{record.seq}")
     text = known.get("text") or f"({known.get('type') or 'nothing'}, no text)"
-    return f"── {' · '.join(printable(word) for word in remarks)}\n{tame(str(text))}\n"
+    return f"── {' · '.join(printable(word) for word in head)}\n{tame(str(text))}\n"
 
 
-def _remarks(known: Mapping[str, Any], names: _Names) -> Iterator[str]:
+def remarks(known: Mapping[str, Any], names: Names) -> Iterator[str]:
     """Say what an entry is besides: calls, between whom, and how far it came."""
     said = _parsed(str(known.get("extra_json") or "{}").encode())
     calls = [*_listed(said.get("tool_calls")), said.get("function_call")]

@@ -1,0 +1,199 @@
+"""A conversation as entries that people read: who, when, what; tool calls folded, what is cited and pointed to beside.
+
+The idea: here is what is told and in which order; a format only decides how it looks, and makes it harmless.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from exporter.formats._steps import Call, Steps, value_of
+from exporter.formats._story import Story, Told
+from exporter.formats._transcript import Names, choices, remarks
+from exporter.text import clean, members, plain, readable
+
+CALLS = ("tool_calls", "function_call")
+"Fields of a message that are told as calls."
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What a message points to."""
+
+    name: str
+    about: str
+    "What it is, and why it is not kept."
+    blob: str | None
+    "Where its content lies, relative to the archive."
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where something comes from, as the server says."""
+
+    label: str
+    url: str | None = None
+    file: File | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What is shown on demand: a call of a tool, what it gave, a thought."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading between entries."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a history."""
+
+    who: str
+    remarks: tuple[str, ...]
+    place: str
+    "Where it is: its position in its history."
+    time: datetime | None
+    "When the server made it; None where it does not say."
+    text: str = ""
+    folds: tuple[Fold, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    files: tuple[File, ...] = ()
+    deleted: tuple[datetime, str] | None = None
+    is_message: bool = field(default=True)
+    "False for what is no object of its own: the calls of runs that ended without a message."
+
+
+def entries(story: Story) -> Iterator[Section | Entry]:
+    """Yield a conversation in its order: a chain from its first response, subagents after their session."""
+    if story.circular:
+        yield Section("This goes on from a later response: the server's chain is a circle")
+    if story.missing is not None:
+        yield Section(f"Goes on from {story.missing.id}, which is not in the archive")
+    for one in (*story.before, story):
+        if story.before:
+            yield Section(f"{one.thread.id}{' · gone' if one.gone else ''}")
+        yield from _Reading(one).entries()
+
+
+class _Reading:
+    """One thread as it is read."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self._names = Names(story.archive, story.thread)
+        self._choices = choices(story.archive, story.thread)
+        rows = list(story.rows("file"))
+        self._files = {row["file_id"]: _file(row) for row in rows}
+        self._pointed: dict[str | None, list[File]] = {}
+        for row in rows:
+            self._pointed.setdefault(row["message_id"], []).append(self._files[row["file_id"]])
+
+    def entries(self) -> Iterator[Section | Entry]:
+        parent = None
+        with Steps(self._story) as steps:
+            for one in self._story.told("message"):
+                if one.record.parent is not None and one.record.parent != parent:
+                    yield Section(f"Subagent {plain(self._names[one.record.parent])}")
+                parent = one.record.parent
+                yield self._entry(one, steps)
+            rest = tuple(map(_call, steps.rest()))
+            if rest:
+                yield Entry("tools", ("of runs without a message",), "", None, folds=rest, is_message=False)
+        if left := [file for files in self._pointed.values() for file in files]:
+            yield Section("Files")
+            yield Entry("files", (), "", None, files=tuple(left), is_message=False)
+
+    def _entry(self, one: Told, steps: Steps) -> Entry:
+        row, fields = self._story.row(one), members(clean(one.record.body)) or {}
+        speaks = row.get("role") is not None or row.get("type") == "message"
+        said = {name: raw for name, raw in fields.items() if name not in CALLS}
+        words = (readable(said) if speaks and fields else row.get("text")) or ""
+        folds = [_call(call) for call in steps.take(row.get("run_id"))]
+        folds += [_call(call) for name in CALLS for call in _calls(fields.get(name))]
+        if not speaks:
+            folds.append(Fold(_title(row, fields), words or json.dumps(_parsed(one.record.body), ensure_ascii=False)))
+        several = self._choices.get(one.record.seq) if one.record.id is None else None
+        who = row.get("role") or str(row.get("type") or "?").removeprefix("chatkit.")
+        told = (*remarks(row, self._names), *([several] if several else []))
+        return Entry(
+            plain(who),
+            tuple(map(plain, told)),
+            f"#{row['seq']}",
+            row.get("created_at"),
+            plain(words) if speaks else "",
+            tuple(folds),
+            tuple(self._citations(fields)),
+            tuple(self._pointed.pop(row["message_id"], ()) if row["message_id"] is not None else ()),
+            one.deleted,
+        )
+
+    def _citations(self, fields: Mapping[str, bytes]) -> Iterator[Citation]:
+        if b"annotations" not in fields.get("content", b""):
+            return
+        content = value_of(fields["content"].decode())
+        for note in dict.fromkeys(map(json.dumps, _annotations(content))):
+            yield self._citation(json.loads(note))
+
+    def _citation(self, note: Mapping[str, Any]) -> Citation:
+        """Read an annotation, whatever API it is of."""
+        inner = [note.get(name) for name in ("url_citation", "file_citation", "file_path", "source")]
+        parts: list[Mapping[str, Any]] = [note, *(part for part in inner if isinstance(part, dict))]
+        file = self._files.get(_text(parts, "file_id") or "")
+        label = _text(parts, "title", "filename", "quote", "file_id", "url", "text") or str(note.get("type"))
+        return Citation(plain(file.name if file else label), _text(parts, "url"), file)
+
+
+def _annotations(content: Any) -> Iterator[dict[str, Any]]:
+    for part in content if isinstance(content, list) else ():
+        text = part.get("text") if isinstance(part, dict) else None
+        for owner in (part, text):
+            notes = owner.get("annotations") if isinstance(owner, dict) else None
+            yield from (note for note in notes if isinstance(note, dict)) if isinstance(notes, list) else ()
+
+
+def _text(parts: Iterable[Mapping[str, Any]], *names: str) -> str | None:
+    """Return the first text that one of the parts has under one of the names."""
+    found = (part.get(name) for name in names for part in parts)
+    return next((plain(one) for one in found if isinstance(one, str) and one), None)
+
+
+def _calls(raw: bytes | None) -> list[Call]:
+    value = value_of(raw.decode()) if raw else None
+    return [call for call in (value if isinstance(value, list) else [value]) if isinstance(call, dict)]
+
+
+def _call(call: Call) -> Fold:
+    """Tell of a call in a message or a step; its own part is under its type."""
+    kind = str(call.get("type") or "function")
+    own = call.get(kind) if isinstance(call.get(kind), dict) else call
+    name = next((part["name"] for part in (own, call) if isinstance(part, dict) and part.get("name")), None)
+    return Fold(plain(f"{kind} · {name}" if name else kind), plain(json.dumps(own, ensure_ascii=False, indent=2)))
+
+
+def _title(row: Mapping[str, Any], fields: Mapping[str, bytes]) -> str:
+    kind = plain(str(row.get("type") or "?").removeprefix("chatkit."))
+    name = value_of(fields["name"].decode()) if "name" in fields else None
+    return f"{kind} · {plain(name)}" if isinstance(name, str) and name else kind
+
+
+def _parsed(body: bytes) -> Any:
+    return value_of(clean(body).decode())
+
+
+def _file(row: Mapping[str, Any]) -> File:
+    size = "" if row["bytes"] is None else f", {row['bytes']:,} bytes"
+    what = f"{row['type'] or 'file'} {row['file_id']}{size}{', its text' if row['form'] == 'text' else ''}"
+    why = ": ".join(str(row[name]) for name in ("reason", "detail") if row.get(name))
+    kept = "" if row.get("blob") else ", not kept"
+    return File(row["name"] or row["file_id"] or "file", f"{what}{kept}{f' ({why})' if why else ''}", row.get("blob"))

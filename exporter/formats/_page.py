@@ -1,0 +1,104 @@
+"""What an HTML page is made of: our templates, Markdown that was made harmless twice, and pictures of the archive.
+
+The idea: no text of others is ever trusted. Markdown is rendered without HTML and without pictures, then `nh3` keeps a
+few tags and attributes; and were all that wrong, the page's policy allows no script, no address and no style but ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import UsageError
+from exporter.formats._harmless import visible
+
+LONGEST = 50_000
+"Characters; a longer text is shown as it is, since hostile Markdown takes time that grows with the square."
+PICTURE_BYTES = 8 << 20
+"A larger picture is named and not shown."
+TAGS = (
+    *("a", "b", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol"),
+    *("p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+)
+PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF87a": "gif", b"GIF89a": "gif"}
+"How pictures begin that browsers draw without running anything; WebP is looked at apart."
+
+
+def page(name: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a page piece by piece."""
+    environment, style = _templates()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    from markupsafe import Markup
+
+    shown = {"policy": policy, "style": Markup(style)}  # noqa: S704 - our own style sheet
+    yield from environment.get_template(name).generate({**shown, **values})
+
+
+def rendered(text: str) -> Any:
+    """Return Markdown as harmless HTML."""
+    from markupsafe import Markup, escape
+
+    text = visible(text)
+    if len(text) > LONGEST:
+        return Markup('<div class="plain">{}</div>').format(escape(text))
+    parser, nh3 = _markdown()
+    made = parser.render(text)
+    return Markup(  # noqa: S704 - this is what makes it harmless
+        nh3.clean(
+            made,
+            tags=set(TAGS),
+            attributes={"a": {"href"}, "ol": {"start"}},
+            url_schemes={"http", "https", "mailto"},
+            link_rel="noopener noreferrer nofollow",
+            strip_comments=True,
+        )
+    )
+
+
+def picture(path: Path) -> str | None:
+    """Return a picture as the address that holds it; None for anything that is no picture, or too large."""
+    try:
+        if path.stat().st_size > PICTURE_BYTES:
+            return None
+        data = path.read_bytes()
+    except OSError:  # `check` tells of what is missing
+        return None
+    kind = next((kind for begin, kind in PICTURES.items() if data.startswith(begin)), None)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        kind = "webp"
+    return kind and f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@lru_cache(1)
+def _templates() -> tuple[Any, str]:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise missing(error) from None
+    loader = PackageLoader("exporter.formats", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style, _, _ = loader.get_source(environment, "style.css")
+    return environment, style
+
+
+@lru_cache(1)
+def _markdown() -> tuple[Any, Any]:
+    try:
+        import nh3
+        from markdown_it import MarkdownIt
+    except ImportError as error:
+        raise missing(error) from None
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
+    return parser.enable(["table", "strikethrough"]).disable(["image", "html_inline", "html_block"]), nh3
+
+
+def missing(error: ImportError) -> UsageError:
+    """Say what to install."""
+    return UsageError(f"{error.name} is not installed; pip install 'conversation-exporter[html]'")

@@ -1,0 +1,66 @@
+"""What the runs of a thread did, by run: the tool calls of the Assistants API are in steps, not in messages.
+
+The idea: messages come in their order and steps in theirs, so the steps wait in a private temporary database, which
+spills to the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from types import TracebackType
+from typing import Any, Self
+
+from exporter.formats._story import Story
+from exporter.text import loads
+
+Call = dict[str, Any]
+
+
+class Steps:
+    """The tool calls of a thread's runs; each run's are given once. A `with` block ends it."""
+
+    def __init__(self, story: Story) -> None:
+        self._db = sqlite3.connect("")  # gone when closed
+        self._db.execute("CREATE TABLE calls (n INTEGER PRIMARY KEY, run TEXT, call TEXT)")
+        self._db.execute("CREATE INDEX by_run ON calls (run)")
+        for step in story.rows("step"):
+            for call in _calls(step):
+                values = (step.get("run_id"), json.dumps(call))
+                self._db.execute("INSERT INTO calls (run, call) VALUES (?, ?)", values)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def take(self, run: str | None) -> list[Call]:
+        """Return what a run called, if nobody has asked yet."""
+        found = self._db.execute("SELECT call FROM calls WHERE run = ? ORDER BY n", (run,)).fetchall()
+        self._db.execute("DELETE FROM calls WHERE run = ?", (run,))
+        return [json.loads(call) for (call,) in found]
+
+    def rest(self) -> Iterator[Call]:
+        """Yield the calls of runs that nobody has asked for: they made no message."""
+        with closing(self._db.execute("SELECT call FROM calls ORDER BY n")) as found:
+            yield from (json.loads(call) for (call,) in found)
+
+
+def _calls(step: dict[str, Any]) -> list[Call]:
+    """Return what a step called; the details are as a server sent them, so they may be anything."""
+    details = value_of(step.get("details_json"))
+    calls = details.get("tool_calls") if isinstance(details, dict) else None
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+
+
+def value_of(text: str | None) -> Any:
+    """Return the value of JSON in a column; None where there is none, or it is nested deeper than any parser goes."""
+    try:
+        return None if text is None else loads(text.encode())
+    except (ValueError, RecursionError):
+        return None
