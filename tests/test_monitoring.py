@@ -26,7 +26,7 @@ from exporter.archive import Archive
 from exporter.cli import cli
 from exporter.cli._logging import chosen_in, lines
 from exporter.cli._progress import FAILURES
-from exporter.errors import ExporterError
+from exporter.errors import Damaged, DiskFull, ExporterError, Locked
 from exporter.monitoring import Ending
 from exporter.monitoring._command import run as run_command
 from exporter.monitoring._command import without_secrets
@@ -46,6 +46,8 @@ class Heard:
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     hangs: threading.Event = field(default_factory=threading.Event)
     "Unset, it answers nobody until the test is over."
+    endless: bool = False
+    "Whether its answers have no end."
 
     @property
     def paths(self) -> list[str]:
@@ -56,6 +58,7 @@ class Heard:
 def heard() -> Iterator[Heard]:
     told = Heard()
     told.hangs.set()
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -63,7 +66,12 @@ def heard() -> Iterator[Heard]:
             told.requests.append((self.command, self.path, body))
             told.hangs.wait(20)
             self.send_response(told.status)
+            if told.endless:
+                self.send_header("Content-Length", str(2**40))
             self.end_headers()
+            if told.endless:
+                self.wfile.flush()
+                over.wait(20)
 
         do_POST = do_GET  # noqa: N815 - what the base class looks for
 
@@ -75,6 +83,7 @@ def heard() -> Iterator[Heard]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield told
         told.hangs.set()
+        over.set()
         server.shutdown()
 
 
@@ -260,6 +269,31 @@ def test_a_bug_is_told_too(night: Bench, heard: Heard, monkeypatch: pytest.Monke
         backup("thread_1", "--ping", heard.url)
 
     assert heard.requests[-1] == ("POST", "/uuid-of-the-check/1", "unexpected error")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(SystemExit(143), 143), (KeyboardInterrupt(), 130), (Locked("x"), 11), (DiskFull("x"), 1), (Damaged("x"), 5)],
+)
+def test_however_it_ends_it_is_told(
+    night: Bench, heard: Heard, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    def ends(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("exporter.archive.Archive.write", ends)
+    CliRunner().invoke(cli, ["backup", "thread_1", "--ping", heard.url])
+
+    assert heard.paths == ["/uuid-of-the-check/start", f"/uuid-of-the-check/{code}"]
+
+
+def test_an_answer_without_an_end_is_not_waited_for(night: Bench, heard: Heard) -> None:
+    heard.endless = True
+    result = backup("thread_1", "--ping", heard.url)
+
+    assert result.exit_code == 0
+    assert "--ping" not in result.stderr
+    assert len(heard.requests) == 2
 
 
 @pytest.mark.parametrize("status", [404, 500, 301])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -105,8 +105,11 @@ class Watch:
         if self._channels == Channels():
             return
         self._report = _clean(report.to_json())
-        self._threads = archive.catalog.census()
-        self._at_risk = count_at_risk(archive.catalog, now(), DAYS)
+        try:
+            self._threads = archive.catalog.census()
+            self._at_risk = count_at_risk(archive.catalog, now(), DAYS)
+        except ExporterError as error:  # what was archived is, and its exit code stands
+            self._tell([f"threads were not counted: {error}"])
 
     def __enter__(self) -> Self:
         from exporter.monitoring import begin
@@ -137,7 +140,7 @@ class Watch:
         )
         self._tell(end(self._channels, ended))
 
-    def _tell(self, problems: Any) -> None:
+    def _tell(self, problems: Iterable[str]) -> None:
         for problem in problems:
             self._out.complain(f"exporter: {redacted(printable(problem))}", "warning", event="not_told")
 

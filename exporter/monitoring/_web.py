@@ -32,8 +32,10 @@ def post(url: str, told: Mapping[str, Any]) -> None:
 def _send(method: str, url: str, **content: Any) -> None:
     host = urlsplit(url).hostname
     try:
-        answer = httpx2.request(method, url, timeout=SECONDS, **content)
+        # what is answered is not read: it may be long, or never end
+        with httpx2.stream(method, url, timeout=SECONDS, **content) as answer:
+            status, good = answer.status_code, answer.is_success
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         raise ExporterError(f"{host} was not reached ({type(error).__name__}); the backup is none the worse") from None
-    if not answer.is_success:
-        raise ExporterError(f"{host} answered {answer.status_code}; look at the address. The backup is none the worse")
+    if not good:
+        raise ExporterError(f"{host} answered {status}; look at the address. The backup is none the worse")

@@ -124,15 +124,17 @@ def _specifiers(text: str) -> str:
 
 
 def _key(job: Job) -> str:
-    """Where the key is. Neither way shows it in the unit or to `systemctl show`."""
-    if job.key_file:
-        return (
-            "# Read by systemd, and shown to this service only.\n"
-            f"LoadCredential={CREDENTIAL}:{_specifiers(str(job.key_file))}\n"
-            f"Environment=OPENAI_API_KEY_FILE=%d/{CREDENTIAL}"
-        )
+    """Where the key is, and what else is secret. Neither way shows it in the unit or to `systemctl show`."""
     folder = "/etc/exporter" if job.user else "%h/.config/exporter"
-    return f"# OPENAI_API_KEY=..., in a file of mode 0600.\nEnvironmentFile=-{folder}/{job.name}.env"
+    variables = f"EnvironmentFile=-{folder}/{job.name}.env"
+    if not job.key_file:
+        return f"# OPENAI_API_KEY=..., EXPORTER_PING_URL=..., in a file of mode 0600.\n{variables}"
+    return (
+        "# Read by systemd, and shown to this service only.\n"
+        f"LoadCredential={CREDENTIAL}:{_specifiers(str(job.key_file))}\n"
+        f"Environment=OPENAI_API_KEY_FILE=%d/{CREDENTIAL}\n"
+        f"# EXPORTER_PING_URL=... and other variables, in a file of mode 0600.\n{variables}"
+    )
 
 
 def _system(job: Job) -> str:
