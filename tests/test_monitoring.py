@@ -228,11 +228,36 @@ def test_the_alerts_are_about_metrics_that_there_are_and_are_all_in_the_guide() 
 
 
 @pytest.mark.parametrize(
-    ("code", "errors", "good"), [(0, [], True), (14, [], True), (14, [{"thread": "x"}], False), (3, [], False)]
+    ("code", "report", "good"),
+    [
+        (0, {"errors": [], "stopped": []}, True),
+        (14, {"errors": [], "stopped": ["the budget"]}, True),
+        (14, {"errors": [], "stopped": ["the budget", "a refused key"]}, False),
+        (14, {"errors": [{"thread": "x"}], "stopped": ["the budget"]}, False),
+        (14, None, False),
+        (3, {"errors": [], "stopped": []}, False),
+    ],
 )
-def test_a_budget_is_a_good_end_unless_something_failed(code: int, errors: list[Any], good: bool) -> None:
-    assert ending(code, report={"errors": errors}).good is good
-    assert ("exporter_last_success" in rendered(ending(code, report={"errors": errors})).decode()) is good
+def test_a_budget_is_a_good_end_unless_something_failed(code: int, report: dict[str, Any] | None, good: bool) -> None:
+    ended = ending(code, report=report)
+
+    assert ended.good is good
+    assert ("exporter_last_success" in rendered(ended).decode()) is good
+
+
+def test_a_night_that_its_budget_ends_is_quiet(night: Bench, heard: Heard) -> None:
+    words = ("thread_1", "--max-requests", "1", "--ping", heard.url, "--webhook", heard.url)
+    result = backup(*words, before=("--log-format", "json"))
+    told = [json.loads(line) for line in result.stderr.splitlines()]
+
+    assert result.exit_code == 14
+    assert [(line["event"], line["level"]) for line in told] == [
+        ("start", "info"),
+        ("budget", "info"),
+        ("summary", "info"),
+    ]
+    assert heard.paths == ["/uuid-of-the-check/start", "/uuid-of-the-check"]
+    assert backup("--all", "--max-requests", "1", before=("-q",)).stderr == ""
 
 
 # --- ping

@@ -99,6 +99,7 @@ Example:
     "--log-format",
     type=click.Choice(FORMATS),
     envvar=VARIABLE,
+    show_envvar=True,
     help="Lines on stderr for logs: with the time in UTC, or as JSON.",
 )
 @click.pass_context

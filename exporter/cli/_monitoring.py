@@ -50,6 +50,7 @@ def tells_machines(function: Function) -> Function:
             metavar="COMMAND",
             envvar="EXPORTER_ON_FAILURE",
             callback=_words,
+            show_envvar=True,
             help="Run it when a backup fails; it reads the summary as JSON.",
         ),
         click.option(
@@ -57,6 +58,7 @@ def tells_machines(function: Function) -> Function:
             metavar="URL",
             envvar="EXPORTER_WEBHOOK_URL",
             callback=_url,
+            show_envvar=True,
             help="Send it the summary as JSON when a backup fails.",
         ),
         click.option(
@@ -64,6 +66,7 @@ def tells_machines(function: Function) -> Function:
             metavar="URL",
             envvar="EXPORTER_PING_URL",
             callback=_url,
+            show_envvar=True,
             help="Tell URL/start, and at the end URL or URL/EXITCODE.",
         ),
         click.option(
@@ -71,6 +74,7 @@ def tells_machines(function: Function) -> Function:
             metavar="FILE",
             envvar="EXPORTER_METRICS",
             type=click.Path(dir_okay=False, path_type=Path),
+            show_envvar=True,
             help="Write metrics for node_exporter's textfile collector.",
         ),
     ):

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.cli._command import EXITS, archive_option, makes_command, profile_options, source_option
+from exporter.cli._logging import Severity
 from exporter.cli._monitoring import Watch, tells_machines
 from exporter.cli._output import Output, redacted
 from exporter.model import printable
+from exporter.monitoring import BUDGET
 
 if TYPE_CHECKING:
     from exporter.config import Profiles
@@ -172,8 +174,10 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
 
 def _tell(out: Output, path: Path, report: Report) -> None:
     """End with one clear sentence, or with one line per reason for an early end."""
+    planned = report.exit_code == BUDGET and len(report.stopped) == 1
     for why in report.stopped:
-        out.complain(f"exporter: {redacted(printable(why))}", event="stopped")
+        text = f"exporter: {redacted(printable(why))}"
+        out.say(text, event="budget") if planned else out.complain(text, event="stopped")
     for remark in report.remarks:
         out.say(f"exporter: {redacted(printable(remark))}")
     bad = report.failed + report.partial
@@ -191,9 +195,10 @@ def _tell(out: Output, path: Path, report: Report) -> None:
         sentence = f"complete: {got}; {report.registered:,} registered{gone}; archived in {path}"
     Watch.of().sentence = sentence
     out.item("summary", report.to_json())
-    if sentence:
-        numbers = {name: value for name, value in report.to_json().items() if isinstance(value, int)}
-        out.say(sentence, severity="warning" if report.exit_code else "info", event="summary", **numbers)
+    numbers = {name: value for name, value in report.to_json().items() if isinstance(value, int)}
+    severity: Severity = "warning" if report.exit_code and not planned else "info"
+    tell = out.say if sentence else out.log
+    tell(sentence or "nothing was visited", severity=severity, event="summary", **numbers)
 
 
 def _plan(path: Path, entries: Iterator[Registration], policies: Policies, *, everything: bool) -> int:

@@ -35,9 +35,10 @@ class Ending:
 
     @property
     def good(self) -> bool:
-        """Whether nobody has to do anything: all is complete, or a budget ended a night without a failure."""
-        failures = self.report is None or bool(self.report.get("errors"))
-        return self.exit_code == 0 or (self.exit_code == BUDGET and not failures)
+        """Whether nobody has to do anything: all is complete, or a budget, and nothing else, ended the night early."""
+        report = self.report or {}
+        planned = bool(report) and not report.get("errors") and len(report.get("stopped", ())) <= 1
+        return self.exit_code == 0 or (self.exit_code == BUDGET and planned)
 
     def summary(self) -> dict[str, Any]:
         """Everything, for a command on this machine."""
