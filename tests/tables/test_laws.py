@@ -57,11 +57,12 @@ def histories(draw: st.DrawFn) -> list[Page]:
             made.append(page(number, ref, "thread", [(ref.id, body)], fresh=False, at=at))
         elif what == "gone":
             of: Kind = draw(st.sampled_from(["message", "run", "step"]))
-            parent, name = draw(st.sampled_from(PARENTS[of])), f"m{draw(st.integers(0, 4))}"
             said = {"kind": of, "list": f"{of}s", "reason": "deleted"}
-            made.append(page(number, ref, "deletion", [(name, said)], fresh=False, at=at, parent=parent))
+            gone = [(f"m{draw(st.integers(0, 4))}", said)]
+            parent = draw(st.sampled_from(PARENTS[of]))
+            made.append(page(number, ref, "deletion", list(gone), fresh=False, at=at, parent=parent))
         else:
-            kind: Kind = what if what in PARENTS else "message"  # type: ignore[assignment]
+            kind: Kind = what if what in PARENTS else "message"
             parent = draw(st.sampled_from(PARENTS[kind]))
             known = seen.setdefault((ref, kind, parent), [])
             if known and (what == "again" or draw(st.integers(0, 4)) == 0):
@@ -73,8 +74,8 @@ def histories(draw: st.DrawFn) -> list[Page]:
                 for i in range(start, start + draw(st.integers(0, 4))):
                     # a list that is walked on may bring what it brought, whatever the server says
                     at_ = draw(st.integers(0, i)) if walked and draw(st.integers(0, 5)) == 0 else i
-                    name = draw(st.sampled_from([f"m{at_}", f"m{at_}", None])) if kind != "file" else f"m{at_}"
-                    grown.append((name, body_of(kind, i, draw(MONTHS))))
+                    key = draw(st.sampled_from([f"m{at_}", f"m{at_}", None])) if kind != "file" else f"m{at_}"
+                    grown.append((key, body_of(kind, i, draw(MONTHS))))
                 known += grown
                 made.append(page(number, ref, kind, grown, seq=start, fresh=not walked, at=at, parent=parent))
     return made
