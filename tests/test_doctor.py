@@ -163,22 +163,6 @@ def test_when_questions_run_out_or_the_server_fails_nothing_is_said() -> None:
     assert observed(honest, most=2) == _traits.Traits()
 
 
-@pytest.mark.parametrize(
-    ("body", "scopes"),
-    [
-        (b'{"error": {"message": "Missing scopes: api.a.read, api.b.read. Check"}}', ("api.a.read", "api.b.read")),
-        (b'{"detail": "Missing scope: x.y"}', ("x.y",)),
-        (b'{"error": {"message": "lacks the required data action `M.C/a/agents/read` to"}}', ("M.C/a/agents/read",)),
-        (b"no", ()),
-    ],
-)
-def test_scopes_are_read_from_what_a_refusal_says(body: bytes, scopes: tuple[str, ...]) -> None:
-    no = refused(Answer(403, {}, body))
-
-    assert no is not None
-    assert no.scopes == scopes
-
-
 def test_a_success_refuses_nothing_and_hostile_text_is_made_printable() -> None:
     assert refused(Answer(200, {}, b"{}")) is None
     no = refused(Answer(401, {}, b'{"error": {"message": "a\\u001b[31m\\nb", "code": "\\u0007"}}'))

@@ -6,12 +6,10 @@ A source asks its questions itself, so a source that comes later is looked at as
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from exporter.complaints import complaint
 from exporter.errors import BudgetReached, ExporterError, Lie
 from exporter.model import Gap, Page, printable
 from exporter.sources import NO_HEADERS, Answer, Event, Transport
@@ -19,13 +17,10 @@ from exporter.sources import NO_HEADERS, Answer, Event, Transport
 IDENTITY = ("openai-organization", "openai-project", "x-ms-region", "openai-version")
 "Headers of answers that tell whom the server takes us for, or where it is."
 PAGING = frozenset({"limit", "order", "after", "before"})
-SCOPES = re.compile(r"(?:missing scopes?:\s*|data action\s+)[`']?([\w.:/-]+(?:\s*,\s*[\w.:/-]+)*)", re.IGNORECASE)
-"How OpenAI names what a key lacks, and Azure what an identity lacks."
 OF_THE_KEY = frozenset(
     {"401", "Unauthorized", "invalid_api_key", "incorrect_hostname", "mismatched_project", "mismatched_organization"}
 )
 "Refusals that every source would give."
-LONGEST = 300
 
 Params = tuple[tuple[str, str], ...]
 
@@ -138,28 +133,15 @@ def refused(answer: Answer | None) -> Refused | None:
     """Read what an answer refuses; None where it refuses nothing."""
     if answer is None or answer.status < 400:
         return None
-    text = answer.body[:65536].decode("utf-8", "replace")
-    error = _error(text)
-    message = printable(" ".join(str(error.get("message") or error.get("detail") or "").split()))[:LONGEST]
-    found = SCOPES.search(text)
-    scopes = tuple(re.split(r"\s*,\s*", found[1].rstrip("."))) if found else ()
-    return Refused(answer.status, printable(str(error.get("code") or ""))[:80], message, scopes, text)
+    said = complaint(answer.body)
+    return Refused(answer.status, said.code, said.message, said.scopes, said.text)
 
 
 def told(error: ExporterError, no: Refused | None) -> str:
     """Say what came instead of an answer, in the server's words where there are some."""
     if no is None:
         return str(error)
-    status = f"HTTP {no.status}" + (f" {no.code}" if no.code else "")
+    status = f"HTTP {no.status}" + (f" {no.code}" if no.code not in ("", str(no.status)) else "")
     if no.scopes:
         return f"lacks {', '.join(no.scopes)} ({status})"
     return f"{status}: {no.message}" if no.message else status
-
-
-def _error(text: str) -> dict[str, Any]:
-    try:
-        told = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    error = told.get("error", told) if isinstance(told, dict) else told
-    return error if isinstance(error, dict) else {"message": error if isinstance(error, str) else ""}

@@ -7,11 +7,7 @@ a connection that broke early can look like that; after `ATTEMPTS` times it is a
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
-from typing import Any
-
+from exporter.complaints import LONGEST, Complaint, complaint, short
 from exporter.errors import (
     BadAnswer,
     CannotList,
@@ -27,49 +23,14 @@ from exporter.model import ThreadRef, printable
 from exporter.sources import Answer
 
 ATTEMPTS = 3
-LONGEST = 300
 TEMPORARY = frozenset({408, 409, 425, 429})
 SESSION = "must be made with a session key"
 "What a list says to a key that only a browser may see."
+KEY = frozenset({
+    "missing_scope", "mismatched_project", "mismatched_organization", "invalid_api_key", "incorrect_hostname"
+})  # fmt: skip
+"Codes of refusals that are about the key, whatever their status."
 SCOPES = ("missing_scope", "missing scopes", "insufficient permissions", "session key")
-MISSING = re.compile(r"missing scopes?:\s*([\w.]{1,80}(?:\s*,\s*[\w.]{1,80}){0,9})", re.IGNORECASE | re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """The error that a body tells of, whatever envelope it came in; texts are safe to print."""
-
-    message: str
-    code: str
-    param: str
-    text: str
-    "The whole body, to look for names in."
-
-    def names(self, word: str | None) -> bool:
-        """Whether the body speaks of this."""
-        return bool(word) and str(word) in self.text
-
-
-def complaint(body: bytes) -> Complaint:
-    """Read an error body: OpenAI's envelope, a framework's `detail`, or any text."""
-    text = body[:65536].decode("utf-8", "replace")
-    try:
-        told: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        told = None
-    error = told.get("error", told) if isinstance(told, dict) else told
-    if not isinstance(error, dict):
-        plain = error if isinstance(error, str) else re.sub(r"<[^>]*>", " ", text)
-        return Complaint(_short(plain), "", "", text)
-    message = error.get("message") or error.get("detail") or text
-    code, param = (str(error.get(name) or "") for name in ("code", "param"))
-    return Complaint(_short(message if isinstance(message, str) else json.dumps(message)), code, param, text)
-
-
-def missing_scopes(text: str) -> tuple[str, ...]:
-    """Return the scopes that a refusal says are missing: `api.threads.read`."""
-    found = MISSING.search(text)
-    return tuple(scope.strip().rstrip(".") for scope in found[1].split(",")) if found else ()
 
 
 def refusal(answer: Answer, thread: ThreadRef, path: str, *, identified: bool) -> ExporterError:
@@ -90,8 +51,7 @@ def _refusal(
     if told.code == "insufficient_quota":
         return CredentialsRefused(f"{thread.source}: the account's quota is used up ({said}); raise it, then run again")
     if answer.status in (401, 403) or _about_the_key(told):
-        kind = MissingScope if missing_scopes(told.text) else CredentialsRefused
-        return kind(f"{thread.source}: {_advice(answer.status, told)} ({said})")
+        return _refused(answer.status, told, said, thread)
     if answer.status in TEMPORARY or answer.status >= 500:
         return Temporary(f"{thread}: GET {path} answered {said}; run again later")
     if answer.status in (404, 405, 410):
@@ -100,6 +60,12 @@ def _refusal(
         where = printable(answer.headers.get("location", "somewhere else"))[:LONGEST]
         return BadAnswer(f"{thread}: GET {path} is redirected to {where}, which is not followed; check the base URL")
     return BadAnswer(f"{thread}: GET {path} answered {said}; see {_doctor(thread)}")
+
+
+def _refused(status: int, told: Complaint, said: str, thread: ThreadRef) -> CredentialsRefused:
+    if told.scopes:  # all that matters of what is said
+        return MissingScope(f"{thread.source}: {_lacks(told.scopes)} (HTTP {status})")
+    return CredentialsRefused(f"{thread.source}: {_advice(status, told)} ({said})")
 
 
 def _missing(told: Complaint, thread: ThreadRef, path: str, said: str, *, identified: bool) -> ExporterError:
@@ -118,20 +84,24 @@ def _doctor(thread: ThreadRef) -> str:
 
 
 def _about_the_key(told: Complaint) -> bool:
-    return told.code in {"missing_scope", "mismatched_project", "invalid_api_key", "incorrect_hostname"} or (
-        SESSION in told.message
-    )
+    return told.code in KEY or SESSION in told.message
+
+
+def _lacks(scopes: tuple[str, ...]) -> str:
+    several, names = "s" * (len(scopes) > 1), ", ".join(scopes)
+    if "/" in names:
+        return f"the identity lacks the data action{several} {names}: give it a role that has it; see docs/azure.md"
+    return f"the key lacks the scope{several} {names}: give it that, or use another key"
 
 
 def _advice(status: int, told: Complaint) -> str:
     text = f"{told.code} {told.message}".lower()
-    if scopes := missing_scopes(told.text):
-        names = f"scope {scopes[0]}" if len(scopes) == 1 else f"scopes {', '.join(scopes)}"
-        return f"the key lacks the {names}: give it that, or use another key"
     if "incorrect_hostname" in text:
         return "the project lives in another region: set the base URL to that region's host"
     if "mismatched_project" in text:
         return "the key belongs to another project than the one asked for: check OPENAI_PROJECT_ID"
+    if "mismatched_organization" in text:
+        return "the key belongs to another organization than the one asked for: check OPENAI_ORG_ID"
     if any(word in text for word in SCOPES) or status == 403:
         return "the key lacks a permission: give it the scope that is named, or use another key"
     return "the key was refused: set a valid one for this organization and project"
@@ -140,12 +110,6 @@ def _advice(status: int, told: Complaint) -> str:
 def not_json(answer: Answer, thread: ThreadRef, path: str, why: str) -> BadAnswer:
     """Return the error for a 200 whose body is no JSON."""
     kind = printable(answer.headers.get("content-type", "no content type"))[:80]
-    begins = _short(answer.body[:80].decode("utf-8", "replace"))
-    what = f"{len(answer.body)} bytes of {kind}, beginning {begins!r}" if answer.body else "nothing"
+    begins = short(answer.body[:80].decode("utf-8", "replace"))
+    what = f"{len(answer.body)} bytes of {kind}, beginning '{begins}'" if answer.body else "nothing"
     return BadAnswer(f"{thread}: GET {path} answered {what}: {why}; is the base URL an API's?")
-
-
-def _short(text: str) -> str:
-    """Return text of a server for a message: one line, no control characters, not long."""
-    line = printable(" ".join(text[: 4 * LONGEST].split()))
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

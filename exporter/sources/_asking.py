@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from exporter.complaints import Complaint, complaint
 from exporter.errors import BadAnswer
 from exporter.model import Gap, Kind, Page, ThreadRef, now
 from exporter.sources import Answer, Transport
-from exporter.sources._answers import ATTEMPTS, Complaint, complaint, not_json, refusal
+from exporter.sources._answers import ATTEMPTS, not_json, refusal
 from exporter.sources._habits import Habits, settled, smaller
 from exporter.sources._split import Body, Piece, compact, name, piece, split
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exporter.complaints import Complaint, complaint
 from exporter.model import FileRef, checked_id, printable
 from exporter.sources import Answer
-from exporter.sources._answers import TEMPORARY, Complaint, complaint, missing_scopes
+from exporter.sources._answers import TEMPORARY
 
 AGENTS = {"OpenAI-Beta": "agents=v1"}
 VECTOR_STORES = {"OpenAI-Beta": "assistants=v2"}
@@ -96,8 +97,7 @@ def _not_there(told: Complaint, status: int, said: str, ref: FileRef) -> No | No
 
 
 def _lacks(told: Complaint) -> str:
-    scopes = missing_scopes(told.text)
-    return f"lacks the scope {', '.join(scopes)}" if scopes else "is not allowed to read it"
+    return f"lacks the scope {', '.join(told.scopes)}" if told.scopes else "is not allowed to read it"
 
 
 def _address(url: str | None) -> str:

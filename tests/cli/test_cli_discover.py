@@ -74,7 +74,7 @@ def test_exit_codes_say_what_was_not_listed(shell: Shell) -> None:
     budget = shell.run("discover", "--full", "--max-requests", "1")
 
     assert [one.exit_code for one in (asked, narrow, refused, lying, budget)] == [3, 3, 12, 3, 14]
-    assert "Missing scopes: api.agents.read" in narrow.stderr
+    assert "lacks the scope api.agents.read: give it that, or use another key (HTTP 403)" in narrow.stderr
     assert "chatkit" in narrow.stdout
     assert "NOT COMPLETE: 0 new, 0 changed, 3 as before" in lying.stderr
     assert "gave before" in lying.stderr

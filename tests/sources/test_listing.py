@@ -11,7 +11,7 @@ from exporter.errors import BadAnswer, CannotList, CredentialsRefused, ExporterE
 from exporter.model import Page, Position, ThreadRef
 from exporter.sandbox.keys import Key
 from exporter.sources import Answer, Listable, load, names
-from exporter.sources._answers import missing_scopes, refusal
+from exporter.sources._answers import refusal
 from tests.sources.fake import ENDPOINT, FakeApi, error, ok
 from tests.sources.lines import Events, Line, gaps, gathered, ids, notes, own, positions
 from tests.sources.places import Place
@@ -50,17 +50,6 @@ def test_what_a_refused_list_means(source: str, answer: Answer, kind: type[Expor
     assert "/ " not in text
     assert text.endswith(load(source).ids_from) is (kind is CannotList)
     assert caught.value.exit_code == (3 if kind is CannotList else 12)
-
-
-@pytest.mark.parametrize(("text", "scopes"), [
-    ("Missing scopes: api.threads.read", ("api.threads.read",)),
-    ("Missing scopes: api.agents.read, api.responses.write. Check", ("api.agents.read", "api.responses.write")),
-    ("missing scope: x.y", ("x.y",)),
-    ("nothing is missing", ()),
-    ("Missing scopes: \x1b[31m", ()),
-])  # fmt: skip
-def test_scopes_are_named(text: str, scopes: tuple[str, ...]) -> None:
-    assert missing_scopes(text) == scopes
 
 
 def test_several_scopes_are_named_once(line: Line) -> None:

@@ -21,7 +21,7 @@ from exporter.errors import (
 )
 from exporter.model import Gap, Link, Page, Position, ThreadRef
 from exporter.sources import Answer, Event, load, names, source_of
-from exporter.sources._answers import complaint, refusal
+from exporter.sources._answers import refusal
 from exporter.sources.conversations import INCLUDE
 from tests.sources.fake import ENDPOINT, THREAD, FakeApi, error, item, ok
 
@@ -234,15 +234,6 @@ def test_a_missing_list_of_a_thread_that_is_there_is_not_the_end_of_the_source()
     found = refusal(error(404, "Invalid URL"), THREAD, "/threads/thread_1/runs", identified=True)
 
     assert isinstance(found, BadAnswer)
-
-
-@pytest.mark.parametrize(("body", "message"), [
-    (b'{"error":{"message":"a","code":"b","param":"c"}}', "a"), (b'{"error":"a"}', "a"), (b'{"detail":"a"}', "a"),
-    (b'{"detail":[{"msg":"a"}]}', '[{"msg": "a"}]'), (b"<p>a</p>", "a"), (b"", ""), (b"[1]", "[1]"),
-    (b"\xff", "\ufffd"),
-])  # fmt: skip
-def test_complaints_come_in_many_envelopes(body: bytes, message: str) -> None:
-    assert complaint(body).message == message
 
 
 def test_json_with_odd_numbers_is_archived_as_sent() -> None:
