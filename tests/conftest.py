@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporter import model
 from exporter.archive import Archive
 from exporter.crawl import Options, Report, backup
 from exporter.endpoint import endpoint_of
 from exporter.model import Kind, Outcome, Profile, Registration, Secret, ThreadRef
 from exporter.registry import register
-from exporter.sandbox import Running, State, running
+from exporter.sandbox import Clock, Running, State, running
 from exporter.sources import source_of
+from exporter.sources._probes import NOBODY
 
 KEY = "sk-sandbox-one"
 
@@ -58,8 +61,8 @@ class Bench:
             return [record.body for record in archive.records(self.ref(thread), kind)]
 
     def asked(self, ending: str = "") -> list[dict[str, str]]:
-        """Parameters of the requests so far, in order, whose path has this ending."""
-        return [dict(r.params) for r in self.state.requests if r.path.endswith(ending)]
+        """Parameters of the requests so far, in order, whose path has this ending, but for those of nobody's thread."""
+        return [dict(r.params) for r in self.state.requests if r.path.endswith(ending) and NOBODY not in r.path]
 
 
 @pytest.fixture
@@ -71,6 +74,19 @@ def sandbox() -> Iterator[Running]:
 @pytest.fixture
 def bench(sandbox: Running, tmp_path: Path) -> Bench:
     return Bench(sandbox.url, sandbox.state, tmp_path / "archive")
+
+
+@pytest.fixture
+def clock(sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The sandbox's clock, by which everything here goes as long as the test runs."""
+
+    class Told(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.fromtimestamp(sandbox.state.clock.now(), tz)
+
+    monkeypatch.setattr(model, "datetime", Told)
+    return sandbox.state.clock
 
 
 def loads(body: bytes) -> Any:

@@ -240,6 +240,7 @@ def test_artifacts_of_a_session_are_listed_once_and_fetched_once(bench: Bench) -
     assert bench.backup().records == 0
     assert [path for path in requests(bench, "artifacts") if path.endswith("content")] == []
     late = bench.state.add_artifact(session, {"path": "/out/late"}, b"late")
+    bench.state.add_session_item(session, {"content": []})
     bench.backup()
     assert content(bench, newest(bench, session)[str(late)]) == b"late"
     assert len(records(bench, session)) == 121

@@ -47,6 +47,8 @@ class News:
         self.lists[mark.thread, mark.list] = mark.position
         if mark.kind == "thread" and mark.count:
             self._see(known, mark, read_record(lines[-2]))
+        elif mark.count:
+            known["midway"] = True
 
     def _register(self, record: Record) -> None:
         said = {key: value for key, value in load(record.body).items() if value is not None}
@@ -62,7 +64,7 @@ class News:
         said = {name: body[name] for name in ("state", "code", "error")}
         known.update(said)
         if body["state"] != "failed":
-            known["visited_at"] = record.observed_at.isoformat()
+            known["visited_at"], known["midway"] = record.observed_at.isoformat(), False
         if body["state"] == "complete":
             known.setdefault("seen_at", record.observed_at.isoformat())
 

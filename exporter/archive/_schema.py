@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA = 2
+SCHEMA = 3
 "Of a catalog with another number nothing is taken over: it is made again."
 
 ALWAYS, NEVER = "", "9999"
@@ -36,6 +36,7 @@ threads = sa.Table(
     sa.Column("seen_at", sa.Text),
     sa.Column("visited_at", sa.Text),
     sa.Column("body", sa.Text),
+    sa.Column("midway", sa.Boolean, nullable=False, server_default="0"),
     sa.Column("due_at", sa.Text, nullable=False, server_default=ALWAYS),
     sa.Column("deadline_at", sa.Text),
     sa.Column("interval", sa.Float, nullable=False, server_default="1"),

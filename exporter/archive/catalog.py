@@ -64,6 +64,8 @@ class Known:
     visited_at: str | None
     body: str | None
     "Digest of the newest thread object."
+    midway: bool = False
+    "Whether a visit brought something and did not come to its end."
     due_at: str = ALWAYS
     "From when on a visit is welcome: since ever where none was, `9999` for never again."
     deadline_at: str | None = None

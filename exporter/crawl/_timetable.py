@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -84,7 +85,10 @@ class Timetable:
             created_at=times["active_at"],
             failures=said.get("failures", known.failures),
         )
-        made = schedule(standing, self._of(known), self._policies.rhythm)
+        policy = self._of(known)
+        if said.get("asked_at", known.asked_at) is None:
+            policy = replace(policy, final=False)  # it is not finished, or not had whole
+        made = schedule(standing, policy, self._policies.rhythm)
         never = times["visited_at"] is None and times["failed_at"] is None
         due = ALWAYS if never else NEVER if made.due is None else stamp(made.due)
         deadline = made.deadline and stamp(made.deadline)

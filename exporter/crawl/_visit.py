@@ -22,13 +22,15 @@ from exporter.crawl._sweep import OBJECTS, Sweep
 from exporter.errors import ExporterError, UsageError
 from exporter.model import Gap, Item, Link, Outcome, Page, Position, ThreadRef, now
 from exporter.registry import registration_page
+from exporter.retention import SPREAD, jitter
 from exporter.sources import Container, Source
 
 OURS = frozenset({"registration", "visit"})
 "Kinds of records that no server sent."
 
 SLOWLY = timedelta(days=7)
-"How long the object of a thread that rests is not asked for; a message that comes makes it asked for at once."
+"""How long, at most, only the messages of a thread that rests are asked for; one that is new makes the thread itself
+and its runs asked for at once."""
 
 UNRESUMABLE = frozenset(
     {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
@@ -48,6 +50,8 @@ class Visit:
         self._links = links
         self._positions = archive.catalog.positions(known.thread)
         self._full = options.full or sweep
+        self._found = known.state == "new" and set(self._positions) == {"thread"}
+        "Whether a list of threads brought its object, and nobody was here before."
         self._after: Mapping[str, Position] = self._positions
         if self._full or known.code in UNRESUMABLE:
             self._after = {}
@@ -62,7 +66,7 @@ class Visit:
         self.active: datetime | None = None
         "The newest activity that it saw."
         self.asked = False
-        "Whether it read the thread's own object."
+        "Whether it read the thread's own object, or came first after a list of threads was read that held it."
         self.points_to: list[ThreadRef] = []
         "Threads never seen that objects of this one point to."
         self.records = 0
@@ -74,9 +78,11 @@ class Visit:
         """The pages that are news, in the order in which they have to reach the disk; with the files they point to."""
         container = self._container()
         if files is not None:
-            position, unread = self._positions.get(LIST), container if self._known.state == "new" else None
+            position, unread = self._positions.get(LIST), container if self._found else None
             self._files = VisitFiles(files, self._known.thread, position, unread, full=self._refused_too)
-            self._after = {} if self._files.aged() else self._after
+            if self._files.aged():
+                self._after, container = {}, None
+        self.asked = self._found and container is not None
         async for page in self._walk(source, container):
             self.wrote = True
             self.records += len(page.items) if page.kind not in OURS else 0
@@ -90,7 +96,7 @@ class Visit:
     @property
     def swept(self) -> bool:
         """Whether it walked the thread from its beginning."""
-        return not self._after
+        return self._found or not self._after
 
     async def _walk(self, source: Source, container: Container | None) -> AsyncIterator[Page]:
         adopted = self._profile == self._known.profile
@@ -159,6 +165,7 @@ class Visit:
             return
         if page.kind == "thread":
             self.asked = True
+            self._open[page.list] = page.position.seq < page.seq + len(page.items)
             if page.items and digest(page.items[0].body) == self._known.body:
                 return
         elif page.items:
@@ -185,16 +192,17 @@ class Visit:
 
     def _container(self) -> Container | None:
         """Read the object of a thread that a list of threads brought, or that was asked for and has rested since."""
-        known = self._known
         if self._full or self._after is not self._positions or "thread" not in self._positions:
             return None
-        found = known.state == "new" and set(self._positions) == {"thread"}
-        rested = (
-            known.state == "complete"
-            and known.asked_at is not None
-            and now() - datetime.fromisoformat(known.asked_at) < SLOWLY
-        )
-        return self._archived_object if found or rested else None
+        return self._archived_object if self._found or self._rested() else None
+
+    def _rested(self) -> bool:
+        """Whether all of the thread was had not long ago, and its last visit came to its end."""
+        known = self._known
+        if known.state != "complete" or known.midway or known.touched_at is not None or known.asked_at is None:
+            return False
+        asked = datetime.fromisoformat(known.asked_at)
+        return now() - asked < SLOWLY * (1 - SPREAD * jitter(known.thread, asked))
 
     def _archived_object(self) -> bytes:
         newest = b""

@@ -87,7 +87,8 @@ class Source(Protocol):
         """Yield what follows the positions; a list without a position is walked from its beginning.
 
         With `container`, the thread's own object is in the archive and new enough: it is asked for again only where
-        nothing else proves that the thread is there.
+        nothing else proves that the thread is there, or where a thread whose lists were walked before has news. One
+        that has none is asked for one list only, if its server can be believed.
         """
 
 

@@ -83,6 +83,8 @@ class Desk:
 
     transport: Transport
     sleep: Sleep = asyncio.sleep
+    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    "Held by who asks what all visits of a run want to know."
     _habits: dict[Kind, Habits] = field(default_factory=dict)
     _single: Habits = field(default_factory=Habits)
 

@@ -42,6 +42,8 @@ class Habits:
     "It answers nothing when it is told a limit and an order, and something when it is not."
     restarts: bool | None = None
     "It answers an unknown cursor with the first page."
+    denies: bool | None = None
+    "It refuses such a list of a thread that it does not have."
     refused: set[tuple[str, str]] = field(default_factory=set)
     "Parameters that it does not take."
 

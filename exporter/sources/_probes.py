@@ -5,7 +5,7 @@ A probe that fails teaches nothing and harms nothing.
 
 from __future__ import annotations
 
-from exporter.errors import BadAnswer, CannotList, NotFound, Temporary
+from exporter.errors import BadAnswer, CannotList, NotFound, SourceError, Temporary, ThreadError
 from exporter.sources._asking import Desk, Listed, Listing, StaleCursor
 from exporter.sources._split import Piece
 
@@ -111,6 +111,25 @@ async def restarted(desk: Desk, listing: Listing, after: str, first: Piece) -> b
     except FAILED:
         return False
     return bool(beginning.pieces) and beginning.pieces[0].body == first.body
+
+
+async def denies(desk: Desk, nobody: Listing) -> bool:
+    """Whether the list of a thread that nobody has is refused by its name, so that no empty list stands for no thread.
+
+    Asked once, however many visits want to know; what fails in any other way counts as no.
+    """
+    habits = desk.habits(nobody.kind)
+    async with desk.probing:
+        if habits.denies is None:
+            try:
+                await desk.page(nobody, None, limit=1)
+            except NotFound:
+                habits.denies = True
+            except (ThreadError, SourceError):
+                habits.denies = False
+            else:
+                habits.denies = False
+    return habits.denies
 
 
 async def _restarts(desk: Desk, listing: Listing, after: str) -> bool:

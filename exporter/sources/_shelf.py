@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from exporter.errors import CannotList
 from exporter.model import Gap, Kind, Page, Position, Positions, ThreadRef, checked_id
-from exporter.sources import NO_HEADERS, Container, Event, Transport
+from exporter.sources import NO_HEADERS, Container, Event, Transport, _probes
 from exporter.sources._asking import Children, Desk, Listing, Params, Sleep
 from exporter.sources._paging import walk
 from exporter.sources._split import Piece
@@ -69,14 +69,18 @@ class Shelf:
     async def pages(
         self, thread: ThreadRef, after: Positions, container: Container | None = None
     ) -> AsyncIterator[Event]:
-        """Yield the thread, then its lists."""
+        """Yield the thread, then its lists; of a thread that is in the archive, its first list tells about the rest."""
         visit = self._visit(thread, after, container)
+        lists = [under for under in self.lists if self._runs or not under.runs]
         if container is None:
             yield await visit.ask()
-        for under in self.lists:
-            if self._runs or not under.runs:
-                async for event in self._walk(visit, self._listing(visit, under)):
-                    yield event
+        elif all(under.list in after for under in lists if under.kind != "file"):
+            visit.nobody = self._of_nobody(visit, lists[0])
+        for under in lists:
+            async for event in self._walk(visit, self._listing(visit, under)):
+                yield event
+            if visit.rests:
+                return
 
     async def threads(self, after: Position | None = None) -> AsyncIterator[Page | Gap]:
         """Yield the objects of all threads, oldest first, as far as the server lists them."""
@@ -113,6 +117,12 @@ class Shelf:
             children=self._children(visit, under),
             waits=visit.own.waits,
         )
+
+    def _of_nobody(self, visit: Visit, under: Under) -> Listing:
+        """Return the list of a thread that no server has given that id."""
+        thread = replace(visit.thread, id="".join(self.prefixes[:1]) + _probes.NOBODY)
+        path = f"{self.path}/{thread.id}{under.tail}"
+        return replace(self._listing(visit, under), thread=thread, path=path, waits=())
 
     def _walk(self, visit: Visit, listing: Listing) -> AsyncIterator[Page | Gap]:
         """Yield what is new in a list."""

@@ -2,6 +2,8 @@
 
 A thread's own object proves it, and so does any object of its lists. An empty list proves nothing: some servers
 answer one for any id. So a thread that a list of threads brought is asked for itself only where its lists are empty.
+Where a server was seen to refuse the list of a thread that nobody has, an empty list proves its thread after all: of a
+thread that was had whole before, nothing else is asked for then.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import AsyncIterator
 
 from exporter.errors import MissingScope, NotFound
 from exporter.model import Gap, Item, Page, Position, Positions, ThreadRef, now
-from exporter.sources import Container
+from exporter.sources import Container, _probes
 from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
 from exporter.sources._split import Piece, piece
@@ -28,6 +30,10 @@ class Visit:
         "Whether the server gave anything of it."
         self.gaps: list[str] = []
         "Why something of its lists is missing, a word each."
+        self.nobody: Listing | None = None
+        "Of a thread that was had whole before, and is not asked for yet: its first list, of a thread that nobody has."
+        self.rests = False
+        "Whether its first list says that nothing is new, and can be believed: then nothing else is to be asked."
         self._object: Piece | None = None
 
     @property
@@ -44,17 +50,19 @@ class Visit:
         return self._object
 
     async def ask(self) -> Page:
-        """Return the thread's object as the page of its list `thread`."""
+        """Return the thread's object as the page of its list `thread`, whose position stays where it is unfinished."""
         self._object = found = await self.desk.thread(self.own)
         self.asked = self.proven = True
+        at = now()
         return Page(
             thread=self.thread,
             kind="thread",
             items=(Item(found.id, found.body),),
             cursor=None,
             more=False,
-            fetched_at=now(),
+            fetched_at=at,
             list="thread",
+            next_seq=None if self.own.settles(found, at) else 0,
             fresh="thread" not in self.after,
             notes=("include_refused",) if self.desk.refuses(self.own) else (),
         )
@@ -62,15 +70,21 @@ class Visit:
     async def walk(self, listing: Listing, position: Position | None = None) -> AsyncIterator[Page | Gap]:
         """Yield what follows the position, else what follows the known one; the thread too where nothing proves it.
 
-        A list that says that there is no such thread is believed when the thread's own object says so too.
+        A list that says that there is no such thread is believed when the thread's own object says so too. A thread
+        that was had whole before is yielded where it has news, as it may have changed itself.
         """
+        nobody, self.nobody = self.nobody, None
+        quiet = True
         try:
             async for event in self._walk(listing, position or self.after.get(listing.list)):
+                quiet = False
                 yield event
         except NotFound as error:
+            quiet = False
             yield await self.ask()
             yield self.gap(listing.list, error.code, f"{error}; but the thread itself is there")
-        if not self.proven:
+        self.rests = nobody is not None and quiet and await _probes.denies(self.desk, nobody)
+        if not self.rests and not (self.asked if nobody else self.proven):
             yield await self.ask()
 
     def gap(self, name: str, code: str, why: str) -> Gap:

@@ -72,11 +72,13 @@ class AgentsSource(Shelf):
 
 def _rests(visit: Visit) -> bool:
     """Whether the session, just read, has not been active for long."""
+    if not visit.asked:
+        return False
     try:
         active = float(member(visit.object.body, "last_active_at"))
     except ValueError:
         return False
-    return visit.asked and now().timestamp() - active > REST
+    return now().timestamp() - active > REST
 
 
 def _settles(visit: Visit) -> Callable[[Piece, datetime], bool]:

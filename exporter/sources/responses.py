@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 from exporter.errors import Temporary, UsageError
-from exporter.model import Gap, Item, Link, ThreadRef, checked_id, now
+from exporter.model import Gap, Item, Link, ThreadRef, checked_id
 from exporter.sources import Event, Transport
 from exporter.sources._chain import Earlier, earlier
 from exporter.sources._embedding import Embedding
-from exporter.sources._habits import settled
+from exporter.sources._habits import UNSETTLED
 from exporter.sources._shelf import Under
 from exporter.sources._split import Piece, elements, member, piece
 from exporter.sources._visit import Visit
@@ -52,7 +52,7 @@ class ResponsesSource(Embedding):
     def _suffices(self, listed: Piece) -> bool:
         items = elements(listed.body, "output")
         whole = member(listed.body, "output")[:1] == b"[" and not any(_type(item) in OPENED for item in items)
-        return whole and settled(listed, now())
+        return whole and listed.status not in UNSETTLED  # it may have been finished long since, so age says nothing
 
     def _items(self, own: Piece) -> Iterator[Item]:
         return (Item(piece(item).id, item) for item in elements(own.body, "output"))
