@@ -45,6 +45,7 @@ class Fold:
     """What is shown on demand: a call of a tool, what it gave, a thought."""
 
     title: str
+    "Empty for what an entry itself is."
     text: str
 
 
@@ -122,9 +123,9 @@ class _Reading:
         folds = [_call(call) for call in steps.take(row.get("run_id"))]
         folds += [_call(call) for name in CALLS for call in _calls(fields.get(name))]
         if not speaks:
-            folds.append(Fold(_title(row, fields), words or json.dumps(_parsed(one.record.body), ensure_ascii=False)))
+            folds.append(Fold("", plain(words) or json.dumps(_parsed(one.record.body), ensure_ascii=False)))
         several = self._choices.get(one.record.seq) if one.record.id is None else None
-        who = row.get("role") or str(row.get("type") or "?").removeprefix("chatkit.")
+        who = str(row.get("role") or "message") if speaks else _title(row, fields)
         told = (*remarks(row, self._names), *([several] if several else []))
         return Entry(
             plain(who),

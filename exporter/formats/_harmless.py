@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from exporter.text import plain
+
 _STEERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1
     "\u202a-\u202e\u2066-\u2069"  # embeddings, overrides and isolates of direction
@@ -17,7 +19,7 @@ _STEERS = re.compile(
 
 def visible(text: str) -> str:
     """Return text whose control characters are escapes; its lines end with a line feed, tabs stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = plain(text).replace("\r\n", "\n").replace("\r", "\n")
     return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

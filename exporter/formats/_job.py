@@ -6,8 +6,15 @@ The idea: a format writes and counts; who called it says the counts.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from exporter.text import plain
+
+KINDS = 100
+LONGEST = 60
+OTHER = "of other kinds"
 
 
 @dataclass(slots=True)
@@ -28,3 +35,9 @@ class Job:
     "Threads of which nothing is in the archive, or nothing that was asked for."
     dropped: Counter[str] = field(default_factory=Counter)
     "What a format cannot express, by its kind."
+
+    def drop(self, kinds: Mapping[str, int]) -> None:
+        """Count what was dropped; a server may make up kinds, so those beyond a hundred are one."""
+        for kind, count in kinds.items():
+            name = plain(kind[:LONGEST])
+            self.dropped[name if name in self.dropped or len(self.dropped) < KINDS else OTHER] += count

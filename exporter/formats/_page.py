@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +18,14 @@ from exporter.errors import UsageError
 from exporter.formats._harmless import visible
 
 LONGEST = 50_000
-"Characters; a longer text is shown as it is, since hostile Markdown takes time that grows with the square."
+"Characters; a longer text is shown as it is, since hostile Markdown of this length takes two seconds already."
 PICTURE_BYTES = 8 << 20
 "A larger picture is named and not shown."
 TAGS = (
     *("a", "b", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol"),
     *("p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 )
+WEB = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF87a": "gif", b"GIF89a": "gif"}
 "How pictures begin that browsers draw without running anything; WebP is looked at apart."
 
@@ -53,11 +55,17 @@ def rendered(text: str) -> Any:
             made,
             tags=set(TAGS),
             attributes={"a": {"href"}, "ol": {"start"}},
+            attribute_filter=_kept,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
             strip_comments=True,
         )
     )
+
+
+def _kept(tag: str, name: str, value: str) -> str | None:
+    """Keep addresses of the web and of mail; one that is relative would lead into the reader's own files."""
+    return value if (tag, name) != ("a", "href") or WEB.match(value) else None
 
 
 def picture(path: Path) -> str | None:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from exporter.formats._harmless import line, visible
 
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([A-Za-z0-9_+#.-]{0,20})[^`]*$")
-_PUNCTUATION = re.compile(r"([!\"#$%&'()*+,./:;=>?@\[\\\]^_`{|}~-])")
+_PUNCTUATION = re.compile(r"([\\`*_\[\]#|!&~{}$^>])")
+"What means something in the middle of a line, to one reader of Markdown or another."
 _SAFE = r"(?:https?://|mailto:)"
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _LINK = re.compile(rf"\]\((?!{_SAFE})", re.IGNORECASE)

@@ -56,7 +56,6 @@ class Turns:
                     if message["content"] is None:
                         continue
             yield message
-        dropped += Counter()  # takes the zeros away
 
     def _told(self, history: str | None, dropped: Dropped) -> Iterator[Message]:
         if history is None and (words := _instructions(self._stories[-1])):

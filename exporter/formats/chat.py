@@ -6,6 +6,7 @@ without an answer, answers without a call, and all that the form has no words fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -27,8 +28,10 @@ def write(stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
     for story in stories:
         turns = Turns(story)
         job.threads += 1
+        dropped: Counter[str] = Counter()
         for history in turns.histories():
-            _line(turns.messages(history, job.dropped), out, job)
+            _line(turns.messages(history, dropped), out, job)
+        job.drop(+dropped)
 
 
 def _line(messages: Iterator[Message], out: BinaryIO, job: Job) -> None:

@@ -86,6 +86,7 @@ def _entry(one: Entry, story: Story) -> dict[str, Any]:
         "place": one.place,
         "deleted": deletion(one) if one.deleted else None,
         "said": rendered(one.text) if one.text else None,
+        "quiet": not one.text and [fold.title for fold in one.folds] == [""],
         "folds": [{"title": line(fold.title), "text": visible(fold.text)} for fold in one.folds],
         "pictures": pictures,
         "notes": notes,

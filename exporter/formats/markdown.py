@@ -69,7 +69,8 @@ def _entry(one: Entry, story: Story, job: Job) -> Iterator[str]:
     if one.text:
         yield f"{quoted(one.text)}\n\n"
     for fold in one.folds:
-        yield f"**{inline(fold.title)}**\n\n{fenced(fold.text)}\n\n"
+        yield f"**{inline(fold.title)}**\n\n" if fold.title else ""
+        yield f"{fenced(fold.text)}\n\n"
     if one.citations or one.files:
         yield "".join(f"- cites {_citation(each, story, job)}\n" for each in one.citations)
         yield "".join(f"- {_file(each, story, job)}\n" for each in one.files)

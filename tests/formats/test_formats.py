@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
+import weakref
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,12 +15,18 @@ from hypothesis import strategies as st
 from exporter.archive import Archive, record_line
 from exporter.errors import UsageError
 from exporter.formats import found, load, names, records
+from exporter.formats._choosing import chosen
+from exporter.formats._job import Job
+from exporter.formats._story import Story, Wanted
 from exporter.formats._transcript import tame
 from exporter.model import Item, Page, Record, Registration, ThreadRef, now
 from exporter.registry import register
+from exporter.sandbox import State
 from tests.conftest import Bench
+from tests.formats.conftest import Library, archived
 
 THREAD = ThreadRef("assistants", "https://api.example/v1", "thread_1")
+OTHER = ThreadRef("assistants", "https://api.example/v1", "thread_2")
 NASTY = [
     rb'{"id":"a","n":123456789012345678901234567890,"f":1.10,"g":1e400,"s":"\ud800"}',
     b'{"id":"b","text":"' + "🙂\u202e\u2028".encode() + b'"}',
@@ -26,14 +35,98 @@ NASTY = [
 ]
 
 
-def some(bodies: list[bytes]) -> list[Record]:
-    return [Record(THREAD, "message", f"m{seq}", seq, now(), body, "run") for seq, body in enumerate(bodies)]
+@pytest.mark.parametrize("name", names())
+def test_a_format_counts_what_it_writes_the_same_each_time(name: str, library: Library, tmp_path: Path) -> None:
+    first, second = (library.write(name, tmp_path / one) for one in ("first", "second"))
+    form = load(name)
+
+    chained = 2 * 2  # of two chains of three responses, one conversation each
+    assert first.threads == (16 - chained if getattr(form, "CHAINS", False) else 16)
+    assert first.messages > 0
+    assert first == second
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_format_writes_as_many_as_it_says_and_streams(name: str) -> None:
-    assert load(name).write(iter(some(NASTY)), io.BytesIO()) == len(NASTY)
-    assert load(name).write(iter(()), io.BytesIO()) == 0
+def test_a_format_of_nothing_is_whole(name: str, library: Library, tmp_path: Path) -> None:
+    job = library.write(name, tmp_path / "none", Wanted(user="nobody"))
+
+    assert (job.threads, job.messages, job.records) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_format_holds_one_thread_at_a_time(name: str, library: Library, tmp_path: Path) -> None:
+    alive: list[weakref.ref[Story]] = []
+
+    def watched(stories: Iterator[Story]) -> Iterator[Story]:
+        while (story := next(stories, None)) is not None:
+            alive.append(weakref.ref(story))
+            yield story
+            del story
+            assert sum(one() is not None for one in alive) <= 3
+
+    with Archive.open(library.path) as archive, (tmp_path / "out").open("wb") as file:
+        load(name).write(watched(chosen(archive, Wanted(), Job())), file, Job(base=tmp_path))
+    assert len(alive) == 16
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_format_takes_whatever_a_server_sends(name: str, nasty: Library, tmp_path: Path) -> None:
+    job = nasty.write(name, tmp_path / "out")
+
+    assert job.threads == 3
+    assert (tmp_path / "out").stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_was_not_asked_for_is_left_out(name: str, tmp_path: Path) -> None:
+    state = State()
+    thread = state.add_thread("thread_1")
+    for day in range(4):
+        text = {"value": f"day{day}", "annotations": []}
+        message = {
+            "role": "user",
+            "content": [{"type": "text", "text": text}],
+            "created_at": 1_760_000_000 + day * 86400,
+        }
+        state.add_message(thread, message)
+    library = archived(state, tmp_path / "archive")
+    start = datetime.fromtimestamp(1_760_000_000, UTC)
+    one = timedelta(days=1)
+    job = library.write(name, tmp_path / "out", Wanted(since=start + one, until=start + 3 * one))
+
+    content = (tmp_path / "out").read_bytes()
+    assert [b"day%d" % number in content for number in range(4)] == [False, True, True, False]
+    assert (job.threads, job.messages) == (1, 2)
+    assert library.write(name, tmp_path / "late", Wanted(since=start + 9 * one)).empty == 1
+    assert library.write(name, tmp_path / "other", Wanted(tag="else")).threads == 0
+    assert library.write(name, tmp_path / "same", Wanted(tag="vip", user="ann", customer="acme")).threads == 1
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "chat"])
+def test_what_was_deleted_is_marked_or_left_out(name: str, bench: Bench, tmp_path: Path) -> None:
+    Archive.create(bench.path)
+    items = tuple(Item(key, b'{"id":"%s","role":"user","content":"said-%s"}' % (2 * (key.encode(),))) for key in "abc")
+    gone = b'{"state":"gone","code":null,"error":null,"records":0,"gaps":[]}'
+    with Archive.write(bench.path) as archive:
+        register(archive, [Registration(THREAD), Registration(OTHER)])
+        word = Item("b", b'{"kind":"message","reason":"deleted"}')
+        archive.append([Page(THREAD, "message", items, None, False, now(), "messages")])
+        archive.append([Page(OTHER, "message", items[:1], None, False, now(), "messages")])
+        archive.append([Page(THREAD, "deletion", (word,), None, False, now(), "deletions")])
+        archive.append([Page(OTHER, "visit", (Item(None, gone),), None, False, now(), "visit")])
+        archive.seal()
+    library = Library(bench.path)
+    everything = library.write(name, tmp_path / "all")
+    rest = library.write(name, tmp_path / "rest", Wanted(deleted=False))
+
+    assert (everything.threads, everything.messages) == (2, 4)
+    assert (rest.threads, rest.messages) == (1, 2)
+    content = (tmp_path / "all").read_bytes()
+    assert b"said-b" in content
+    assert b"deletion" in content or b"deleted" in content
+    assert b"gone" in content
+    assert b"said-b" not in (tmp_path / "rest").read_bytes()
 
 
 @pytest.mark.parametrize("name", names())
@@ -42,15 +135,20 @@ def test_a_format_has_a_docstring(name: str) -> None:
 
 
 def test_an_unknown_format_is_named() -> None:
-    with pytest.raises(UsageError, match="there is no format 'pdf'; there is jsonl"):
+    with pytest.raises(UsageError, match=r"there is no format 'pdf'; there is chat, csv, .*, sqlite"):
         load("pdf")
 
 
-def test_jsonl_holds_bodies_as_they_are() -> None:
-    out = io.BytesIO()
-    load("jsonl").write(some(NASTY), out)
+def test_jsonl_holds_bodies_as_they_are(bench: Bench, tmp_path: Path) -> None:
+    Archive.create(bench.path)
+    items = tuple(Item(f"m{seq}", body) for seq, body in enumerate(NASTY))
+    with Archive.write(bench.path) as archive:
+        register(archive, [Registration(THREAD)])
+        archive.append([Page(THREAD, "message", items, None, False, now(), "messages")])
+        archive.seal()
+    Library(bench.path).write("jsonl", tmp_path / "out")
 
-    lines = out.getvalue().splitlines()
+    lines = (tmp_path / "out").read_bytes().splitlines()
     assert [one.split(b',"body":', 1)[1][:-1] for one in lines] == NASTY
     assert [json.loads(one)["seq"] for one in lines] == [0, 1, 2, 3]
 

@@ -1,0 +1,134 @@
+"""Chat: lines that fine-tuning takes, calls with their answers, and every drop counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.sandbox import State
+from tests.conftest import rows
+from tests.formats.conftest import Library, archived
+
+ROLES = {"system", "developer", "user", "assistant", "tool"}
+
+
+def lines(path: Path) -> list[list[dict[str, Any]]]:
+    found = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert all(list(one) == ["messages"] for one in found)
+    return [one["messages"] for one in found]
+
+
+def pairs_up(messages: list[dict[str, Any]]) -> None:
+    waiting: Counter[str] = Counter()
+    for message in messages:
+        assert message["role"] in ROLES
+        if message["role"] == "tool":
+            assert isinstance(message["content"], str)
+            assert waiting[message["tool_call_id"]] > 0
+            waiting[message["tool_call_id"]] -= 1
+        for call in message.get("tool_calls", ()):
+            own = call[call["type"]]
+            assert isinstance(own["name"], str)
+            assert isinstance(own.get("arguments", own.get("input")), str)
+            waiting[call["id"]] += 1
+        assert message["content"] is not None or message.get("tool_calls") or message.get("refusal")
+    assert not +waiting
+
+
+@pytest.mark.parametrize("which", ["library", "nasty"])
+def test_lines_parse_and_calls_pair_up(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    library: Library = request.getfixturevalue(which)
+    job = library.write("chat", tmp_path / "out.jsonl")
+    found = lines(tmp_path / "out.jsonl")
+
+    for messages in found:
+        pairs_up(messages)
+    assert job.records == len(found)
+    assert job.messages == sum(map(len, found))
+
+
+def test_every_entry_is_told_or_counted(library: Library, tmp_path: Path) -> None:
+    job = library.write("chat", tmp_path / "out.jsonl")
+    told = [message for messages in lines(tmp_path / "out.jsonl") for message in messages]
+    entries = [row for row in rows(library.path) if row["source"] != "assistants"]
+    answers = sum(row["type"] == "chatkit.client_tool_call" for row in entries)  # these hold their answer
+    of_assistants = sum(row["source"] == "assistants" for row in rows(library.path))
+    in_steps = job.dropped["file_search"]
+
+    assert len(told) == len(entries) + answers + of_assistants - (sum(job.dropped.values()) - in_steps)
+    assert {"reasoning", "web_search_call", "command_execution", "chatkit.widget"} <= set(job.dropped)
+
+
+def chat(state: State, tmp_path: Path) -> tuple[list[list[dict[str, Any]]], dict[str, int]]:
+    job = archived(state, tmp_path / "archive").write("chat", tmp_path / "out.jsonl")
+    return lines(tmp_path / "out.jsonl"), dict(job.dropped)
+
+
+def text(words: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": {"value": words, "annotations": []}}]
+
+
+def test_calls_of_runs_come_before_what_the_run_said(tmp_path: Path) -> None:
+    state = State()
+    thread = state.add_thread("thread_1")
+    state.add_message(thread, {"role": "user", "content": text("cold?")})
+    run = state.add_run(thread, {}) or ""
+    own = {"name": "weather", "arguments": '{"at":"Oslo"}', "output": "-7"}
+    calls = [{"id": "call_1", "type": "function", "function": own}, {"id": "call_2", "type": "code_interpreter"}]
+    state.add_step(thread, run, {"type": "tool_calls", "step_details": {"type": "tool_calls", "tool_calls": calls}})
+    state.add_message(thread, {"role": "assistant", "content": text("yes"), "run_id": run})
+
+    found, dropped = chat(state, tmp_path)
+    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"at":"Oslo"}'}}
+    assert found == [
+        [
+            {"role": "user", "content": "cold?"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "-7"},
+            {"role": "assistant", "content": "yes"},
+        ]
+    ]
+    assert dropped == {"code_interpreter": 1}
+
+
+def test_a_call_without_an_answer_and_an_answer_without_a_call_are_counted(tmp_path: Path) -> None:
+    state = State()
+    one = state.add_conversation("conv_1")
+    for call in ("a", "b", "c"):
+        state.add_item(one, {"type": "function_call", "call_id": call, "name": "f", "arguments": "{}"})
+    for call in ("b", "a", "a", "x"):
+        state.add_item(one, {"type": "function_call_output", "call_id": call, "output": f"to {call}"})
+
+    found, dropped = chat(state, tmp_path)
+    assert [[call["id"] for call in message.get("tool_calls", ())] for message in found[0]] == [["a", "b"], [], []]
+    assert [message.get("tool_call_id") for message in found[0]] == [None, "b", "a"]
+    assert dropped == {"call without an answer": 1, "answer without a call": 2}
+
+
+def test_a_chain_of_responses_is_one_conversation(tmp_path: Path) -> None:
+    state = State()
+    before = None
+    for number in range(3):
+        asked: list[Any] = [{"role": "user", "content": f"q{number}"}]
+        said = [{"role": "assistant", "content": f"a{number}"}]
+        body = {"id": f"resp_{number}", "previous_response_id": before, "output": said, "instructions": f"be {number}"}
+        before = state.add_response(body, asked)
+
+    found, _ = chat(state, tmp_path)
+    assert [[message["content"] for message in one] for one in found] == [["be 2", "q0", "a0", "q1", "a1", "q2", "a2"]]
+
+
+def test_only_the_first_choice_of_a_completion_is_told(tmp_path: Path) -> None:
+    state = State()
+    choices = [
+        {"index": n, "message": {"role": "assistant", "content": f"a{n}"}, "finish_reason": "stop"} for n in (0, 1)
+    ]
+    state.add_completion({"id": "chatcmpl-1", "choices": choices}, [{"role": "user", "content": "q"}])
+
+    found, dropped = chat(state, tmp_path)
+    assert [[message["content"] for message in one] for one in found] == [["q", "a0"]]
+    assert dropped == {"other choice": 1}

@@ -1,0 +1,168 @@
+"""HTML: nothing of a transcript can run, load or pretend, say a strict parser and, where it is installed, Chromium."""
+
+from __future__ import annotations
+
+import base64
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import html5lib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.formats._page import TAGS, picture, rendered
+from tests.formats import browser, hostile
+from tests.formats.conftest import Library
+
+OURS = {
+    "html",
+    "head",
+    "body",
+    "meta",
+    "title",
+    "style",
+    "header",
+    "main",
+    "article",
+    "h1",
+    "h2",
+    "h3",
+    "small",
+    "time",
+}
+OURS |= {"bdi", "dl", "dt", "dd", "details", "summary", "pre", "figure", "figcaption", "img", "ul", "li", "div", "p"}
+ATTRIBUTES = {
+    *(("a", "href"), ("a", "rel"), ("ol", "start"), ("article", "class"), ("div", "class"), ("p", "class")),
+    *(("div", "dir"), ("pre", "dir"), ("ul", "class"), ("time", "datetime"), ("img", "src"), ("img", "alt")),
+    *(("html", "lang"), ("meta", "charset"), ("meta", "http-equiv"), ("meta", "content"), ("meta", "name")),
+}
+
+
+def parsed(text: str) -> ET.Element:
+    parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False)
+    found: ET.Element = parser.parse(text)
+    return found
+
+
+def elements(root: ET.Element) -> Iterator[ET.Element]:
+    yield from (one for one in root.iter() if isinstance(one.tag, str))
+
+
+def strict(text: str) -> list[ET.Element]:
+    """Read a whole page; every tag and attribute is one that we make, or let pass."""
+    parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False, strict=True)
+    found = list(elements(parser.parse(text)))
+    for one in found:
+        assert one.tag in OURS | set(TAGS), one.tag
+        for name in one.attrib:
+            assert (one.tag, name) in ATTRIBUTES, (one.tag, name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(nasty: Library, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("html") / "page.html"
+    nasty.write("html", path)
+    return path
+
+
+def test_a_hostile_page_has_only_tags_and_attributes_that_do_nothing(page: Path) -> None:
+    found = strict(page.read_text("utf-8"))
+
+    for one in found:
+        if "href" in one.attrib:
+            assert re.match(r"(https?://|mailto:)", one.attrib["href"], re.IGNORECASE), one.attrib
+        if one.tag == "a":
+            assert one.attrib["rel"] == "noopener noreferrer nofollow"
+        if one.tag == "img":
+            assert one.attrib["src"].startswith("data:image/png;base64,")
+    assert sum(one.tag == "img" for one in found) == 1
+    assert len([one for one in found if one.tag == "article"]) >= len(hostile.TEXTS) * 4
+    assert len([one for one in found if one.tag == "style"]) == 1
+
+
+def test_words_stay_where_they_were_said(page: Path) -> None:
+    roots = {one.tag: one for one in elements(parsed(page.read_text("utf-8")))}
+    whole = "".join(roots["body"].itertext())
+
+    assert whole.count("<script>document.title='owned'</script>") > 10
+    assert "שלום مرحبا 東京 👩‍👩‍👧 é" in whole
+    assert "\\x1b]8;;http://evil.example\\x07click\\x1b[2J" in whole
+    assert "\\u202egnp.exe\\u202c" in whole
+    assert "half � of � a pair" in whole
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", whole)
+    assert "x" * 1_000_000 in whole
+
+
+def test_the_policy_allows_only_our_style_and_pictures_in_the_page(page: Path) -> None:
+    found = strict(page.read_text("utf-8"))
+    (policy,) = (one.attrib["content"] for one in found if one.attrib.get("http-equiv") == "Content-Security-Policy")
+
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+def test_pages_of_all_sources_are_strict_html(library: Library, tmp_path: Path) -> None:
+    library.write("html", tmp_path / "page.html")
+    found = strict((tmp_path / "page.html").read_text("utf-8"))
+
+    assert sum(one.tag == "header" for one in found) == 12  # of 16 threads, six are two chains of responses
+    assert any(one.tag == "details" for one in found)
+
+
+@given(st.text() | st.sampled_from(hostile.TEXTS) | st.lists(st.sampled_from(hostile.TEXTS)).map("".join))
+def test_rendered_text_has_only_tags_that_do_nothing(text: str) -> None:
+    for one in elements(parsed(f"<!DOCTYPE html><title>t</title><body><main>{rendered(text)}</main>")):
+        assert one.tag in {"html", "head", "title", "body", "main", "div"} | set(TAGS)
+        assert set(one.attrib) <= {"href", "rel", "start", "class"}
+        assert re.match(r"https?://|mailto:", one.attrib.get("href", "mailto:"), re.IGNORECASE)
+
+
+def test_markdown_is_rendered() -> None:
+    text = rendered("# One\n\n- *two*\n\n| a |\n|---|\n| b |\n\n```py\nx < 1\n```\n\n[z](https://z.example)")
+
+    for part in ("<h1>One</h1>", "<li><em>two</em></li>", "<td>b</td>", "<pre><code>x &lt; 1\n</code></pre>"):
+        assert part in text
+    assert '<a href="https://z.example" rel="noopener noreferrer nofollow">z</a>' in text
+
+
+@pytest.mark.parametrize(
+    "data", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html>", b"", b"GIF", b"%PDF-1.7", b"RIFF....WAVE"]
+)
+def test_what_is_no_picture_is_not_shown(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(data)
+
+    assert picture(tmp_path / "blob") is None
+    assert picture(tmp_path / "none") is None
+
+
+def test_pictures_are_known_by_their_bytes(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(hostile.PNG)
+
+    assert picture(tmp_path / "blob") == f"data:image/png;base64,{base64.b64encode(hostile.PNG).decode()}"
+
+
+@browser.needs_browser
+def test_in_chromium_nothing_runs_nothing_loads_and_nobody_complains(page: Path) -> None:
+    seen = browser.load(page)
+
+    assert seen.asked == []
+    assert seen.console == []
+    assert "<title>Conversations</title>" in seen.dom
+    assert seen.dom.count("<article") >= len(hostile.TEXTS) * 4
+
+
+@browser.needs_browser
+def test_the_browser_would_have_seen_it(tmp_path: Path) -> None:
+    """The judge is judged: without any care, the same texts run, load and complain."""
+    (tmp_path / "bad.html").write_text(
+        f"<!DOCTYPE html><title>x</title>{'<p>'.join(hostile.SCRIPTS[:4])}<script>oh no</script>"
+    )
+    seen = browser.load(tmp_path / "bad.html")
+
+    assert "<title>owned</title>" in seen.dom
+    assert any(b"/trap" in request for request in seen.asked)
+    assert seen.console
