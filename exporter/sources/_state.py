@@ -147,8 +147,8 @@ class Walk:
             if self._pair is not None:
                 self.gap("cursor_by_second", WHY["cursor_by_second"])
             return False
-        self.after = name
-        self._used.add(name)
+        self._used.discard(self.after)  # what came after it was not taken, so it may be asked for again
+        self.use(name)
         if self._pair is not None:
             self.note("cursor_by_second")
         return True
@@ -269,10 +269,11 @@ class Walk:
         last = listed.pieces[-1].id if listed.pieces else None
         if habits.by_second:
             index = stepped_back(listed.pieces) if listed.pieces else None
-            if index is not None:
-                self.anchor = Anchor(listed.pieces[index].id, self.seq - (len(listed.pieces) - 1 - index))
+            earlier = listed.pieces[index].id if index is not None else None
+            if index is not None and earlier not in self._used:
+                self.anchor = Anchor(earlier, self.seq - (len(listed.pieces) - 1 - index))
                 self.note("cursor_by_second")
-                return self._unused(listed.pieces[index].id, last)
+                return earlier
             self.gap("cursor_by_second", WHY["cursor_by_second"])
         cursor = self._last_id(listed, habits)
         self._other = listed.last_id if listed.last_id not in (None, last, cursor) else None
@@ -322,6 +323,5 @@ class Walk:
         """Go on to `next`; False at the end."""
         if self.next is None:
             return False
-        self.after = self.next
-        self._used.add(self.next)
+        self.use(self.next)
         return True

@@ -156,6 +156,21 @@ def test_a_cursor_by_second_is_found_out_once_and_survived() -> None:
     assert api.asked("messages", probes=True) - api.asked("messages") == probes == 1
 
 
+@pytest.mark.parametrize(
+    ("times", "most", "lost"),
+    [
+        ((0, 0, 2, 4, 4, 4), 3, False),  # stepping back leads to the cursor whose answer was thrown away
+        ((0, 0, 2, 4, 4, 4, 4), 3, True),
+        ((0, 0, 2, 2, 4, 4, 6), 4, False),
+    ],
+)
+def test_a_cursor_by_second_loses_nothing_without_a_gap(times: tuple[int, ...], most: int, *, lost: bool) -> None:
+    events = listed(FakeApi([item(n, 1_700_000_000 + time) for n, time in enumerate(times)], "by_second", most))
+
+    assert gaps(events) == (["cursor_by_second"] if lost else [])
+    assert (kept(events) == exact(len(times))) is not lost
+
+
 def test_a_page_in_one_second_cannot_be_stepped_over() -> None:
     events = listed(FakeApi([item(n, 1_700_000_000 + n // 20) for n in range(60)], "by_second", 7))
 
