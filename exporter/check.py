@@ -15,6 +15,7 @@ from exporter.archive import _verify as verify
 from exporter.archive._blobs import Blobs
 from exporter.archive._journal import header, whole_pages
 from exporter.archive._lines import load, read_mark
+from exporter.archive._parts import Part, Parts
 from exporter.archive._published import Published
 from exporter.archive._verify import REBUILD, See, damage
 from exporter.archive.catalog import Catalog
@@ -27,11 +28,17 @@ from exporter.storage import load as load_storage
 WAIT = "nothing to do: the next backup goes on from here"
 
 
-def check(path: Path, rebuild: bool = False) -> Iterator[Finding]:
-    """Yield what is wrong (`damage`) or worth knowing (`note`); with `rebuild` also compare with a fresh rebuild."""
-    archive_id, catalog = read_id(path), _Catalog(path)
+def check(path: Path, rebuild: bool = False, subset: Part | None = None) -> Iterator[Finding]:
+    """Yield what is wrong (`damage`) or worth knowing (`note`); with `rebuild` also compare with a fresh rebuild.
+
+    With `subset` only the files of one part are read, as the end of a backup does; nothing is counted or compared.
+    """
+    archive_id, catalog = read_id(path), _Catalog(path, whole=subset is None)
     try:
         yield from catalog.findings()
+        if subset is not None:
+            yield from _part(catalog.archive, subset) if catalog.archive else ()
+            return
         storage = load_storage("local", path)
         blobs = Blobs(storage)
         log = _Log(storage, archive_id, catalog, blobs.see)
@@ -42,6 +49,12 @@ def check(path: Path, rebuild: bool = False) -> Iterator[Finding]:
             yield from _derived(catalog.archive, log, catalog.published, rebuild=rebuild)
     finally:
         catalog.close()
+
+
+def _part(archive: Archive, part: Part) -> Iterator[Finding]:
+    parts = Parts(archive)
+    for name in parts.names(part):
+        yield from parts.findings(name)
 
 
 def _derived(archive: Archive, log: _Log, published: int, *, rebuild: bool) -> Iterator[Finding]:
@@ -58,7 +71,7 @@ def _derived(archive: Archive, log: _Log, published: int, *, rebuild: bool) -> I
 class _Catalog:
     """The catalog as it was when the check began; what comes later is later."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, whole: bool) -> None:
         self.archive: Archive | None = None
         self.indexed = self.published = 0
         self._error: ArchiveError | None = None
@@ -66,7 +79,8 @@ class _Catalog:
             self.archive = Archive.open(path)
             self.indexed = self.archive.manifest()
             self.published = int(self.archive.catalog.fact("published") or 0)
-            self.archive.catalog.verify()
+            if whole:
+                self.archive.catalog.verify()
         except (ArchiveError, ValueError) as error:
             self._error = error if isinstance(error, ArchiveError) else ArchiveError(f"{error}; {REBUILD}")
             self.close()

@@ -24,6 +24,7 @@ from exporter.storage import Storage
 
 FOLDER = "blobs"
 NAME = re.compile(r"blobs/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")
+FOLDERS = tuple(f"{FOLDER}/sha256/{first:02x}" for first in range(256))
 AGAIN = "restore it from a copy, or move it away and run `exporter backup --full`, which asks for it again"
 
 
@@ -98,54 +99,77 @@ class Blob:
         return self._file
 
 
+class Named:
+    """The contents that records name, each looked at once."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._seen: set[bytes] = set()
+
+    def __contains__(self, sha256: str) -> bool:
+        return bytes.fromhex(sha256) in self._seen
+
+    def news(self, mark: Mark, lines: list[bytes]) -> Iterator[tuple[str, Finding | None]]:
+        """Yield the contents that a page is the first to name, and that they are missing if they are.
+
+        The page is given with its mark's line.
+        """
+        for line in lines[:-1] if mark.kind == "file" else ():
+            record = read_record(line)
+            sha256 = load(record.body).get("sha256")
+            if sha256 is not None and sha256 not in self:
+                self._seen.add(bytes.fromhex(sha256))
+                whose = f"file {printable(str(record.id))[:100]} of {record.thread}"
+                yield blob_name(sha256), self._missing(blob_name(sha256), whose)
+
+    def missing(self, mark: Mark, lines: list[bytes]) -> Iterator[Finding]:
+        """Yield those that are not there."""
+        yield from (missing for _, missing in self.news(mark, lines) if missing is not None)
+
+    def _missing(self, name: str, whose: str) -> Finding | None:
+        try:
+            self._storage.open(name).close()
+        except FileNotFoundError:
+            help_ = "restore it from a copy, or run `exporter backup --full`, which asks for it again"
+            return Finding(name, f"it is missing: the content of {whose}", help_)
+        except OSError:
+            pass  # it is there, and is read later
+        return None
+
+
 class Blobs:
     """The contents that records name against those that are there. Changes nothing."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._named: set[bytes] = set()
+        self._named = Named(storage)
         self._missing: list[Finding] = []
 
     def see(self, mark: Mark, lines: list[bytes]) -> None:
         """Take a page into account, given with its mark's line."""
-        if mark.kind == "file":
-            for line in lines[:-1]:
-                record = read_record(line)
-                sha256 = load(record.body).get("sha256")
-                if sha256 is not None:
-                    self._name(sha256, f"file {printable(str(record.id))[:100]} of {record.thread}")
-
-    def _name(self, sha256: str, whose: str) -> None:
-        digest = bytes.fromhex(sha256)
-        if digest in self._named:
-            return
-        self._named.add(digest)
-        try:
-            self._storage.open(blob_name(sha256)).close()
-        except FileNotFoundError:
-            help_ = "restore it from a copy, or run `exporter backup --full`, which asks for it again"
-            self._missing.append(Finding(blob_name(sha256), f"it is missing: the content of {whose}", help_))
-        except OSError:
-            return  # it is there, and is read later
+        self._missing.extend(self._named.missing(mark, lines))
 
     def findings(self, *, known: bool) -> Iterator[Finding]:
         """Read every blob; whether one is named by nobody is told only if all that names them is `known`."""
         yield from self._missing
         for name in self._storage.names(FOLDER):
+            yield from content(self._storage, name)
             found = NAME.fullmatch(name)
-            if found is None:
-                yield Finding(name, "it is no content of a file", "move it away", "note")
-                continue
-            yield from self._content(name, found[2])
-            if known and bytes.fromhex(found[2]) not in self._named:
+            if known and found and found[2] not in self._named:
                 what = "no record names it: one that is being written, or whose record a crash prevented"
                 yield Finding(name, what, "nothing to do; it may be removed while no backup runs", "note")
 
-    def _content(self, name: str, sha256: str) -> Iterator[Finding]:
-        try:
-            if sha256_of(self._storage.open(name)) != sha256:
-                yield damage(name, "its bytes are not those that it is named by", AGAIN)
-        except FileNotFoundError:  # removed just now
-            return
-        except (OSError, ArchiveError) as error:
-            yield damage(name, error, AGAIN)
+
+def content(storage: Storage, name: str) -> Iterator[Finding]:
+    """Read a content and compare it with its name."""
+    found = NAME.fullmatch(name)
+    if found is None:
+        yield Finding(name, "it is no content of a file", "move it away", "note")
+        return
+    try:
+        if sha256_of(storage.open(name)) != found[2]:
+            yield damage(name, "its bytes are not those that it is named by", AGAIN)
+    except FileNotFoundError:  # removed just now
+        return
+    except (OSError, ArchiveError) as error:
+        yield damage(name, error, AGAIN)

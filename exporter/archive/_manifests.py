@@ -42,6 +42,11 @@ def manifest_name(number: int) -> str:
     return f"manifests/{number:09d}.json"
 
 
+def number_of(name: str) -> int:
+    """Return the number in the name of a manifest's file."""
+    return int(name.rsplit("/", 1)[-1].removesuffix(".json"))
+
+
 def draft(
     archive: str, last: Manifest | None, run: str, segments: tuple[Segment, ...], report: dict[str, Any] | None
 ) -> Manifest:

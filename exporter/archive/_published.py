@@ -28,20 +28,28 @@ class Published:
 
     def findings(self) -> Iterator[Finding]:
         """Read every table file."""
-        names = set(self._notes()) | {
-            name for table in TABLES for name in self._archive.storage.names(table) if name.endswith(".parquet")
-        }
-        for name in sorted(names):
-            yield from self._file(name)
+        for table in sorted(TABLES):
+            for name in self.names(table):
+                yield from self.file(name)
 
-    def _notes(self) -> dict[str, dict[str, Any]]:
-        return {row["name"]: dict(row) for row in self._archive.catalog.table_rows() if row["sha256"] or row["pending"]}
+    def names(self, table: str) -> list[str]:
+        """Name the files that a table has, or should have, in order."""
+        noted = (
+            row["name"] for row in self._archive.catalog.table_rows(f"{table}/") if row["sha256"] or row["pending"]
+        )
+        there = (name for name in self._archive.storage.names(table) if name.endswith(".parquet"))
+        return sorted({*noted, *there})
 
-    def _file(self, name: str) -> Iterator[Finding]:
+    def _note(self, name: str) -> dict[str, Any] | None:
+        noted = (dict(row) for row in self._archive.catalog.table_rows(name) if row["name"] == name)
+        return next((row for row in noted if row["sha256"] or row["pending"]), None)
+
+    def file(self, name: str) -> Iterator[Finding]:
+        """Read one table file."""
         for _ in range(TRIES):
-            before = self._notes().get(name)
+            before = self._note(name)
             found = self._sha256(name)
-            note = self._notes().get(name)
+            note = self._note(name)
             if note == before:
                 break
         else:

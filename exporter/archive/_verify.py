@@ -34,32 +34,41 @@ def manifests(storage: Storage, archive: str, at_least: int) -> Iterator[Manifes
     """Every manifest that can be read, and what is wrong with the log; it must reach `at_least` this number."""
     last: Manifest | None = None
     for number in range(1, max(at_least, *_manifests.numbers(storage), 0) + 1):
-        name = _manifests.manifest_name(number)
-        try:
-            found = _manifests.read(storage, number)
-        except UNREADABLE as error:
-            yield damage(name, error)
-            found = None
-        else:
-            if found is None:
-                yield damage(name, "it is missing")
-            else:
-                yield from _misfits(found, last, name, archive)
-                yield found
-        last = found
+        found = list(_one(storage, archive, number, last))
+        yield from found
+        last = next((one for one in found if isinstance(one, Manifest)), None)
+
+
+def manifest(storage: Storage, archive: str, number: int) -> Iterator[Manifest | Finding]:
+    """One manifest of the log, if it can be read, and what is wrong with it."""
+    try:
+        last = _manifests.read(storage, number - 1) if number > 1 else None
+    except UNREADABLE:
+        last = None  # which is told where that one is looked at
+    yield from _one(storage, archive, number, last)
+
+
+def _one(storage: Storage, archive: str, number: int, last: Manifest | None) -> Iterator[Manifest | Finding]:
+    name = _manifests.manifest_name(number)
+    try:
+        found = _manifests.read(storage, number)
+    except UNREADABLE as error:
+        yield damage(name, error)
+        return
+    if found is None:
+        yield damage(name, "it is missing")
+    else:
+        yield from _misfits(found, last, name, archive)
+        yield found
 
 
 def _misfits(manifest: Manifest, last: Manifest | None, name: str, archive: str) -> Iterator[Finding]:
-    if manifest.number != _number(name):
+    if manifest.number != _manifests.number_of(name):
         yield damage(name, f"it says that its number is {manifest.number}")
     if manifest.archive != archive:
         yield damage(name, "it is of another archive than archive.json says", "restore the one that was changed")
     if last and manifest.previous != last.file_sha256:
         yield damage(last.name, f"it is not the file that {name} follows")
-
-
-def _number(name: str) -> int:
-    return int(name.rsplit("/", 1)[-1].removesuffix(".json"))
 
 
 def segment(one: Segment, storage: Storage, archive: str, see: See) -> Iterator[Finding]:

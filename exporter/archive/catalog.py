@@ -238,10 +238,12 @@ class Catalog:
                 rows = {row.no: row for row in db.execute(sa.select(threads).where(threads.c.no.in_(batch)))}
             yield from (_known(rows[number]) for number in batch if number in rows)
 
-    def table_rows(self) -> Iterator[Mapping[str, Any]]:
-        """What is noted of each table file."""
+    def table_rows(self, beginning: str = "") -> Iterator[Mapping[str, Any]]:
+        """What is noted of each table file whose name begins like this."""
+        named = table_files.c.name.startswith(beginning, autoescape=True)
         with self._db() as db:
-            yield from map(dict, db.execute(sa.select(table_files).order_by(table_files.c.name)).mappings())
+            query = sa.select(table_files).where(named).order_by(table_files.c.name)
+            yield from map(dict, db.execute(query).mappings())
 
     def note_table(self, name: str, **values: Any) -> None:
         """Note something of a table file."""

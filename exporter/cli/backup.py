@@ -180,11 +180,15 @@ def _tell(out: Output, path: Path, report: Report) -> None:
         out.say(text, event="budget") if planned else out.complain(text, event="stopped")
     for remark in report.remarks:
         out.say(f"exporter: {redacted(printable(remark))}")
+    for one in report.findings:
+        out.complain(f"exporter: damage: {printable(f'{one.where}: {one.what}; {one.help}')}")
     bad = report.failed + report.partial
     linked = f" ({report.linked:,} of them found through others)" if report.linked else ""
     files = f", {report.blobs:,} files" if report.blobs else ""
     got = f"{report.records:,} new objects of {report.visited:,} threads{linked}{files}, {report.requests:,} requests"
-    if report.stopped:
+    if report.findings:
+        sentence = f"DAMAGE: {len(report.findings):,} found in {path}; what was fetched is archived: {got}"
+    elif report.stopped:
         sentence = f"NOT COMPLETE: {got}; run the same command to go on" if report.visited else ""
     elif bad:
         sentence = f"NOT COMPLETE: {bad:,} of {report.registered:,} threads are not whole; {got}; see exporter status"

@@ -20,6 +20,7 @@ from exporter.crawl._report import Report
 from exporter.crawl._sources import Doors
 from exporter.crawl._stop import Stop
 from exporter.crawl._timetable import Timetable
+from exporter.crawl._verification import Verified, last, verify
 from exporter.errors import Damaged
 from exporter.model import Outcome, Page, Profile, Registration, ThreadRef, now
 from exporter.retention import Policies
@@ -38,14 +39,14 @@ def backup(
     on_link: Callable[[Registration], None] = lambda _: None,
     stop: Stop | None = None,
 ) -> Report:
-    """Visit threads, commit what they hold, publish the tables, verify what was written.
+    """Visit threads, commit what they hold, publish the tables, verify what was written and a part of the rest.
 
     Visits the threads that are due and those that `only` names, or `everything`, and what they point to: `on_link`
     hears of each thread that a link adds to the registry. Returns the run's report, which its manifest holds too.
     Raises `ArchiveError` where the archive cannot be written or a committed file is missing, and `Interrupted` where
     the tables were interrupted; what was archived stays so in each case.
     """
-    started_at, stop = now(), stop or Stop()
+    started_at, began, stop = now(), archive.manifest(), stop or Stop()
     archive.seal()  # what the catalog says is planned, and it knows what is sealed
     doors = Doors(profiles, options)
     Timetable(archive.catalog, policies).refresh()
@@ -66,12 +67,19 @@ def backup(
     archive.seal(report.to_json())
     if stop.exit_code is not None:
         return report
-    return replace(report, files=_publish(archive))
+    report = replace(report, files=_publish(archive))
+    return _verified(report, verify(archive, began, (now() - started_at).total_seconds()))
+
+
+def _verified(report: Report, done: Verified) -> Report:
+    """Add what was found damaged, which outweighs whatever else went wrong."""
+    code = Damaged.exit_code if done.damages else report.exit_code
+    return replace(report, exit_code=code, verified_bytes=done.bytes, unverified=done.left, findings=done.damages)
 
 
 def _report(archive: Archive, crawl: Crawl, started_at: datetime, requests: int) -> Report:
     archive.seal()  # the counts below are the catalog's, which knows what is sealed
-    states, tally = archive.catalog.count(), crawl.tally
+    states, tally, before = archive.catalog.count(), crawl.tally, last(archive.catalog)
     return Report(
         command="backup",
         run=archive.run,
@@ -94,6 +102,7 @@ def _report(archive: Archive, crawl: Crawl, started_at: datetime, requests: int)
         sources=tally.sources,
         blobs=tally.blobs,
         blob_bytes=tally.blob_bytes,
+        verified_before=before.told() if before else None,
     )
 
 

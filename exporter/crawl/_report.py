@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.archive._lines import stamp
 from exporter.errors import ExporterError, SourceError, SourceGone, Temporary
-from exporter.model import Outcome
+from exporter.model import Finding, Outcome
 
 SHOWN = 1000
 "Failed threads a report names; the `gaps` table and `threads --state failed` name them all."
@@ -52,9 +52,17 @@ class Report:
     "The size of those, together."
     sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     "Of each source, the threads that were `visited`, their `records`, states, and those `not_visited` as it closed."
+    verified_bytes: int | None = None
+    "Read again at the end: what the run wrote, and a part of the rest. None: not yet, as in the run's own manifest."
+    unverified: int = 0
+    "Files of that part that are left for the next run."
+    findings: tuple[Finding, ...] = ()
+    "What was found damaged."
+    verified_before: Mapping[str, Any] | None = None
+    "What the verification found that was the newest when this run began."
 
     def to_json(self) -> dict[str, Any]:
-        """The report as it stands in its manifest."""
+        """The report as JSON has it, in its manifest too."""
         fields = asdict(self)
         fields.update(started_at=stamp(self.started_at), finished_at=stamp(self.finished_at))
         fields["errors"] = [_error(outcome) for outcome in self.errors]
