@@ -53,7 +53,7 @@ class Time(click.types.StringParamType):
 @makes_command(EXAMPLES, exits=(0, 5, 10))
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--format", "format_", default="jsonl", show_default=True, type=FormatName(), help="What to write.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file or folder; default: stdout.")
+@click.option("-o", "--output", metavar="PATH", help="The file, or with a / at its end the folder; default: stdout.")
 @click.option("--per-thread", is_flag=True, help="A file per thread, in the folder that -o names.")
 @click.option("--user", help="Only this user's threads.")
 @click.option("--customer", help="Only this customer's.")
@@ -66,7 +66,7 @@ class Time(click.types.StringParamType):
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @archive_option
 def command(
-    archive: Path, ids: tuple[str, ...], format_: str, output: Path | None, per_thread: bool, **asked: Any
+    archive: Path, ids: tuple[str, ...], format_: str, output: str | None, per_thread: bool, **asked: Any
 ) -> None:
     """Write threads in another format: all, or the ones named or asked for.
 
@@ -86,27 +86,35 @@ def command(
 
     out, form = Output.of(), load(format_)
     force, bom, deleted = asked.pop("force"), asked.pop("bom"), not asked.pop("no_deleted")
-    into_folder = _into_folder(form, output, per_thread=per_thread, single=len(ids) == 1)
-    _check(out, output, into_folder=into_folder, force=force)
-    job = Job(base=output.resolve().parent if output else Path.cwd(), bom=bom)
+    path, into_folder = Path(output) if output else None, _into_folder(form, output, per_thread=per_thread)
+    _check(out, path, into_folder=into_folder, force=force)
+    base = path.resolve().parent if path else None
+    job = Job(base=base or Path.cwd(), scratch=base if path and not _is_stream(path) else None, bom=bom)
     with Archive.open(archive) as reading:
         wanted = Wanted(ids=ids, deleted=deleted, **asked)
         stories = (conversations if getattr(form, "CHAINS", False) else chosen)(reading, wanted, job)
         if into_folder:
-            assert output is not None
-            write_folder(form, stories, output, job, force=force)
+            assert path
+            write_folder(form, stories, path, job, force=force)
         else:
-            with _opened(output) if output else out.stdout() as file:
+            with _opened(path) if path else out.stdout() as file:
                 form.write(stories, file, job)
     _report(out, job, format_, output)
 
 
-def _into_folder(form: Format, output: Path | None, *, per_thread: bool, single: bool) -> bool:
+def _into_folder(form: Format, output: str | None, *, per_thread: bool) -> bool:
     """Tell whether the result is a folder: it was asked for, it is one already, or that is how the format is."""
     if per_thread or output is None:
         return per_thread
-    usual = getattr(form, "FOLDER", False) and not (output.suffix == form.SUFFIX or output.exists())
-    return output.is_dir() or (usual and not (single and output.suffix == form.SUFFIX))
+    path = Path(output)
+    if path.exists():
+        return path.is_dir()
+    return output.endswith("/") or (getattr(form, "FOLDER", False) and path.suffix != form.SUFFIX)
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell whether what has this name takes bytes as they come: a pipe, a device."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _check(out: Output, output: Path | None, *, into_folder: bool, force: bool) -> None:
@@ -120,15 +128,15 @@ def _check(out: Output, output: Path | None, *, into_folder: bool, force: bool) 
         raise UsageError("--json answers on stdout; name a file for the export with -o")
     if output is not None and into_folder and output.exists() and not output.is_dir():
         raise UsageError(f"{output}: it is a file; name a folder with -o")
-    if output is not None and not into_folder and (output.is_file() or not output.exists()):
+    if output is not None and not into_folder and not _is_stream(output):
         free(output, force=force)
 
 
-def _report(out: Output, job: Job, format_: str, output: Path | None) -> None:
+def _report(out: Output, job: Job, format_: str, output: str | None) -> None:
     """Say what was written, and what was not."""
     counts = {"threads": job.threads, "messages": job.messages, "records": job.records, "empty": job.empty}
     dropped = dict(job.dropped.most_common())
-    fields = {**counts, "dropped": dropped, "format": format_, "output": output and str(output)}
+    fields = {**counts, "dropped": dropped, "format": format_, "output": output}
     sentence = f"complete: {job.threads:,} threads, {job.messages:,} messages"
     if job.records != job.messages:
         sentence += f", {job.records:,} {'lines' if format_ == 'chat' else 'objects'}"
@@ -146,7 +154,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open what -o names: a file is replaced once all is written, a pipe or a device takes bytes as they come."""
     from exporter.files import replacing, translated
 
-    if path.exists() and not path.is_file():
+    if _is_stream(path):
         with translated(path), path.open("wb") as file:
             yield file
     else:

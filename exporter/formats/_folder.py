@@ -29,7 +29,7 @@ _STRANGE = re.compile(r"[^A-Za-z0-9]+")
 def write_folder(format_: Format, stories: Iterable[Story], folder: Path, job: Job, *, force: bool) -> None:
     """Write a file per thread into a folder; `UsageError` where a file is there already, but for `force`."""
     led = getattr(format_, "FOLDER", False)
-    job.base = make_folder(folder / THREADS if led else folder)
+    job.base = job.scratch = make_folder(folder / THREADS if led else folder)
     contents = Contents(folder, force=force) if led else None
     for story in stories:
         name = f"{name_of(story.thread)}{format_.SUFFIX}"

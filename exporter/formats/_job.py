@@ -22,7 +22,9 @@ class Job:
     """The work of one export, for all threads and files together."""
 
     base: Path = field(default_factory=Path)
-    "The folder of the result: links to the archive's files are relative to it, and what is large lies here meanwhile."
+    "The folder of the result: links to the archive's files are relative to it."
+    scratch: Path | None = None
+    "Where what is large may lie meanwhile; None is where the system keeps such."
     bom: bool = False
     "Whether a CSV begins with a byte order mark."
     threads: int = 0

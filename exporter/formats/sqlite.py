@@ -61,7 +61,7 @@ PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -32000", "te
 
 def write(stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
     """Write a database; it is made beside the result, and copied into it when it is whole."""
-    with tempfile.TemporaryDirectory(dir=job.base, prefix=".exporter-") as folder:
+    with tempfile.TemporaryDirectory(dir=job.scratch, prefix=".exporter-") as folder:
         path = Path(folder) / "made.sqlite"
         with _translated(path), closing(sqlite3.connect(path, isolation_level=None)) as db:
             _fill(db, stories, job)

@@ -120,7 +120,7 @@ def test_export_gives_every_object_once_as_it_was_sent(filled: Shell, tmp_path: 
     result = filled.ok("export", "--format", "jsonl", "-o", str(tmp_path / "all.jsonl"))
 
     assert (tmp_path / "all.jsonl").read_text().splitlines() == lines
-    assert result.stderr == "complete: 6 objects of 2 threads\n"
+    assert result.stderr == "complete: 2 threads, 4 messages, 6 objects\n"
     sent = [entry.raw for entry in filled.state.shelves["threads"].holders["thread_1"].series("messages")]
     bodies = [line.split(',"body":', 1)[1][:-1].encode() for line in lines if '"kind":"message"' in line]
     assert bodies[:3] == sent

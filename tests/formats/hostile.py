@@ -40,7 +40,7 @@ SHAPES = [
     "{{ 7*7 }} {% for x in y %} ${7*7} #{7*7} <%= 7*7 %> $(id) `id`",
 ]
 FORMULAS = [
-    "=cmd|' /C calc'!A0", "+1", "-2+3", "@S(1)", "\t=1", "\r=1", "\n=1", "'=1", "''=1", "'quoted'", "\uff1d1", "\uff20x",
+    "=cmd|' /C calc'!A0", "+1", "-2+3", "@S(1)", "\t=1", "\r=1", "\n=1", "'=1", "''=1", "'q'", "\uff1d1", "\uff20x",
     '=HYPERLINK("http://evil.example","x")', '"=1"', 'a","=1', "a;=1", "-", "'",
 ]  # fmt: skip
 CONTROLS = [

@@ -53,8 +53,8 @@ def test_the_rows_of_a_thread_are_in_its_order(library: Library, tmp_path: Path)
 
 def test_no_cell_of_a_hostile_transcript_is_a_formula(nasty: Library, tmp_path: Path) -> None:
     nasty.write("csv", tmp_path / "out.csv")
-    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
-        cells = [cell for row in csv.reader(file) for cell in row]
+    found = pd.read_csv(tmp_path / "out.csv", dtype=str, keep_default_na=False, na_filter=False)
+    cells = [str(cell) for row in found.itertuples(index=False) for cell in row]
 
     assert not [cell for cell in cells if cell.startswith(DANGEROUS)]
     assert "'=cmd|' /C calc'!A0" in cells

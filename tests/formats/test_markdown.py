@@ -27,7 +27,7 @@ TEXTS = TEXT.map(lambda one: "".join(one) if isinstance(one, list) else one)
 def tokens(text: str) -> list[Token]:
     """Read as the most trusting reader there is: with HTML, and every link taken as it is."""
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    parser.validateLink = bool  # type: ignore[method-assign]
+    parser.validateLink = bool  # type: ignore[method-assign, assignment]
     found = parser.parse(text)
     return [*found, *(child for one in found for child in one.children or ())]
 
