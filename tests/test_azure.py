@@ -22,6 +22,7 @@ from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
 from exporter.transport import SdkTransport, check, with_session
+from exporter.transport._entra import Tokens
 from tests.serving import Server, reply, serving
 
 HOUR = 3600
@@ -152,6 +153,48 @@ def test_a_token_that_is_about_to_expire_is_renewed_between_two_requests(server:
     get(azure(server), "/x", "/y")
 
     assert [asked["authorization"] for asked in server.headers] == ["Bearer one", "Bearer two", "Bearer three"]
+
+
+def test_a_token_that_is_refused_before_it_expires_is_renewed_once(
+    server: Server, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.transport._entra.FRESH", -1.0)
+    identity.gives = ["token-one", "token-two", "token-three"]
+    server.replies = [reply(), reply(401), reply(), reply()]
+    answers = get(azure(server), "/x", "/y")
+
+    assert [asked["authorization"][-3:] for asked in server.headers] == ["one", "one", "two", "two"]
+    assert [answer.status for answer in answers] == [200, 200, 200]
+
+
+def test_many_that_are_refused_together_ask_for_one_new_token(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.transport._entra.FRESH", -1.0)
+    identity.gives = ["token-one", "token-two", "token-three"]
+
+    async def story() -> list[bool]:
+        tokens = Tokens(Profile(name="azure", auth="entra"))
+        refused = hash(await tokens())
+        return await asyncio.gather(*(tokens.renewed(refused) for _ in range(8)))
+
+    assert asyncio.run(story()) == [True] * 8
+    assert len(identity.asked) == 2
+
+
+def test_a_refused_token_is_the_answer_where_there_is_no_other(
+    server: Server, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.replies = [reply(401)]
+    fresh = get(azure(server), "/x")
+    monkeypatch.setattr("exporter.transport._entra.FRESH", -1.0)
+    same = get(azure(server), "/x")
+
+    assert [answer.status for answer in (*fresh, *same)] == [401] * 4
+    assert len(server.paths) == 4
+    identity.gives = [TOKEN, ClientAuthenticationError("AADSTS50173: The grant was revoked.")]
+    with pytest.raises(CredentialsRefused, match="AADSTS50173"):
+        get(azure(server), "/x", "/y")
 
 
 def test_a_token_of_ones_own_is_asked_for_with_every_request(server: Server, identity: Identity) -> None:

@@ -90,8 +90,7 @@ class SdkTransport:
         patience = Patience(self._patience)
 
         async def once() -> Answer:
-            self._spend()
-            got = await self._client.open(path, params, headers)
+            got = await self._client.open(path, params, headers, self._spend)
             if isinstance(got, Answer):
                 return got
             return self._client.answer(got, await whole(got, self._max_bytes, patience))
@@ -114,8 +113,7 @@ class SdkTransport:
             begun = True
             if not path.startswith("/"):
                 return await self._fetch(path, sink, patience)
-            self._spend()
-            got = await self._client.open(path, (), {**BINARY, **headers})
+            got = await self._client.open(path, (), {**BINARY, **headers}, self._spend)
             if isinstance(got, Answer):
                 return await self._followed(path, got, sink, patience)
             return await self._poured(got, sink, patience)

@@ -6,7 +6,7 @@ Errors of the SDK and of HTTP end here. An answer that is no success is read whe
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 class _Refused(Exception):
     """Carries an answer that is no success out of the SDK, which would wrap it."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, token: int) -> None:
         super().__init__(answer.status)
-        self.answer = answer
+        self.answer, self.token = answer, token
+        "The answer, and the hash of the token that was refused."
 
 
 class Client:
@@ -43,19 +44,31 @@ class Client:
         self.last_seen: float | None = None
 
     async def open(
-        self, path: str, params: Sequence[tuple[str, str]], headers: Mapping[str, str]
+        self, path: str, params: Sequence[tuple[str, str]], headers: Mapping[str, str], spend: Callable[[], None]
     ) -> httpx2.Response | Answer:
         """Send one request; return a success whose body is to be read, or the whole answer of a refusal.
 
-        Raises `Again` and `Unusable`, and `SourceError` where the profile cannot come in at all.
+        A token that is refused before it expires is renewed, and the request sent once more. `spend` is called before
+        each. Raises `Again` and `Unusable`, and `SourceError` where the profile cannot come in at all.
         """
+        spend()
+        got = await self._send(path, params, headers)
+        if isinstance(got, tuple) and got[0].status == 401 and await self._login.renewed(got[1]):
+            spend()
+            got = await self._send(path, params, headers)
+        return self._login.judged(got[0]) if isinstance(got, tuple) else got
+
+    async def _send(
+        self, path: str, params: Sequence[tuple[str, str]], headers: Mapping[str, str]
+    ) -> httpx2.Response | tuple[Answer, int]:
+        """Send one request; return a success, or a refusal with the hash of the token that it came with."""
         import httpx2
         import openai
 
         if not path.startswith("/"):
             raise Unusable("it is no path under the endpoint")  # the SDK would go there, and take the key along
         url = self._login.url(path, params)
-        trouble: Exception | None = None
+        trouble: Exception
         try:
             # Without a query of the client's own, such as Azure's version: the SDK would then keep only one of
             # several include[] in the path, where they are because it writes lists in a form of its own.
@@ -68,7 +81,7 @@ class Client:
                 },
             )
         except _Refused as refused:
-            answer = refused.answer
+            return refused.answer, refused.token
         except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError):
             trouble = Again("no answer in time")
         except (openai.APIConnectionError, httpx2.RequestError) as error:
@@ -76,9 +89,7 @@ class Client:
         except (openai.OpenAIError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
             trouble = Unusable(f"it could not be sent ({type(error).__name__})")
         # raised outside of the handlers: the SDK's exception holds the request, and so the key
-        if trouble is not None:
-            raise trouble
-        return self._login.judged(answer)
+        raise trouble
 
     def answer(self, response: httpx2.Response, body: bytes) -> Answer:
         """Return what a server said; of a refusal, without any secret that it repeats."""
@@ -105,7 +116,8 @@ class Client:
         self._note_date(response.headers)
         if response.status_code >= 300:
             body = await whole(response, self._max_bytes, Patience(self._patience))
-            raise _Refused(self.answer(response, body))
+            token = response.request.headers.get("authorization", "").removeprefix("Bearer ")
+            raise _Refused(self.answer(response, body), hash(token))
 
     def _note_date(self, headers: Mapping[str, str]) -> None:
         try:

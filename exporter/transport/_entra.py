@@ -10,6 +10,7 @@ import asyncio
 import importlib.util
 import logging
 import re
+import time
 from collections.abc import Callable
 
 from exporter.errors import CredentialsRefused, ExporterError, ProfileUnusable
@@ -22,6 +23,8 @@ NETWORK = re.compile(
     r"HTTPS?Connection|timed out|failed to resolve|connection (?:refused|reset|aborted)", re.IGNORECASE
 )
 "The chain of credentials keeps the words of a network's error, and nothing else of it."
+FRESH = 60.0
+"Seconds in which a new token is not thought to be refused for its age."
 REASON = re.compile(r"AADSTS\d+: [^.\r\n]{1,160}")
 "What Entra ID says itself; no other words are repeated, they may hold anything."
 
@@ -49,6 +52,8 @@ class Tokens:
         self._lock = asyncio.Lock()
         self._provider: Callable[[], str] | None = None
         self._refused: str | None = None
+        self._given, self._since = 0, 0.0
+        "The hash of the token that is in use, and since when it is (time.monotonic())."
 
     async def __call__(self) -> str:
         """Return the token; one caller at a time asks for it."""
@@ -58,9 +63,28 @@ class Tokens:
             got = await asyncio.to_thread(self._ask)
             if isinstance(got, CredentialsRefused):
                 self._refused = str(got)
+            if isinstance(got, str):
+                self._note(got)
         if isinstance(got, str):
             return got
         raise got
+
+    async def renewed(self, refused: int) -> bool:
+        """Whether there is another token than the one of this hash, which a server refused before it expired.
+
+        A sign-in may be revoked, a clock may be wrong. What gave the old one is forgotten, as it would keep giving it.
+        """
+        async with self._lock:
+            if self._given == refused and time.monotonic() - self._since > FRESH:
+                self._provider = None
+                got = await asyncio.to_thread(self._ask)
+                if isinstance(got, str):
+                    self._note(got)
+            return self._given != refused
+
+    def _note(self, token: str) -> None:
+        if hash(token) != self._given:
+            self._given, self._since = hash(token), time.monotonic()
 
     def _ask(self) -> str | ExporterError | Again:
         """Return a token, or our error, which is raised where no error of Azure's can hang on it."""

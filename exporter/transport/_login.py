@@ -74,6 +74,10 @@ class Login:
         query = urlencode([*kept, *([(VERSION, version)] if version else []), *params])
         return f"{path}?{query}" if query else path
 
+    async def renewed(self, refused: int) -> bool:
+        """Whether there is another token than the one of this hash, so that who was refused may ask again."""
+        return self._tokens is not None and await self._tokens.renewed(refused)
+
     def scrubbed(self, text: bytes) -> bytes:
         """Return an answer's text without the key or the tokens that were sent."""
         for secret in self._shown:
