@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.errors import ExporterError
     from exporter.model import Finding, Gap, Outcome, Page, Profile, Record, Registration, Secret, ThreadRef
     from exporter.registry import register
+    from exporter.touching import touch
 
 __all__ = [
     "Archive",
@@ -45,6 +46,7 @@ __all__ = [
     "backup",
     "discover",
     "register",
+    "touch",
 ]
 
 _HOME = {
@@ -54,6 +56,7 @@ _HOME = {
     "errors": ["ExporterError"],
     "model": ["Finding", "Gap", "Outcome", "Page", "Profile", "Record", "Registration", "Secret", "ThreadRef"],
     "registry": ["register"],
+    "touching": ["touch"],
 }
 
 

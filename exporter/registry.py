@@ -57,6 +57,15 @@ def register(archive: Archive, entries: Iterable[Registration], *, move: bool = 
     return Registered(new, changed, unchanged)
 
 
+def register_touched(archive: Archive) -> int:
+    """Register the threads that somebody touched before they were registered; return how many were new."""
+    new = 0
+    while waiting := archive.catalog.waiting(BATCH):
+        new += register(archive, waiting).new
+        archive.catalog.admit({entry.thread: at for entry, at in waiting.items()})
+    return new
+
+
 def _known(archive: Archive, batch: Sequence[Registration]) -> dict[ThreadRef, Registration]:
     found = archive.catalog.find_all([replace(one.thread, id=checked_id(one.thread.id)) for one in batch])
     return {thread: owner_of(known) for thread, known in found.items() if known.registered_at}

@@ -27,7 +27,9 @@ SPREAD = 0.3
 CROWDED = 1.25
 "Nights that are busier than this, against the usual one, are spread."
 DOUBLINGS = 3
-"How often the wait after a failed visit doubles: tonight, in 2, 4 and then every 8 days."
+"How often the wait doubles that follows a second night of failure: 2, 4 and then 8 days."
+QUARANTINE = DOUBLINGS + 1
+"Nights of failure, over a week, after which a thread is tried every 8 days and named, so that a person looks."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Standing:
     failed_at: datetime | None = None
     "When the newest visit failed; None: it did not."
     failures: int = 0
-    "Visits that failed since the last one that did not."
+    "Nights on which it failed since the last visit that did not."
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +197,13 @@ def deadline(standing: Standing, known: Policy) -> datetime | None:
 
 
 def _again(standing: Standing, failed: datetime, last: datetime | None, rhythm: Rhythm) -> Schedule:
-    """Return when a thread whose visit failed is tried again: later each time, but before its deadline."""
-    wait = rhythm.least * 2 ** min(max(standing.failures - 1, 0), DOUBLINGS)
+    """Return when a thread whose visit failed is tried again: later each night, but before its deadline.
+
+    After the first night of failure it is due at once: whoever mends a key and runs again need not wait.
+    """
+    if standing.failures <= 1:
+        return Schedule(failed, last, rhythm.least)
+    wait = rhythm.least * 2 ** min(standing.failures - 1, DOUBLINGS)
     due = failed + wait
     if last is not None and last - rhythm.margin < due:
         due = max(last - rhythm.margin, failed + rhythm.least)

@@ -33,13 +33,17 @@ MAY = {
     "archive": GROUND | {"files", "storage"},
     "transport": GROUND | {"endpoint", "pacing", "sources"},
     "registry": GROUND | {"archive"},
+    "touching": GROUND | {"archive", "config", "endpoint", "sources"},
+    "outlook": GROUND | {"archive", "retention"},
     "ids": GROUND | {"sources"},
     "tables": READS,
     "check": READS | {"rebuild"},
     "rebuild": READS,
     "formats": READS,
-    "crawl": READS | {"retention", "endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
-    "discovery": GROUND | {"archive", "crawl", "endpoint", "pacing", "registry", "sources", "text", "transport"},
+    "crawl": READS
+    | {"outlook", "retention", "endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
+    "discovery": GROUND
+    | {"archive", "crawl", "endpoint", "pacing", "registry", "retention", "sources", "text", "transport"},
     "doctor": GROUND | {"archive", "complaints", "config", "endpoint", "sources", "pacing", "retention", "transport"},
     "schedule": GROUND,
     "monitoring": GROUND | {"files"},

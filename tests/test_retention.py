@@ -54,7 +54,10 @@ def test_a_failed_visit_is_tried_again_ever_later_but_before_the_deadline(
 
     assert got.due is not None
     assert last is not None
-    assert failed + DAY <= got.due <= failed + 8 * DAY
+    if failures == 1:
+        assert got.due == failed, "whoever mends a key and runs again need not wait"
+        return
+    assert failed + DAY <= got.due <= failed + min(2 ** (failures - 1), 8) * DAY
     assert got.due <= max(last - RHYTHM.margin, failed + DAY)
 
 

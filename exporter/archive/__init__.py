@@ -19,7 +19,7 @@ from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
 from exporter.archive._blobs import Blob, Kept, blob_name
 from exporter.archive._commits import Commits, frames, index
-from exporter.archive._hints import hints, note_hints
+from exporter.archive._hints import beside, hints, note_hints
 from exporter.archive._journal import Journal
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, record_line
 from exporter.archive._lock import Lock, who_writes
@@ -169,13 +169,16 @@ class Archive:
         """Number of the newest manifest that is indexed."""
         return self.catalog.indexed()
 
-    def last_report(self) -> dict[str, Any] | None:
-        """What the newest finished run reported."""
+    def reports(self) -> Iterator[dict[str, Any]]:
+        """What finished runs reported, the newest first."""
         for number in range(self.manifest(), 0, -1):
             manifest = _manifests.read(self.storage, number)
             if manifest and manifest.report:
-                return manifest.report
-        return None
+                yield manifest.report
+
+    def last_report(self) -> dict[str, Any] | None:
+        """What the newest finished run reported."""
+        return next(self.reports(), None)
 
     def pages(self, since: int = 0) -> Iterator[tuple[int, Mark, list[Record]]]:
         """Whole pages of the segments committed after manifest `since`, in order, with their manifest's number."""
@@ -258,6 +261,7 @@ __all__ = [
     "Kept",
     "Manifest",
     "TableFile",
+    "beside",
     "blob_name",
     "hints",
     "note_hints",

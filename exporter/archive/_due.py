@@ -10,7 +10,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from exporter.archive._schema import ALWAYS, NEVER, threads
+from exporter.archive._compact import ALWAYS, NEVER
+from exporter.archive._schema import threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Due:
     """The threads that are due, by how long they can wait; each holds numbers of the catalog."""
 
     touched: array[int]
-    "Somebody said that something happened in them."
+    "Somebody said that something happened in them: whatever their time, also where they rest or were gone."
     urgent: array[int]
     "Their deadline is near, the nearest first."
     new: array[int]
@@ -34,35 +35,16 @@ class Due:
 
 def due(db: Connection, now: datetime, urgent_before: datetime) -> Due:
     """Return what is due at a time; urgent is what has its deadline before `urgent_before`."""
-    open_ = (threads.c.due_at <= stamp(now), threads.c.state != "gone")
-    touched = sa.and_(
-        threads.c.touched_at.is_not(None), threads.c.touched_at > sa.func.coalesce(threads.c.visited_at, ALWAYS)
-    )
+    open_ = (threads.c.due_at <= stamp(now), threads.c.state != "gone", threads.c.touched_at.is_(None))
     near = sa.and_(threads.c.deadline_at.is_not(None), threads.c.deadline_at <= stamp(urgent_before))
     new = threads.c.due_at == ALWAYS
     return Due(
-        touched=_numbers(db, *open_, touched, order=(threads.c.touched_at.desc(),)),
-        urgent=_numbers(db, *open_, sa.not_(touched), near, order=(threads.c.deadline_at,)),
-        new=_numbers(db, *open_, sa.not_(touched), sa.not_(near), new, order=(threads.c.no,)),
-        others=_numbers(
-            db, *open_, sa.not_(touched), sa.not_(near), sa.not_(new), order=(threads.c.interval, threads.c.due_at)
-        ),
+        touched=_numbers(db, threads.c.touched_at.is_not(None), order=(threads.c.touched_at.desc(),)),
+        urgent=_numbers(db, *open_, near, order=(threads.c.deadline_at,)),
+        new=_numbers(db, *open_, sa.not_(near), new, order=(threads.c.no,)),
+        others=_numbers(db, *open_, sa.not_(near), sa.not_(new), order=(threads.c.interval, threads.c.due_at)),
         usual=_usual(db),
     )
-
-
-def count_at_risk(db: Connection, before: datetime) -> int:
-    """Count the threads of which something may be lost before a time unless they are visited."""
-    return int(db.execute(sa.select(sa.func.count()).where(*_at_risk(before))).scalar() or 0)
-
-
-def at_risk(before: datetime) -> sa.Select[tuple[int]]:
-    """The numbers of these threads, the soonest first."""
-    return sa.select(threads.c.no).where(*_at_risk(before)).order_by(threads.c.deadline_at)
-
-
-def _at_risk(before: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (threads.c.deadline_at <= stamp(before), threads.c.state != "gone")
 
 
 def stamp(time: datetime) -> str:

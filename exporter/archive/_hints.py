@@ -5,15 +5,19 @@ They are noted without the lock, so that who looks never keeps a backup from sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 from exporter.archive._lock import who_writes
 from exporter.archive.catalog import Catalog
-from exporter.errors import ArchiveError
+from exporter.errors import ArchiveError, Damaged
 
 PREFIX = "hint "
+MANY = 1_000_000
+"More touched threads than ever wait to be registered."
 
 
 def hints(catalog: Catalog, beginning: str = "") -> dict[str, str]:
@@ -26,7 +30,7 @@ def note_hints(path: Path, news: Mapping[str, str]) -> bool:
     if not (path / "catalog.sqlite").exists() or who_writes(path):
         return False  # an empty catalog would hide that the real one is lost
     try:
-        with closing(Catalog(path / "catalog.sqlite", create=True)) as catalog:
+        with beside(path) as catalog:
             for name, value in news.items():
                 catalog.note_fact(PREFIX + name, value)
     except ArchiveError:
@@ -34,12 +38,31 @@ def note_hints(path: Path, news: Mapping[str, str]) -> bool:
     return True
 
 
+@contextmanager
+def beside(path: Path) -> Iterator[Catalog]:
+    """Open the catalog of an archive to note hints in it, without the lock, beside whoever writes.
+
+    Raises `Damaged` where it is lost or of another version: only who holds the lock may make it again.
+    """
+    file = path / "catalog.sqlite"
+    if not file.exists():
+        raise Damaged(f"{file}: it is missing; run `exporter rebuild -a {path}`")
+    with closing(Catalog(file)) as reading:
+        if not reading.current:
+            raise Damaged(f"{file}: another version of exporter made it; run `exporter rebuild -a {path}`")
+    with closing(Catalog(file, create=True)) as catalog:
+        yield catalog
+
+
 def carry_hints(path: Path, fresh: Catalog) -> None:
-    """Take an archive's hints over into a catalog that was made again; those that cannot be read are lost."""
+    """Take over what a catalog holds that no segment says into one that was made again; what is unreadable is lost."""
     try:
         with closing(Catalog(path / "catalog.sqlite")) as old:
             found = old.facts(PREFIX)
+            waiting = old.waiting(MANY) if old.current else {}
     except ArchiveError:
         return
     for key, value in found.items():
         fresh.note_fact(key, value)
+    for at, entries in groupby(sorted(waiting, key=waiting.__getitem__), key=waiting.__getitem__):
+        fresh.touch((), list(entries), datetime.fromisoformat(at))

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from exporter.archive._lines import dump, load, read_mark, read_record
@@ -39,7 +38,8 @@ class News:
                 self._register(read_record(line))
             return
         known = self.threads.setdefault(mark.thread, {})
-        self.frames.add((mark.thread, mark.kind, offset))
+        if mark.count:
+            self.frames.add((mark.thread, mark.kind, offset))
         if mark.kind == "visit":
             for line in lines[:-1]:
                 self._visit(known, read_record(line))
@@ -61,8 +61,11 @@ class News:
     @staticmethod
     def _visit(known: dict[str, Any], record: Record) -> None:
         body = load(record.body)
-        said = {name: body[name] for name in ("state", "code", "error")}
-        known.update(said)
+        known.update({name: body[name] for name in ("state", "code", "error")})
+        if body["state"] in ("complete", "partial"):
+            known.update(gone_at=None, gone_alive=None, gone_active=None)
+        elif "active" in body:
+            known.update(gone_at=record.observed_at.isoformat(), gone_alive=body["alive"], gone_active=body["active"])
         if body["state"] != "failed":
             known["visited_at"], known["midway"] = record.observed_at.isoformat(), False
         if body["state"] == "complete":
@@ -77,8 +80,7 @@ class News:
     def write(self, db: Connection, segment: int) -> None:
         """Write it all down."""
         if self.threads:
-            named = insert(threads).on_conflict_do_nothing(index_elements=IDENTITY)
-            db.execute(named, [_named(thread, "") for thread in self.threads])
+            db.execute(_INSERT, [_named(thread) for thread in self.threads])
         self.update(db)
         positions = [
             {**_named(thread), "_list": dump(name).decode(), "_cursor": dump(at.cursor).decode(), "_seq": at.seq}
@@ -121,27 +123,40 @@ def _plain(value: Any) -> Any:
     return plain(value) if isinstance(value, str) else value
 
 
-def _named(thread: ThreadRef, prefix: str = "_") -> dict[str, Any]:
-    names = (thread.source, thread.endpoint, thread.id)
-    return {prefix + column: plain(value) for column, value in zip(IDENTITY, names, strict=True)}
+def _named(thread: ThreadRef) -> dict[str, Any]:
+    return {"_source": plain(thread.source), "_endpoint": plain(thread.endpoint), "_id": plain(thread.id)}
+
+
+def _bound(table: sa.Table, column: str, prefix: str = "_") -> sa.BindParameter[Any]:
+    return sa.bindparam(prefix + column, type_=table.c[column].type)
 
 
 def _is_named() -> sa.ColumnElement[bool]:
-    return sa.and_(*(threads.c[name] == sa.bindparam(f"_{name}") for name in IDENTITY))
+    return sa.and_(*(threads.c[name] == _bound(threads, name) for name in IDENTITY))
 
 
 def _update(columns: tuple[str, ...]) -> sa.Executable:
-    said: dict[str, Any] = {name: sa.bindparam(name) for name in columns}
+    said: dict[str, Any] = {name: _bound(threads, name, "") for name in columns}
     said |= {name: sa.func.coalesce(threads.c[name], said[name]) for name in columns if name in FIRST}
     return sa.update(threads).where(_is_named()).values(said)
 
 
 def _replace(table: sa.Table, *columns: str) -> sa.Executable:
     """Insert rows of a thread that is named by what it is, not by its number."""
-    values = [sa.bindparam(f"_{name}", type_=table.c[name].type) for name in columns]
+    values = [_bound(table, name) for name in columns]
     rows = sa.select(threads.c.no, *values).where(_is_named())
     return sa.insert(table).prefix_with("OR REPLACE").from_select(["thread", *columns], rows)
 
 
+def _insert() -> sa.Executable:
+    """Insert a thread that is not there yet, as one of the default profile that was never visited."""
+    first = {"profile": "default", "state": "new"}
+    values = [_bound(threads, name) for name in IDENTITY]
+    given = [sa.literal(value, threads.c[name].type) for name, value in first.items()]
+    row = sa.select(*values, *given).where(sa.not_(sa.exists(sa.select(threads.c.no).where(_is_named()))))
+    return sa.insert(threads).from_select([*IDENTITY, *first], row)
+
+
+_INSERT = _insert()
 _REPLACE_LISTS = _replace(lists, "list", "cursor", "seq", "more")
 _REPLACE_FRAMES = _replace(frames, "kind", "segment", "offset")

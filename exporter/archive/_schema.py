@@ -1,4 +1,4 @@
-"""The catalog's tables, all derived from the segments but `facts` and `table_files`, which note what was published.
+"""The catalog's tables, derived from the segments: all but `inbox`, and `facts` and `table_files`, which are notes.
 
 The columns in `HINTS` are worked out from visits, and are no part of what a rebuild has to bring back: without them
 every thread is due.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA = 3
-"Of a catalog with another number nothing is taken over: it is made again."
+from exporter.archive._compact import Digest, Moment, Word
 
-ALWAYS, NEVER = "", "9999"
-"Due since ever, and due never: what stands before and behind every time."
+SCHEMA = 5
+"Of a catalog with another number nothing is taken over: it is made again."
 
 metadata = sa.MetaData()
 facts = sa.Table("facts", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text))
@@ -20,43 +19,51 @@ threads = sa.Table(
     "threads",
     metadata,
     sa.Column("no", sa.Integer, primary_key=True),
-    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("source", Word, nullable=False),
     sa.Column("endpoint", sa.Text, nullable=False),
     sa.Column("id", sa.Text, nullable=False),
-    sa.Column("profile", sa.Text, nullable=False, server_default="default"),
+    sa.Column("profile", Word, nullable=False),
     sa.Column("user", sa.Text),
     sa.Column("customer", sa.Text),
     sa.Column("title", sa.Text),
     sa.Column("tags", sa.Text),
     sa.Column("via", sa.Text),
-    sa.Column("state", sa.Text, nullable=False, server_default="new"),
+    sa.Column("state", Word, nullable=False),
     sa.Column("code", sa.Text),
     sa.Column("error", sa.Text),
-    sa.Column("registered_at", sa.Text),
-    sa.Column("seen_at", sa.Text),
-    sa.Column("visited_at", sa.Text),
-    sa.Column("body", sa.Text),
+    sa.Column("registered_at", Moment),
+    sa.Column("seen_at", Moment),
+    sa.Column("visited_at", Moment),
+    sa.Column("body", Digest),
     sa.Column("midway", sa.Boolean, nullable=False, server_default="0"),
-    sa.Column("due_at", sa.Text, nullable=False, server_default=ALWAYS),
-    sa.Column("deadline_at", sa.Text),
+    sa.Column("due_at", Moment, nullable=False, server_default="0"),
+    sa.Column("deadline_at", Moment),
     sa.Column("interval", sa.Float, nullable=False, server_default="1"),
-    sa.Column("active_at", sa.Text),
-    sa.Column("asked_at", sa.Text),
-    sa.Column("swept_at", sa.Text),
-    sa.Column("failed_at", sa.Text),
+    sa.Column("active_at", Moment),
+    sa.Column("asked_at", Moment),
+    sa.Column("swept_at", Moment),
+    sa.Column("failed_at", Moment),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("touched_at", sa.Text),
-    sa.UniqueConstraint("source", "endpoint", "id"),
+    sa.Column("gone_at", sa.Text),
+    sa.Column("gone_alive", sa.Text),
+    sa.Column("gone_active", sa.Text),
     sa.Index("threads_state", "state"),
     sa.Index("threads_id", "id"),
-    sa.Index("threads_due", "due_at"),
+    sa.Index("threads_due", "due_at", "state", "interval"),
 )
+"""No constraint says that source, endpoint and id are unique, as its index would be as large as a third of the table:
+`News.write` looks before it inserts, and only one program does."""
+sa.Index("threads_deadline", threads.c.deadline_at, sqlite_where=threads.c.deadline_at.is_not(None))
+sa.Index("threads_touched", threads.c.touched_at, sqlite_where=threads.c.touched_at.is_not(None))
+sa.Index("threads_failing", threads.c.failures, sqlite_where=threads.c.failures > 0)
+sa.Index("threads_gone", threads.c.gone_at, sqlite_where=threads.c.gone_at.is_not(None))
 lists = sa.Table(
     "lists",
     metadata,
     sa.Column("thread", sa.Integer, primary_key=True),
-    sa.Column("list", sa.Text, primary_key=True),
-    sa.Column("cursor", sa.Text),
+    sa.Column("list", Word, primary_key=True),
+    sa.Column("cursor", Word),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("more", sa.Boolean, nullable=False),
     sqlite_with_rowid=False,
@@ -65,7 +72,7 @@ frames = sa.Table(
     "frames",
     metadata,
     sa.Column("thread", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("kind", Word, primary_key=True),
     sa.Column("segment", sa.Integer, primary_key=True),
     sa.Column("offset", sa.Integer, primary_key=True),
     sqlite_with_rowid=False,
@@ -85,6 +92,17 @@ table_files = sa.Table(
     sa.Column("rows", sa.Integer),
     sa.Column("manifest", sa.Integer),
 )
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("touched_at", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"Threads that were touched and are not registered: whoever holds the lock next registers them."
 
 HINTS = frozenset({
     "visited_at", "due_at", "deadline_at", "interval", "active_at", "asked_at", "swept_at", "failed_at", "failures",

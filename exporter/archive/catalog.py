@@ -18,16 +18,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
-from exporter.archive._due import Due, at_risk, due, stamp
+from exporter.archive import _touched
+from exporter.archive._compact import ALWAYS, NEVER
+from exporter.archive._due import Due, due, stamp
 from exporter.archive._lines import load
 from exporter.archive._news import BY_SESSION, News, digest, plain
 from exporter.archive._schema import (
-    ALWAYS,
     HINTS,
-    NEVER,
     SCHEMA,
     facts,
     frames,
+    inbox,
     lists,
     metadata,
     segments,
@@ -81,9 +82,11 @@ class Known:
     failed_at: str | None = None
     "When its newest visit failed; None: it did not."
     failures: int = 0
-    "Visits that failed since the last one that did not."
+    "Nights on which it failed since the last visit that did not."
     touched_at: str | None = None
-    "When somebody said that something happened in it."
+    "When somebody said that something happened in it; None once a visit has looked."
+    gone_at: str | None = None
+    "When it was first found gone."
 
 
 class Catalog:
@@ -127,6 +130,11 @@ class Catalog:
             said = db.execute(sa.text("PRAGMA integrity_check(1)")).scalar()
         if said != "ok":
             raise Damaged(f"{self.path}: {said}; run `exporter rebuild`")
+
+    @property
+    def current(self) -> bool:
+        """Whether this version of the program made it."""
+        return self.fact("schema") == str(SCHEMA)
 
     def indexed(self) -> int:
         """The newest manifest whose segments are indexed here; 0 for none."""
@@ -226,16 +234,53 @@ class Catalog:
         with self._db() as db:
             return due(db, now, urgent_before)
 
-    def at_risk(self, before: datetime) -> Iterator[Known]:
-        """Threads of which something may be lost before a time unless they are visited, the soonest first."""
-        yield from self.numbered(row[0] for row in self._rows(at_risk(before)))
+    def touch(self, ids: Sequence[str], entries: Sequence[Registration], at: datetime) -> int:
+        """Mark threads as changed: by id whatever their source, and by what they are; return how many are new.
+
+        What is not registered waits for who holds the lock; an id alone has to be registered (`known_ids`).
+        """
+        time, known = stamp(at), self.find_all([one.thread for one in entries])
+        unknown = [one for one in entries if one.thread not in known]
+        with self._db() as db:
+            _touched.mark_ids(db, ids, time)
+            _touched.mark(db, dict.fromkeys(known, time))
+            _touched.wait(db, unknown, time)
+        return len(unknown)
+
+    def known_ids(self, ids: Sequence[str]) -> set[str]:
+        """Those of these ids that a registered thread has, whatever its source and endpoint."""
+        with self._db() as db:
+            return _touched.known_ids(db, ids)
+
+    def answered(self, marks: Mapping[ThreadRef, str]) -> None:
+        """Take away the marks that these threads had when their visits began; newer ones stay."""
+        with self._db() as db:
+            _touched.answer(db, marks)
+
+    def waiting(self, limit: int) -> dict[Registration, str]:
+        """Some of the touched threads that are not registered yet, with the times at which they were touched."""
+        with self._db() as db:
+            return dict(_touched.waiting(db, limit))
+
+    def count_waiting(self) -> int:
+        """How many touched threads are not registered yet."""
+        return self.number(sa.select(sa.func.count()).select_from(inbox))
+
+    def admit(self, marks: Mapping[ThreadRef, str]) -> None:
+        """Mark threads that waited and are registered now."""
+        with self._db() as db:
+            _touched.admit(db, marks)
+
+    def number(self, query: sa.Select[int]) -> int:
+        """The one number that a question asks for."""
+        return next((int(row[0] or 0) for row in self.rows(query)), 0)
 
     def numbered(self, numbers: Iterable[int]) -> Iterator[Known]:
         """Return threads by the numbers that `due` gave, in their order."""
         stream = iter(numbers)
         while batch := list(islice(stream, BATCH)):
             with self._db() as db:
-                rows = {row.no: row for row in db.execute(sa.select(threads).where(threads.c.no.in_(batch)))}
+                rows = {row.no: row for row in db.execute(_KNOWN.where(threads.c.no.in_(batch)))}
             yield from (_known(rows[number]) for number in batch if number in rows)
 
     def table_rows(self, beginning: str = "") -> Iterator[Mapping[str, Any]]:
@@ -253,27 +298,28 @@ class Catalog:
 
     def segment_names(self) -> Iterator[str]:
         """Names of all committed segments, in order."""
-        yield from (str(row[0]) for row in self._rows(sa.select(segments.c.name).order_by(segments.c.number)))
+        yield from (str(row[0]) for row in self.rows(sa.select(segments.c.name).order_by(segments.c.number)))
 
     def content(self) -> Iterator[tuple[Any, ...]]:
         """Every derived row, in an order that does not depend on history: equal catalogs give equal content."""
         named = [threads.c.source, threads.c.endpoint, threads.c.id]
         told = (c for c in threads.c if c.name not in HINTS and c.name != "no")
-        yield from self._rows(sa.select(*told).order_by(*named))
+        yield from self.rows(sa.select(*told).order_by(*named))
         for table in (lists, frames):
             rest = [c for c in table.c if c.name != "thread"]
             joined = sa.join(table, threads, threads.c.no == table.c.thread)
-            yield from self._rows(sa.select(*named, *rest).select_from(joined).order_by(*named, *rest))
-        yield from self._rows(sa.select(segments).order_by(segments.c.number))
+            yield from self.rows(sa.select(*named, *rest).select_from(joined).order_by(*named, *rest))
+        yield from self.rows(sa.select(segments).order_by(segments.c.number))
 
-    def _rows(self, query: sa.Select[Any]) -> Iterator[tuple[Any, ...]]:
+    def rows(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """What a question is answered, row by row."""
         with self._db() as db:
             yield from map(tuple, db.execute(query))
 
     def _known(self, *where: sa.ColumnElement[bool]) -> Iterator[Known]:
         last = 0
         while True:
-            query = sa.select(threads).where(threads.c.no > last, *where).order_by(threads.c.no).limit(BATCH)
+            query = _KNOWN.where(threads.c.no > last, *where).order_by(threads.c.no).limit(BATCH)
             with self._db() as db:
                 rows = db.execute(query).all()
             yield from map(_known, rows)
@@ -292,12 +338,14 @@ def _is(thread: ThreadRef) -> sa.ColumnElement[bool]:
     return sa.and_(*(threads.c[name] == value for name, value in same.items()))
 
 
-def _known(row: Any) -> Known:
-    return Known(
-        thread=ThreadRef(row.source, row.endpoint, row.id),
-        tags=tuple(load(row.tags.encode())) if row.tags else (),
-        **{name: getattr(row, name) for name in Known.__slots__ if name not in {"thread", "tags"}},
-    )
+_KNOWN = sa.select(*threads.c["no", "source", "endpoint", "id"], *(threads.c[name] for name in Known.__slots__[1:]))
+_TAGS = Known.__slots__.index("tags") - 1
+
+
+def _known(row: Sequence[Any]) -> Known:
+    _, source, endpoint, name, *rest = row
+    rest[_TAGS] = tuple(load(rest[_TAGS].encode())) if rest[_TAGS] else ()
+    return Known(ThreadRef(source, endpoint, name), *rest)
 
 
 def _begin_again(db: Connection) -> None:

@@ -25,6 +25,8 @@ ORDER = (
     "discover",
     "threads",
     "status",
+    "plan",
+    "touch",
     "show",
     "export",
     "check",

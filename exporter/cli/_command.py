@@ -11,11 +11,13 @@ import click
 
 Function = Callable[..., Any]
 
+AT_RISK = 4
 EXITS = {
     0: "complete",
     1: "unexpected error",
     2: "wrong usage",
     3: "partial: some threads failed, their ids are in the summary",
+    AT_RISK: "threads are at risk: something may be lost if they are not visited soon",
     5: "damage found",
     10: "no archive, or written by a newer version",
     11: "locked: another process is writing",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.cli._command import EXITS, archive_option, makes_command, profile_options, source_option
+from exporter.cli._command import AT_RISK, EXITS, archive_option, makes_command, profile_options, source_option
 from exporter.cli._logging import Severity
 from exporter.cli._monitoring import Watch, tells_machines
 from exporter.cli._output import Output, redacted
@@ -74,7 +74,7 @@ def _options(function: Any) -> Any:
     return function
 
 
-@makes_command(EXAMPLES, exits=tuple(EXITS))
+@makes_command(EXAMPLES, exits=tuple(code for code in EXITS if code != AT_RISK))
 @click.argument("ids", nargs=-1, metavar="[ID | @FILE | -]...")
 @_options
 @source_option
@@ -143,11 +143,12 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
     from exporter.cli._signals import signals
     from exporter.crawl import Stop, backup, plan
     from exporter.errors import UsageError
-    from exporter.registry import register
+    from exporter.registry import register, register_touched
 
     out, stop = Output.of(), Stop()
     with Archive.write(path) as archive, signals(stop):
         register(archive, entries, move=profile_is_said())
+        register_touched(archive)
         total = sum(archive.catalog.count().values())
         if not total:
             raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")

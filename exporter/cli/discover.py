@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +17,9 @@ from exporter.model import printable
 
 if TYPE_CHECKING:
     from exporter.cli._counting import Counting
+    from exporter.config import Profiles
     from exporter.crawl import Options
     from exporter.discovery import Discovered, Listed, Number, Taken
-    from exporter.model import Profile
 
 EXAMPLES = (
     "exporter discover; exporter backup         # every night: all that can be listed, then all that is due",
@@ -77,7 +76,7 @@ def command(
     acts as you, and is your own responsibility; threads are still read with the profile's key.
     """
     from exporter.archive import Archive
-    from exporter.config import profiles
+    from exporter.config import Profiles, profiles
     from exporter.crawl import Options
     from exporter.transport import with_session
 
@@ -88,12 +87,12 @@ def command(
     for profile in chosen.values() if session else ():
         with_session(profile)  # a mistake makes no archive
     Archive.create(archive)
-    return _run(archive, chosen, Options(**tuning), sources, session=session)
+    asked = Profiles(chosen)
+    asked.policies = known.policies
+    return _run(archive, asked, Options(**tuning), sources, session=session)
 
 
-def _run(
-    path: Path, profiles: Mapping[str, Profile], options: Options, sources: tuple[str, ...], *, session: bool
-) -> int:
+def _run(path: Path, profiles: Profiles, options: Options, sources: tuple[str, ...], *, session: bool) -> int:
     from exporter.archive import Archive
     from exporter.cli._counting import Counting
     from exporter.cli._signals import signals
@@ -109,6 +108,7 @@ def _run(
             options,
             sources=sources,
             session=session,
+            policies=profiles.policies,
             on_page=teller.page,
             on_list=teller.list,
             stop=stop,

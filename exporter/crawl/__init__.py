@@ -23,6 +23,7 @@ from exporter.crawl._timetable import Timetable
 from exporter.crawl._verification import Verified, last, verify
 from exporter.errors import Damaged
 from exporter.model import Outcome, Page, Profile, Registration, ThreadRef, now
+from exporter.registry import register_touched
 from exporter.retention import Policies
 
 
@@ -48,6 +49,7 @@ def backup(
     """
     started_at, began, stop = now(), archive.manifest(), stop or Stop()
     archive.seal()  # what the catalog says is planned, and it knows what is sealed
+    register_touched(archive)
     doors = Doors(profiles, options)
     Timetable(archive.catalog, policies).refresh()
     planned = plan(archive, only, everything=everything, full=options.full, rhythm=policies.rhythm)

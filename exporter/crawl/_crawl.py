@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from exporter.archive import Archive
 from exporter.archive.catalog import Known
+from exporter.crawl._activity import lifetime
 from exporter.crawl._agenda import Agenda
 from exporter.crawl._files import Files
 from exporter.crawl._gone import Missing, judge, saw
@@ -162,7 +163,8 @@ class Crawl:
     async def _end(self, known: Known, outcome: Outcome, visit: Visit | None = None) -> None:
         """Write down how a visit ended, if that is news; its pages are archived before anybody hears of it."""
         if outcome.records or outcome.state != known.state or outcome.code != known.code:
-            await self._writer.put(visit_page(outcome))
+            lived = lifetime(self._archive, known) if outcome.state == "gone" else {}
+            await self._writer.put(visit_page(outcome, lived))
             await self._writer.flush()
         self.timetable.visited(known, visit, outcome, now())
         self.tally.add(outcome)

@@ -10,7 +10,8 @@ from itertools import chain
 from exporter.archive import Archive
 from exporter.archive.catalog import Known
 from exporter.model import ThreadRef, now
-from exporter.retention import DAY, RHYTHM, Rhythm, night
+from exporter.outlook import tonight
+from exporter.retention import RHYTHM, Rhythm
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,13 @@ def plan(
         states = catalog.count()
         count = sum(states.values()) - (0 if full else states.get("gone", 0))
         return Plan((one for one in catalog.known() if full or one.state != "gone"), count, everything=True)
-    at = at or now()
-    due = catalog.due(at, at + DAY + rhythm.margin)
-    first = len(due.touched) + len(due.urgent) + len(due.new)
-    others = due.others[: max(0, night(due.usual) - first)]
-    numbers = chain(due.touched, due.urgent, due.new, others)
+    chosen = tonight(catalog, at or now(), rhythm)
     return Plan(
-        _once(only, chain(map(catalog.find, only), catalog.numbered(numbers))),
-        first + len(others) + len(only),
+        _once(only, chain(map(catalog.find, only), catalog.numbered(chosen.numbers))),
+        chosen.visits + len(only),
         everything=False,
-        urgent=len(due.urgent),
-        waiting=len(due.others) - len(others),
+        urgent=len(chosen.urgent),
+        waiting=chosen.waiting,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from exporter.archive.catalog import ALWAYS, NEVER, Catalog, Known, stamp
+from exporter.crawl._sources import NoProfile, NoSource
 from exporter.crawl._visit import Visit
 from exporter.errors import Temporary
 from exporter.model import Outcome, ThreadRef
@@ -16,8 +17,10 @@ from exporter.retention import SPREAD, Policies, Policy, Standing, jitter, sched
 
 BATCH = 1000
 "Visits that are noted together."
-QUARANTINE = 7
-"Nights in a row on which a thread failed, after which it is named as one that needs a person."
+NIGHT = timedelta(hours=12)
+"Failures that are no further apart count once: whoever mends a key runs again and again."
+LEFT_OUT = frozenset({NoProfile.code, NoSource.code})
+"Nothing was asked of these threads: that is no failure of theirs."
 
 
 class Timetable:
@@ -26,6 +29,7 @@ class Timetable:
     def __init__(self, catalog: Catalog, policies: Policies) -> None:
         self._catalog, self._policies = catalog, policies
         self._said: dict[ThreadRef, Mapping[str, Any]] = {}
+        self._answered: dict[ThreadRef, str] = {}
         self._late: dict[ThreadRef, Mapping[str, Any]] = {}
         "Of threads that this run found: the catalog knows them once they are sealed."
 
@@ -38,9 +42,13 @@ class Timetable:
 
     def visited(self, known: Known, visit: Visit | None, outcome: Outcome, at: datetime) -> None:
         """Take how a visit ended; None for one that was not begun, or told nothing."""
+        if outcome.code in LEFT_OUT:
+            return
+        if known.touched_at is not None:
+            self._answered[known.thread] = known.touched_at
         failed = outcome.state == "failed" or outcome.code == Temporary.code
         said: dict[str, Any] = {"visited_at": stamp(at)} if not failed else {}
-        said |= {"failed_at": stamp(at), "failures": known.failures + 1} if failed else _WELL
+        said |= _failed(known, at) if failed else _WELL
         if visit is not None:
             active = stamp(visit.active) if visit.active else ""
             said |= {"active_at": max(active, known.active_at or "") or None}
@@ -55,7 +63,8 @@ class Timetable:
         """Note what was taken, if it is so much."""
         if len(self._said) >= at_least:
             self._catalog.note_hints(self._said)
-            self._said = {}
+            self._catalog.answered(self._answered)
+            self._said, self._answered = {}, {}
 
     def finish(self) -> None:
         """Note all that is left; what this run registered must be sealed."""
@@ -107,6 +116,9 @@ class Timetable:
 _WELL: Mapping[str, Any] = {"failed_at": None, "failures": 0}
 
 
-def quarantined(threads: Iterable[Known]) -> list[Known]:
-    """Return those that failed so many nights in a row that a person has to look."""
-    return [known for known in threads if known.failures >= QUARANTINE]
+def _failed(known: Known, at: datetime) -> dict[str, Any]:
+    """Count tonight's failure once, however often it is tried tonight."""
+    since = at - datetime.fromisoformat(known.failed_at) if known.failed_at else NIGHT
+    if timedelta() <= since < NIGHT and known.failures:
+        return {"failed_at": known.failed_at, "failures": known.failures}
+    return {"failed_at": stamp(at), "failures": known.failures + 1}

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from exporter.archive import Archive
 from exporter.crawl import Options, Stop
-from exporter.discovery._ledger import Taken
+from exporter.discovery._ledger import KNOWN, Taken
 from exporter.discovery._report import Discovered, Listed, Number
 from exporter.discovery._walking import Walk
 from exporter.errors import BudgetReached, ExporterError, ProfileUnusable, SourceError, ThreadError, UsageError
 from exporter.model import Profile
 from exporter.pacing import Pace
+from exporter.retention import Policies
 from exporter.sources import load, names
 from exporter.transport import Budget, SdkTransport, with_session
 
@@ -29,21 +30,23 @@ def discover(
     *,
     sources: Sequence[str] = (),
     session: bool = False,
+    policies: Policies = KNOWN,
     on_page: Callable[[Taken], None] = lambda _: None,
     on_list: Callable[[Listed], None] = lambda _: None,
     stop: Stop | None = None,
 ) -> Discovered:
     """Register what these sources list, or all where none is named, as each of the profiles sees it.
 
-    With `session`, lists are asked for with a profile's browser session instead of its key. Of the options, `full`,
-    `rate` and `max_requests` count. Raises `ArchiveError` where the archive cannot be written, and `UsageError` for
-    an unknown source or a profile without a session; whatever else happens stands in what it returns.
+    With `session`, lists are asked for with a profile's browser session instead of its key. The `policies` tell until
+    when a thread that is found has to be visited. Of the options, `full`, `rate` and `max_requests` count. Raises
+    `ArchiveError` where the archive cannot be written, and `UsageError` for an unknown source or a profile without a
+    session; whatever else happens stands in what it returns.
     """
     for name in sources:
         load(name)
     reached = [with_session(one) if session else one for one in profiles.values()]
     stop = stop or Stop()
-    discovery = _Discovery(archive, options, on_page, on_list, session=session)
+    discovery = _Discovery(archive, options, on_page, on_list, session=session, policies=policies)
     stopped = asyncio.run(discovery.run(reached, sources or names(), stop))
     archive.seal()
     stop.bind(None)
@@ -61,8 +64,9 @@ class _Discovery:
         on_list: Callable[[Listed], None],
         *,
         session: bool,
+        policies: Policies,
     ) -> None:
-        self._archive, self._options, self._session = archive, options, session
+        self._archive, self._options, self._session, self._policies = archive, options, session, policies
         self._on_page, self._on_list = on_page, on_list
         self._budget = Budget(options.max_requests)
         self.lists: list[Listed] = []
@@ -86,7 +90,10 @@ class _Discovery:
 
     async def _walk_all(self, profiles: Sequence[Profile], sources: Sequence[str], stop: Stop) -> None:
         for profile in profiles:
-            walks = [Walk(self._archive, profile, source, session=self._session) for source in sources]
+            walks = [
+                Walk(self._archive, profile, source, session=self._session, policies=self._policies)
+                for source in sources
+            ]
             try:
                 transport = SdkTransport(profile, Pace(rate=self._options.rate), budget=self._budget)
             except SourceError as error:

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from exporter.archive import Archive
-from exporter.archive.catalog import digest, owner_of
+from exporter.archive.catalog import digest, owner_of, stamp
+from exporter.crawl._activity import activity
 from exporter.discovery._owner import Owner, owner_in
 from exporter.errors import UsageError
 from exporter.model import Item, Page, Registration, ThreadRef, checked_id
 from exporter.registry import registration_page
+from exporter.retention import Policies, Standing, deadline
 
+KNOWN = Policies()
+"What is known of each source, and nothing that a user knows better."
 RECENT = 10_000
 "Threads written since the last seal, which the catalog does not know yet: what is held of a list of any length."
 
@@ -52,10 +56,11 @@ NOTHING = _Had()
 class Ledger:
     """Writes down what one profile's lists bring."""
 
-    def __init__(self, archive: Archive, profile: str, notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, archive: Archive, profile: str, notes: tuple[str, ...] = (), policies: Policies = KNOWN) -> None:
         archive.seal()  # what the catalog says is compared, and it knows what is sealed
-        self._archive, self._profile, self._notes = archive, profile, notes
+        self._archive, self._profile, self._notes, self._policies = archive, profile, notes, policies
         self._recent: dict[ThreadRef, _Had] = {}
+        self._hints: dict[ThreadRef, dict[str, str | None]] = {}
 
     def take(self, page: Page) -> Taken:
         """Archive what is new on a page, with one write: when this returns, a crash cannot lose it."""
@@ -73,13 +78,13 @@ class Ledger:
             had[thread] = self._recent[thread] = now
             if before.entry is None:
                 registered[thread] = None
+                self._hint(page, thread, item)
             elif thread not in registered:
                 changed[thread] = None
         if write:
             self._archive.append(write)
         if len(self._recent) >= RECENT:
-            self._archive.seal()
-            self._recent = {}
+            self.close()
         return Taken(
             source=page.thread.source,
             profile=self._profile,
@@ -89,6 +94,21 @@ class Ledger:
             nameless=len(page.items) - len(named),
             last=named[-1][0] if named else None,
         )
+
+    def close(self) -> None:
+        """Let the catalog know what was written, and until when the new threads have to be visited."""
+        self._archive.seal()
+        self._archive.catalog.note_hints(self._hints)
+        self._recent, self._hints = {}, {}
+
+    def _hint(self, page: Page, thread: ThreadRef, item: Item) -> None:
+        """Work out the deadline of a new thread from what its object tells: some are listed late in their time."""
+        active = activity(replace(page, kind="thread", items=(item,)))
+        if active is None:
+            return
+        policy = self._policies.of(self._profile, thread.source, thread.endpoint)
+        last = deadline(Standing(thread, active_at=active, created_at=active), policy)
+        self._hints[thread] = {"active_at": stamp(active), "deadline_at": stamp(last) if last else None}
 
     def _had(self, wanted: Iterable[ThreadRef]) -> dict[ThreadRef, _Had]:
         """What is known of these threads, here or in the catalog."""

@@ -9,20 +9,25 @@ from exporter.archive import Archive
 from exporter.archive.catalog import BY_SESSION
 from exporter.crawl._visit import UNRESUMABLE
 from exporter.discovery._cursor import Cursor
-from exporter.discovery._ledger import Ledger, Taken
+from exporter.discovery._ledger import KNOWN, Ledger, Taken
 from exporter.discovery._report import ENDS, Listed, ListState
 from exporter.endpoint import endpoint_of
 from exporter.errors import CannotList, ExporterError
 from exporter.model import Gap, Page, Profile
+from exporter.retention import Policies
 from exporter.sources import Listable, Transport, load
 
 
 class Walk:
     """The list of one source, as one profile sees it."""
 
-    def __init__(self, archive: Archive, profile: Profile, source: str, *, session: bool) -> None:
+    def __init__(
+        self, archive: Archive, profile: Profile, source: str, *, session: bool, policies: Policies = KNOWN
+    ) -> None:
         self._archive, self._profile, self._source, self._session = archive, profile, source, session
+        self._policies = policies
         self._endpoint = endpoint_of(profile.base_url)
+        self._ledger: Ledger | None = None
         self._numbers: Counter[str] = Counter()
         self._pages = 0
         self._gaps: list[Gap] = []
@@ -34,7 +39,8 @@ class Walk:
         if not isinstance(source, Listable):
             raise CannotList(f"{self._source}: this source has no list of its threads")
         cursor = Cursor(self._archive, self._source, self._endpoint, self._profile, session=self._session)
-        ledger = Ledger(self._archive, self._profile.name, (BY_SESSION,) if self._session else ())
+        notes = (BY_SESSION,) if self._session else ()
+        self._ledger = ledger = Ledger(self._archive, self._profile.name, notes, self._policies)
         async for event in source.threads(None if full else cursor.position()):
             if isinstance(event, Gap):
                 self._gaps.append(event)
@@ -50,7 +56,9 @@ class Walk:
             on_page(taken)
 
     def ended(self, error: ExporterError | None = None) -> Listed:
-        """Say how the walk ended that this error ended, if one did."""
+        """Close the books, and say how the walk ended that this error ended, if one did."""
+        if self._ledger is not None:
+            self._ledger.close()
         state, code, why = self._how(error)
         return Listed(
             profile=self._profile.name,

@@ -11,8 +11,9 @@ import pytest
 
 from exporter.archive import Archive
 from exporter.archive.catalog import NEVER, stamp
+from exporter.crawl._visit import visit_page
 from exporter.errors import Damaged
-from exporter.model import Registration, ThreadRef
+from exporter.model import Outcome, Registration, ThreadRef
 from exporter.rebuild import rebuild
 from exporter.registry import register
 
@@ -56,19 +57,32 @@ def test_touched_first_then_deadlines_then_new_ones_then_the_likeliest(path: Pat
     assert due.usual == pytest.approx(5 + 1 / 20 + 1 / 2 + 1 / 4)
 
 
-def test_a_touched_thread_that_was_visited_since_is_one_like_the_others(path: Path) -> None:
+def touched(archive: Archive) -> list[str]:
+    return [known.thread.id[7:] for known in archive.catalog.numbered(archive.catalog.due(NOW, NOW).touched)]
+
+
+def test_a_touched_thread_is_due_whatever_its_time_and_state(path: Path) -> None:
     with Archive.write(path) as archive:
-        archive.catalog.note_hints({ref("thread_touched"): {"visited_at": stamp(NOW)}})
-        due = archive.catalog.due(NOW, NOW)
+        archive.append([visit_page(Outcome(ref("thread_cold"), 0, "gone"))])
+        archive.seal()
+        for number, name in enumerate(("later", "done", "cold")):
+            archive.catalog.touch([f"thread_{name}"], [], NOW + number * DAY)
 
-    assert (len(due.touched), len(due.urgent)) == (0, 0)
+        assert touched(archive) == ["cold", "done", "later", "touched"]
+        assert len(archive.catalog.due(NOW, NOW)) == 4 + 2 + 3
 
 
-def test_what_is_at_risk_is_told_the_soonest_first(path: Path) -> None:
-    with Archive.open(path) as archive:
-        found = [[k.thread.id for k in archive.catalog.at_risk(NOW + days * DAY)] for days in (0, 1, 9)]
-
-    assert found == [[], ["thread_soon"], ["thread_soon", "thread_late"]]
+def test_a_visit_answers_the_mark_that_it_found_and_no_newer_one(path: Path) -> None:
+    with Archive.write(path) as archive:
+        catalog = archive.catalog
+        seen = stamp(NOW - DAY)
+        catalog.note_hints({ref("thread_touched"): {"visited_at": stamp(NOW + 9 * DAY)}})
+        assert touched(archive) == ["touched"], "no clock decides"
+        catalog.touch(["thread_touched"], [], NOW)
+        catalog.answered({ref("thread_touched"): seen})
+        assert touched(archive) == ["touched"]
+        catalog.answered({ref("thread_touched"): stamp(NOW)})
+        assert touched(archive) == []
 
 
 def test_hints_are_no_part_of_what_a_rebuild_brings_back(path: Path) -> None:
