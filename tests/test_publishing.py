@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from exporter.archive import Archive
+from exporter.formats._transcript import Transcript
 from exporter.model import Kind, ThreadRef
 from exporter.tables import publish
 from tests.archive.making import in_memory
@@ -60,6 +61,17 @@ def deleted(bench: Bench) -> dict[str, str | None]:
     return {row["message_id"]: row["deleted_reason"] for row in rows(bench.path)}
 
 
+def shown(bench: Bench, name: str) -> list[str]:
+    """Name the messages that people are told were deleted."""
+    with Archive.open(bench.path) as archive:
+        told = list(Transcript(archive, bench.ref(name)).paragraphs())
+    return [
+        f"msg_{place}"
+        for place, one in enumerate(told)
+        if "not on the server any more (deleted), noticed 20" in one.splitlines()[0]
+    ]
+
+
 def test_a_full_walk_marks_what_was_deleted_and_adds_only_what_changed(bench: Bench) -> None:
     filled(bench, "thread_a", 5)
     filled(bench, "thread_b", 3)
@@ -82,6 +94,7 @@ def test_a_full_walk_marks_what_was_deleted_and_adds_only_what_changed(bench: Be
         ("msg_1", said.observed_at, "1")
     ]
     assert [row["object_id"] for row in rows(bench.path, "revisions")] == ["msg_3"] * 2
+    assert shown(bench, "thread_a") == ["msg_1"]
     told = {row["thread_id"]: (row["messages"], row["deleted_at"]) for row in rows(bench.path, "threads")}
     assert told == {"thread_a": (5, None), "thread_b": (3, None)}
     after, files = counted(bench), {file: file.stat().st_ino for file in bench.path.glob("*/*.parquet")}
@@ -180,8 +193,11 @@ def test_a_list_that_was_walked_before_is_read_again_only_where_something_came_a
     assert rebuilt(reader, tmp_path / "b") == []
 
 
-def test_more_objects_than_are_looked_up_at_a_time_are_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.tables._repeats.LIMIT", 3)
+@pytest.mark.parametrize(("limit", "value"), [("_repeats.LIMIT", 3), ("_events.KEYS_BYTES", 24)])
+def test_more_objects_than_are_looked_at_together_are_folded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(f"exporter.tables.{limit}", value)
     reader = long()
     reader.path = tmp_path / "a"
     publish(reader, 0)
@@ -209,7 +225,7 @@ def test_sixty_nights_make_no_more_files_than_months_and_leave_the_other_months_
     for night in range(60):
         when = BEGIN + night * 86_400
         for name in ("t1", "t2"):
-            came = [message(f"{name}-{night}", created_at=when)]
+            came: list[tuple[str | None, Any]] = [message(f"{name}-{night}", created_at=when)]
             reader.all.append(
                 page(night + 1, thread(name), "message", came, seq=night, fresh=night == 0, at=24 * night)
             )

@@ -12,8 +12,9 @@ from typing import Any
 from exporter.archive import Archive
 from exporter.formats import records
 from exporter.formats._chain import Chain, chain
+from exporter.formats._newest import deletions
 from exporter.model import Record, Registration, ThreadRef, printable
-from exporter.rows import row
+from exporter.rows import Deleted, identity, row
 from exporter.text import loads
 
 SAID = ("completed", "complete")
@@ -49,12 +50,13 @@ class Transcript:
 
     def _entries(self, thread: ThreadRef) -> Iterator[str]:
         parent, names, several = None, Names(self._archive, thread), choices(self._archive, thread)
+        gone = deletions(self._archive, thread, "message")
         for record in records(self._archive, thread, ("message",)):
             if record.parent is not None and record.parent != parent:
                 yield f"══ subagent {printable(names[record.parent])}\n"
             parent = record.parent
             self.messages += 1
-            yield _entry(record, names, several)
+            yield _entry(record, names, several, gone.of(identity(record)))
 
     def _files(self, thread: ThreadRef) -> Iterator[str]:
         lines = [_file(record) for record in records(self._archive, thread, ("file",))]
@@ -88,12 +90,14 @@ def _is_named(body: Mapping[str, Any]) -> bool:
     return isinstance(body.get("name"), str)
 
 
-def _entry(record: Record, names: Names, several: Mapping[int, str]) -> str:
+def _entry(record: Record, names: Names, several: Mapping[int, str], deleted: Deleted | None) -> str:
     known = row(record, Registration(record.thread)) or {}
     who = known.get("role") or str(known.get("type") or "?").removeprefix("chatkit.")
     head = [who, *remarks(known, names)]
     if record.seq in several and record.id is None:
         head.append(several[record.seq])
+    if deleted:
+        head.append(f"not on the server any more ({deleted[1]}), noticed {deleted[0]:%Y-%m-%d %H:%M} UTC")
     created = known.get("created_at")
     # without a time of its own, the position is what there is
     head.append(f"{created:%Y-%m-%d %H:%M:%S}" if created else f"#{record.seq}")

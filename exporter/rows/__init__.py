@@ -18,7 +18,7 @@ from typing import Any
 
 from exporter.model import Kind, Record, Registration
 from exporter.rows import _file
-from exporter.rows._deletions import Deletions, deleted_kind, identity
+from exporter.rows._deletions import Deleted, Deletions, deleted_kind, identity
 from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, TRACE, TRACE_SHAPE, Shape
 from exporter.rows._times import EPOCH, WHOLE_SECONDS, moment
 from exporter.text import clean, joined, members, plain, readable, string
@@ -193,4 +193,16 @@ def _dated(out: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-__all__ = ["EPOCH", "LISTED", "TABLE_OF", "Deletions", "born", "deleted_kind", "frame", "identity", "moment", "row"]
+__all__ = [
+    "EPOCH",
+    "LISTED",
+    "TABLE_OF",
+    "Deleted",
+    "Deletions",
+    "born",
+    "deleted_kind",
+    "frame",
+    "identity",
+    "moment",
+    "row",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -34,6 +34,9 @@ _COLUMNS: dict[str, pa.DataType] = {
     "observed_at": pa.timestamp("us", "UTC"),
 }
 _THREAD = ("source", "endpoint", "thread")
+
+KEYS_BYTES = 8 << 20
+"Keys of a thread's objects that are looked at together; a longer thread is folded if anything can be there twice."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ class Events:
         self._sorter.finish()
         lines = (line for table in self._sorter.merged(0) for line in table.to_pylist())
         for exact, group in itertools.groupby(lines, key=lambda line: tuple(line[name] for name in _THREAD)):
-            happened = [Event(*(line[name] for name in Event.__slots__)) for line in group]
-            yield ThreadRef(*(text(part) for part in exact)), happened
+            happened = (Event(*(line[name] for name in Event.__slots__)) for line in group)
+            yield ThreadRef(*(text(part) for part in exact)), list(_bounded(happened))
 
     def _add(self, order: int, number: int, mark: Mark, observed_at: datetime, body: bytes | None) -> None:
         values = {
@@ -105,6 +108,14 @@ class Events:
             "_month": 0,
         }
         self._sorter.add(values, len(body or b""))
+
+
+def _bounded(happened: Iterator[Event]) -> Iterator[Event]:
+    """Leave out keys beyond what is looked at together."""
+    size = 0
+    for event in happened:
+        size += len(event.body or b"") if event.kind in LISTED else 0
+        yield replace(event, body=None) if event.kind in LISTED and size > KEYS_BYTES else event
 
 
 def _said(record: Record) -> bytes | None:

@@ -139,14 +139,14 @@ class Threads:
 
 
 def _repeats(kind: Kind, events: list[Event]) -> bool:
-    """Tell whether any object of a kind came twice, where that may be."""
+    """Tell whether any object of a kind came twice, where that may be, or whether that is not known."""
     pages = [event for event in events if event.kind == kind]
     if all(page.fresh for page in pages):
         return False
     keys = array("q")
     for page in pages:
         keys += page.keys()
-    return len(set(keys)) < len(keys)
+    return len(set(keys)) < sum(page.count for page in pages)
 
 
 def _messages(old: Old | None, events: list[Event]) -> int:

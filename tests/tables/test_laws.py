@@ -81,7 +81,7 @@ def histories(draw: st.DrawFn) -> list[Page]:
     return made
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(histories(), st.data())
 def test_any_history_of_publishing_equals_one_rebuild(pages: list[Page], data: st.DataObject) -> None:
     with in_memory() as root:
@@ -98,7 +98,7 @@ def test_any_history_of_publishing_equals_one_rebuild(pages: list[Page], data: s
             assert rebuilt(reader, root / "c") == []
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(histories(), st.data())
 def test_a_crash_anywhere_and_publishing_again_give_the_same(pages: list[Page], data: st.DataObject) -> None:
     with in_memory() as root:
