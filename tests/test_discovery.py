@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import stamina
 
 from exporter.archive import Archive
 from exporter.check import check
-from exporter.crawl import Options, Stop, backup
+from exporter.crawl import Options, Stop, backup, plan
 from exporter.discovery import Discovered, Listed, Taken, _ledger, discover
 from exporter.discovery._owner import LONGEST, Owner, owner_in
 from exporter.errors import UsageError
@@ -580,6 +581,24 @@ def test_what_is_held_of_a_long_list_is_bounded(bench: Bench, monkeypatch: pytes
 
     assert (done.total("registered"), registered(bench.path)) == (500, ids)
     assert manifests == 3
+
+
+def test_what_is_listed_late_in_its_time_is_visited_first(bench: Bench) -> None:
+    at = now()
+    for source, days in (("completions", 2), ("completions", 28), ("completions", 29), ("agents", 900)):
+        place, created = Place(source), int((at - timedelta(days=days)).timestamp())
+        bench.state.put(place.shelf, {"id": f"{place.prefix}{days}", place.stamp: created})
+    found(bench, "completions", "agents")
+    with Archive.open(bench.path) as archive:
+        known = {one.thread.id: one.deadline_at for one in archive.catalog.known()}
+        first = [one.thread.id for one in plan(archive)]
+
+    prefix, kept = Place("completions").prefix, Place("agents").prefix
+    left = [datetime.fromisoformat(known[f"{prefix}{days}"] or "") - at for days in (2, 28, 29)]
+    assert first[:2] == [f"{prefix}29", f"{prefix}28"]
+    assert sorted(first[2:]) == sorted([f"{prefix}2", f"{kept}900"])
+    assert [round(time / timedelta(days=1)) for time in left] == [28, 2, 1]
+    assert known[f"{kept}900"] is None
 
 
 def test_an_unknown_source_is_a_mistake_before_anything_is_asked(bench: Bench) -> None:

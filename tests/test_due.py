@@ -59,7 +59,7 @@ def test_deadlines_come_first_when_the_budget_is_small(bench: Bench, threads: li
     hint(bench, "thread_3", deadline_at=stamp(soon + timedelta(days=2)))
     hint(bench, "thread_4", deadline_at=stamp(soon))
     hint(bench, "thread_2", touched_at=stamp(now()))
-    report = bench.backup(everything=False, max_requests=4, jobs=1)
+    report = bench.backup(everything=False, max_requests=5, jobs=1)
 
     assert due(bench) != []
     assert report.exit_code == 14
