@@ -17,6 +17,7 @@ from exporter.check import check
 from exporter.cli import cli
 from exporter.crawl import Report, _verification
 from exporter.crawl._verification import PARTS, verify
+from exporter.model import Finding
 from tests.archive.making import THREAD, in_memory
 from tests.archive.publishing import messages, publish_all, published, step, visit
 from tests.conftest import Bench, rows
@@ -183,7 +184,12 @@ def test_a_part_that_is_too_large_for_a_night_goes_on_in_the_next(
     monkeypatch.setattr(_verification, "BYTES", 0)
     read: list[str] = []
     findings = Parts.findings
-    monkeypatch.setattr(Parts, "findings", lambda self, name: [read.append(name), *findings(self, name)][1:])
+
+    def reading(parts: Parts, name: str) -> Iterator[Finding]:
+        read.append(name)
+        return findings(parts, name)
+
+    monkeypatch.setattr(Parts, "findings", reading)
     with Archive.write(path) as archive:
         everything = [name for number in (1, 2) for name in Parts(archive).names(Part(number, 2))]
         lefts = [verify(archive, archive.manifest(), 0).left for _ in everything]
