@@ -19,7 +19,8 @@ from typing import Any
 
 from exporter.errors import UsageError
 from exporter.model import Registration, ThreadRef, checked_id, printable
-from exporter.sources import load, names, source_of
+from exporter.pasted import no_beginning, no_key, other_thing
+from exporter.sources import names, source_of
 
 COLUMNS = {
     "id": ("threadid", "conversationid", "thread", "conversation", "sessionid", "session", "id"),
@@ -181,7 +182,7 @@ def _text_line(line: str, place: str, said: Said, *, argument: bool = False) -> 
     elif len(words) == 1 and (argument or not (text.isalpha() or "://" in text)):
         yield _made(text, place, said)
     elif argument:
-        raise UsageError(f"{printable(text[:80])!r} holds no thread id; they look like thread_abc123 or conv_abc123")
+        raise UsageError(f"{text[:80]!r} holds no thread id; they look like thread_abc123 or conv_abc123")
 
 
 def _in_text(text: str, said: Said) -> Iterator[Registration]:
@@ -195,14 +196,12 @@ def _in_text(text: str, said: Said) -> Iterator[Registration]:
 
 def _made(thread_id: str, place: str, said: Said, source: str | None = None, **owner: Any) -> Registration:
     try:
-        checked_id(thread_id)
+        checked_id(no_beginning(no_key(thread_id)))
     except UsageError as error:
         raise UsageError(f"{place}{error}") from None
-    if _only_begins(thread_id):
-        raise UsageError(f"{place}{thread_id} is only how an id begins; look at how it was copied")
     source = source or said.source or source_of(thread_id)
     if source is None:
-        raise UsageError(f"{place}{thread_id}: what kind of thread is it? Say --source {' or '.join(_sources())}")
+        raise UsageError(f"{place}{_unknown(thread_id)}")
     if source not in _sources():
         raise UsageError(f"{place}there is no source {printable(source)!r}; there is {', '.join(_sources())}")
     owner = owner or {"user": said.user, "customer": said.customer, "title": said.title, "tags": said.tags}
@@ -214,14 +213,13 @@ def _sources() -> tuple[str, ...]:
     return names()  # reads a folder: too slow for each line
 
 
-def _only_begins(thread_id: str) -> bool:
-    """Whether nothing follows a source's prefix."""
-    return any(thread_id.startswith(one) and not any(map(str.isalnum, thread_id[len(one) :])) for one in _prefixes())
-
-
-@cache
-def _prefixes() -> tuple[str, ...]:
-    return tuple(prefix for name in _sources() for prefix in load(name).prefixes)
+def _unknown(thread_id: str) -> str:
+    """Say what this id is, if it is known, else ask."""
+    if (other := other_thing(thread_id)) is not None:
+        return f"{thread_id}: {'; '.join(other)}"
+    *most, last = _sources()
+    kinds = f"{', '.join(most)} or {last}"
+    return f"{thread_id}: what kind of thread is it? Say --source {kinds}; `exporter doctor {thread_id}` tries them all"
 
 
 def _plain(name: str) -> str:

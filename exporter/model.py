@@ -280,8 +280,9 @@ THREAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=~-]{0,255}")
 def checked_id(text: str) -> str:
     """Return a thread id that can be part of a URL; `UsageError` for anything else, such as a path."""
     if not THREAD_ID.fullmatch(text) or ".." in text:
-        shown = printable(text[:80])
-        raise UsageError(f"{shown!r} is no thread id: letters, digits and _ . : = - only; look at how it was copied")
+        raise UsageError(
+            f"{text[:80]!r} is no thread id: letters, digits and _ . : = - only; look at how it was copied"
+        )
     return text
 
 

@@ -145,11 +145,31 @@ def test_a_path_is_no_id(bad: str) -> None:
 def test_an_unknown_prefix_is_a_question_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "ids").write_text("conv_1\n\nabc123\n")
 
-    with pytest.raises(UsageError, match=r"ids:3: abc123: what kind of thread is it\? Say --source agents or"):
+    with pytest.raises(UsageError, match=r"ids:3: abc123: what kind of thread is it\? Say --source agents, assistants"):
         ids(f"@{tmp_path / 'ids'}")
     with pytest.raises(UsageError, match="what kind of thread"):
         ids("abc123")
     assert ids("abc123", "-", stdin=lines("x1"), source="conversations") == ["abc123", "x1"]
+
+
+@pytest.mark.parametrize(("word", "says"), [
+    ("asst_abc123", "asst_abc123: asst_... is the id of an assistant, not of a thread; an assistant holds no messages"),
+    ("abc123", "or responses; `exporter doctor abc123` tries them all"),
+])  # fmt: skip
+def test_what_is_no_thread_is_told_what_it_is(word: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ids(word)
+
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [None, "agents"])
+@pytest.mark.parametrize("key", ["sk-proj-Abcdefgh1234", "sess-Abcdefgh1234", "eyJ0eXAi.Oi-J.K"])
+def test_a_key_that_was_pasted_for_an_id_is_neither_taken_nor_repeated(key: str, source: str | None) -> None:
+    with pytest.raises(UsageError, match="that is a key") as caught:
+        ids(key, source=source)
+
+    assert key not in str(caught.value)
 
 
 @pytest.mark.parametrize(

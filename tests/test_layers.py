@@ -35,7 +35,8 @@ MAY = {
     "registry": GROUND | {"archive"},
     "touching": GROUND | {"archive", "config", "endpoint", "sources"},
     "outlook": GROUND | {"archive", "retention"},
-    "ids": GROUND | {"sources"},
+    "pasted": GROUND | {"sources"},
+    "ids": GROUND | {"pasted", "sources"},
     "tables": READS,
     "check": READS | {"rebuild"},
     "rebuild": READS,
@@ -44,7 +45,8 @@ MAY = {
     | {"outlook", "retention", "endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
     "discovery": GROUND
     | {"archive", "crawl", "endpoint", "pacing", "registry", "retention", "sources", "text", "transport"},
-    "doctor": GROUND | {"archive", "complaints", "config", "endpoint", "sources", "pacing", "retention", "transport"},
+    "doctor": GROUND
+    | {"archive", "complaints", "config", "endpoint", "pacing", "pasted", "retention", "sources", "transport"},
     "schedule": GROUND,
     "monitoring": GROUND | {"files"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},

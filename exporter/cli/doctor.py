@@ -46,14 +46,15 @@ def command(
     from exporter import doctor
     from exporter.config import profiles
 
-    if card and thread_id:
+    if card and thread_id is not None:
         raise click.UsageError("--card shows what was seen of servers, and of no thread; leave one of them out")
     if card:
         return _cards(archive)
     known = profiles(config)
     chosen = [known.named(profile)] if profile else list(known.values())
-    found = doctor.thread(chosen, thread_id, archive, source) if thread_id else doctor.everything(chosen, archive)
-    return _tell(found)
+    if thread_id is None:
+        return _tell(doctor.everything(chosen, archive))
+    return _tell(doctor.thread(chosen, thread_id, archive, source))
 
 
 def _tell(looks: Iterable[Look]) -> int:

@@ -139,6 +139,11 @@ def source_of(thread_id: str) -> str | None:
     return next((name for prefix, name in _prefixes() if thread_id.startswith(prefix)), None)
 
 
+def prefixes() -> tuple[str, ...]:
+    """Return how ids of all sources begin, by the source's name."""
+    return tuple(prefix for prefix, _ in sorted(_prefixes(), key=lambda pair: pair[1]))
+
+
 @cache
 def _prefixes() -> tuple[tuple[str, str], ...]:
     pairs = ((prefix, name) for name in names() for prefix in load(name).prefixes)
