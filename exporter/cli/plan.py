@@ -130,9 +130,9 @@ def _late(out: Output, late: TooLate, policies: Policies, at: datetime) -> int:
 
 def _remarks(out: Output, archive: Archive, policies: Policies) -> None:
     worked_out = archive.catalog.fact("policies")
-    if worked_out is None:
+    if worked_out is None and archive.catalog.count():
         out.say("no deadlines are worked out yet but those of threads that a list brought: the next backup does that")
-    elif worked_out != policies.digest():
+    elif worked_out not in (None, policies.digest()):
         out.say("the policies have changed since the last backup: the next one works all deadlines out again")
 
 

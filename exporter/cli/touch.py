@@ -72,9 +72,9 @@ def command(
     known = profiles(config)
     threads = _threads(ids, known, profile, source, exactly=profile_is_said() or source is not None)
     done = touch(archive, threads, at=at, profile=known.named(profile))
-    waiting = f"; {done.new:,} not registered yet: the next backup registers and visits them" if done.new else ""
+    waiting = f"; {done.new:,} more that nobody registered: it registers and visits them" if done.new else ""
     fields = {"touched": done.known, "new": done.new}
-    Output.of().summary(fields, f"{done.known:,} threads are visited first by the next backup{waiting}")
+    Output.of().summary(fields, f"{done.known:,} registered threads come first in the next backup{waiting}")
 
 
 def _threads(

@@ -72,7 +72,10 @@ def test_an_unknown_id_is_registered_by_the_next_backup_and_says_so(filled: Shel
     filled.state.add_thread("thread_new1")
     text = filled.ok("touch", "thread_new1", "thread_1").stderr
 
-    assert text.startswith("1 threads are visited first by the next backup; 1 not registered yet")
+    assert text == (
+        "1 registered threads come first in the next backup; "
+        "1 more that nobody registered: it registers and visits them\n"
+    )
     assert filled.json("threads")[-1]["threads"] == 2
     assert filled.json("status")[-1]["touched_and_not_registered"] == 1
     assert filled.json("plan")[0]["new"] == 1
