@@ -8,9 +8,7 @@ import pytest
 
 from exporter.complaints import complaint
 
-AZURE = (
-    "The principal `x` lacks the required data action `Microsoft.C/accounts/AIServices/agents/read` to `GET`"
-)
+AZURE = "The principal `x` lacks the required data action `Microsoft.C/accounts/AIServices/agents/read` to `GET`"
 
 
 @pytest.mark.parametrize(("body", "message"), [
