@@ -31,7 +31,8 @@ def ended(state: State, code: str | None = None) -> Outcome:
         ([ended("complete")], [SourceUnwell("x")], 3),
         ([], [SourceGone("x"), CredentialsRefused("x")], 12),
         ([ended("complete")], [SourceGone("x", whole_run=True)], 13),
-        ([ended("complete"), ended("failed", "x")], [BudgetReached("x")], 14),
+        ([ended("complete"), ended("failed", "x")], [BudgetReached("x")], 3),
+        ([ended("complete")], [BudgetReached("x")], 14),
         ([ended("complete")], [BudgetReached("x"), Interrupted("x", 143)], 143),
     ],
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from exporter.archive._lines import stamp
-from exporter.errors import ExporterError, SourceError, SourceGone, Temporary
+from exporter.errors import BudgetReached, ExporterError, SourceError, SourceGone, Temporary
 from exporter.model import Finding, Outcome
 
 SHOWN = 1000
@@ -130,9 +130,10 @@ class Tally:
         """The code of the worst that happened, as the command line documents it.
 
         A source that stopped decides only where nothing else was read: with others finished, the run is partial.
+        A budget that ended a run in which threads failed is no excuse for them.
         """
         whole = [e.exit_code for e in self.stopped if not _is_partial(e, self)]
-        if whole:
+        if whole and not (self.codes and max(whole, key=_weight) == BudgetReached.exit_code):
             return max(whole, key=_weight)
         if self.codes == {Temporary.code} and not (self.stopped or self.completed):
             return 75
