@@ -31,6 +31,15 @@ with open(sys.argv[1], "w") as out:
             out.write(message.model_dump_json() + "\\n")
 """
 
+UNVERIFIED = """
+import sys
+import exporter.crawl
+from exporter.__main__ import main
+from exporter.crawl._verification import Verified
+exporter.crawl.verify = lambda *_: Verified("", "", 0, 1)
+main(sys.argv[1:])
+"""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -51,8 +60,10 @@ def main() -> int:
     )
     options = parser.parse_args()
     shapes = {"short: 300 threads of 8": (300, 8), "long: 2 threads of 5,000": (2, 5000)}
-    print("| work | SDK loop, JSONL only: CPU s | exporter, everything: CPU s | ratio | peak MiB |")
-    print("|---|---|---|---|---|")
+    print(
+        "| work | SDK loop, JSONL only: CPU s | exporter, everything: CPU s | ratio | to no verification | peak MiB |"
+    )
+    print("|---|---|---|---|---|---|")
     for name, (threads, messages) in shapes.items():
         print(row(name, threads, messages, options.runs), flush=True)
     print(memory_row(options.long), flush=True)
@@ -64,28 +75,32 @@ def row(name: str, threads: int, messages: int, runs: int) -> str:
     ids = [f"thread_bench{i}" for i in range(threads)]
     theirs: list[Cost] = []
     ours: list[Cost] = []
+    bare: list[Cost] = []
     with serving(ids, messages) as url, tempfile.TemporaryDirectory() as folder:
         for number in range(runs):
             theirs.append(cost(url, sys.executable, "-c", SDK_LOOP, f"{folder}/{number}.jsonl", *ids))
             ours.append(backup(url, Path(folder) / f"archive{number}", ids))
+            bare.append(backup(url, Path(folder) / f"archive{number}", ids, "-c", UNVERIFIED))
     sdk = statistics.median(c.cpu for c in theirs)
     whole = statistics.median(c.cpu for c in ours)
+    trusting = statistics.median(c.cpu for c in bare)
     peak = max(c.peak for c in ours)
-    return f"| {name} | {sdk:.2f} | {whole:.2f} | {whole / sdk:.2f} | {peak:.0f} |"
+    return f"| {name} | {sdk:.2f} | {whole:.2f} | {whole / sdk:.2f} | {whole / trusting:.2f} | {peak:.0f} |"
 
 
 def memory_row(messages: int) -> str:
     """Back up one very long thread."""
     with serving(["thread_bench0"], messages) as url, tempfile.TemporaryDirectory() as folder:
         one = backup(url, Path(folder) / "archive", ["thread_bench0"])
-    return f"| one thread of {messages:,} | | {one.cpu:.2f} | | {one.peak:.0f} |"
+    return f"| one thread of {messages:,} | | {one.cpu:.2f} | | | {one.peak:.0f} |"
 
 
-def backup(url: str, archive: Path, ids: list[str]) -> Cost:
-    """Back up as a user does."""
+def backup(url: str, archive: Path, ids: list[str], *program: str) -> Cost:
+    """Back up as a user does, or with another program."""
     file = archive.with_suffix(".ids")
     file.write_text("\n".join(ids), encoding="utf-8")
-    done = cost(url, sys.executable, "-m", "exporter", "backup", "-a", str(archive), "--no-runs", f"@{file}")
+    program = program or ("-m", "exporter")
+    done = cost(url, sys.executable, *program, "backup", "-a", str(archive), "--no-runs", f"@{file}")
     shutil.rmtree(archive)
     return done
 

@@ -142,17 +142,18 @@ def build(path: Path, server: Server, threads: int) -> None:
 
 
 REST = """
-UPDATE threads SET state = 'complete', body = coalesce(body, (SELECT body FROM threads WHERE no = 1)),
-    seen_at = coalesce(seen_at, registered_at),
-    visited_at = strftime('%Y-%m-%dT%H:%M:%S.000000+00:00', 'now', '-' || abs(random() % 250000) || ' seconds'),
-    active_at = strftime('%Y-%m-%dT%H:%M:%S.000000+00:00', 'now', '-' || (30 + abs(random() % 200)) || ' days');
+UPDATE threads SET state = (SELECT state FROM threads WHERE no = 1), body = (SELECT body FROM threads WHERE no = 1),
+    seen_at = coalesce(seen_at, registered_at), visited_at = unixepoch() - abs(random() % 250000),
+    active_at = unixepoch() - 86400 * (30 + abs(random() % 200));
 UPDATE threads SET asked_at = visited_at, swept_at = visited_at;
-INSERT OR IGNORE INTO lists SELECT no, list, replace(cursor, 'crowd00000000', substr(id, 8)), seq, more
+INSERT OR IGNORE INTO lists SELECT no, list,
+    CASE typeof(cursor) WHEN 'text' THEN replace(cursor, 'crowd00000000', substr(id, 8)) ELSE cursor END, seq, more
     FROM threads, (SELECT * FROM lists WHERE thread = 1);
 INSERT OR IGNORE INTO frames SELECT no, kind, segment, offset
     FROM (SELECT no FROM threads WHERE no NOT IN (SELECT thread FROM frames)),
          (SELECT * FROM frames WHERE thread = 1);
 """
+"What the catalog says of threads that were visited."
 
 
 def visited(path: Path, server: Server) -> list[Page]:
