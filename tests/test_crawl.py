@@ -187,7 +187,7 @@ def test_a_profile_without_a_key_lets_the_others_finish(bench: Bench) -> None:
         report = backup(archive, {"default": bench.profile, "keyless": keyless}, Options(), everything=True)
 
     assert (report.exit_code, report.complete, report.never_visited) == (3, 2, 1)
-    assert report.stopped == ("no key here; 1 thread of assistants not visited",)
+    assert report.stopped == ("no key here; 1 thread of assistants not visited (profile keyless)",)
 
 
 @pytest.mark.parametrize("url", ["http://example.invalid/v1", "https://user:word@example.invalid/v1"])

@@ -125,7 +125,8 @@ class _Teller:
 
     def __init__(self, out: Output, counting: Counting, *, several: bool) -> None:
         self._out, self._counting, self._several = out, counting, several
-        self._said: set[str] = set()
+        self._said: set[str | None] = {None}
+        "What is said once, however many lists it is true of."
 
     def page(self, taken: Taken) -> None:
         """A page of a list is archived: name the threads that are news."""
@@ -142,7 +143,8 @@ class _Teller:
         name = f"{listed.source} ({listed.profile})" if self._several else listed.source
         why = _why(listed) or ""
         with suppress(OSError), self._counting.aside():
-            self._out.item("source", _fields(listed), _line(name, listed))
+            self._out.item("source", _fields(listed), _line(name, listed, told=listed.ids_from in self._said))
+            self._said.add(listed.ids_from)
             sys.stdout.flush()
             if listed.state == "not_listed":
                 self._out.say(why, level=1)
@@ -159,9 +161,10 @@ def _fields(listed: Listed) -> dict[str, Any]:
     return asdict(listed) | {"why": _why(listed)}
 
 
-def _line(name: str, listed: Listed) -> str:
+def _line(name: str, listed: Listed, *, told: bool) -> str:
     if listed.state == "not_listed":
-        return printable(f"{name}: this server does not list them. {listed.ids_from or ''}".rstrip())
+        where = "" if told else f". {listed.ids_from}"
+        return printable(f"{name}: this server does not list them{where}")
     if not listed.listed:
         return printable(f"{name}: nothing new" if listed.state == "complete" else f"{name}: nothing could be listed")
     parts = [f"{listed.registered:,} new", f"{listed.changed:,} changed", f"{listed.unchanged:,} as before"]

@@ -14,8 +14,8 @@ from exporter.model import printable
 if TYPE_CHECKING:
     from exporter.archive.catalog import Known
 
-WIDTHS = (9, 14, 40, 17, 16, 16)
-TITLES = ("STATE", "SOURCE", "THREAD", "VISITED (UTC)", "USER", "CUSTOMER", "TITLE")
+WIDTHS = (9, 14, 10, 40, 17, 16, 16)
+TITLES = ("STATE", "SOURCE", "PROFILE", "THREAD", "VISITED (UTC)", "USER", "CUSTOMER", "TITLE")
 EXAMPLES = ("exporter threads --state failed", "exporter threads --customer acme --json | jq -r .thread")
 
 
@@ -54,8 +54,8 @@ def about(known: Known) -> dict[str, Any]:
 
 def _row(known: Known) -> str:
     visited = (known.visited_at or "-")[:16].replace("T", " ")
-    texts = (known.state, known.thread.source, known.thread.id, visited, known.user, known.customer, known.title)
-    return _line(texts)
+    thread, owner = known.thread, (known.user, known.customer, known.title)
+    return _line((known.state, thread.source, known.profile, thread.id, visited, *owner))
 
 
 def _line(texts: tuple[str | None, ...]) -> str:

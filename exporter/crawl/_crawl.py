@@ -79,7 +79,7 @@ class Crawl:
             await writing
             self.timetable.flush()
         for door, error in self._doors.closed():
-            self.tally.close(door.name, error, door.left_out)
+            self.tally.close(door.name, error, door.left_out, door.profile if self._doors.several else None)
 
     async def _wait(self, workers: Sequence[asyncio.Task[None]], stop: Stop) -> None:
         loop, everything = asyncio.get_running_loop(), asyncio.gather(*workers)

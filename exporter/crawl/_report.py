@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.archive._lines import stamp
 from exporter.errors import BudgetReached, ExporterError, SourceError, SourceGone, Temporary
-from exporter.model import Finding, Outcome
+from exporter.model import Finding, Outcome, printable
 
 SHOWN = 1000
 "Failed threads a report names; the `gaps` table and `threads --state failed` name them all."
@@ -113,13 +113,17 @@ class Tally:
         self.stopped.append(error)
         self.told.append(told or str(error))
 
-    def close(self, source: str, error: SourceError, left_out: int) -> None:
-        """Note why a source was closed to a profile, and how many threads were not visited because of that."""
+    def close(self, source: str, error: SourceError, left_out: int, profile: str | None = None) -> None:
+        """Note why a source was closed to a profile, and how many threads were not visited because of that.
+
+        The profile is named where there are several.
+        """
+        who = f" (profile {printable(profile)})" if profile is not None else ""
         if not left_out:
-            self.remarks.append(f"{error}; no thread was left out because of that")
+            self.remarks.append(f"{error}; no thread was left out because of that{who}")
             return
         self._count(source, not_visited=left_out)
-        self.stop(error, f"{error}; {left_out:,} thread{'s' if left_out > 1 else ''} of {source} not visited")
+        self.stop(error, f"{error}; {left_out:,} thread{'s' if left_out > 1 else ''} of {source} not visited{who}")
 
     def _count(self, source: str, **numbers: int) -> None:
         counts = self.sources.setdefault(source, {"visited": 0, "records": 0})

@@ -93,6 +93,7 @@ class Doors:
         for name, profile in profiles.items():
             self._reaching.setdefault(endpoint_of(profile.base_url), []).append(name)
         self._options = options
+        self.several = len(profiles) > 1
         self._budget = Budget(options.max_requests)
         self._transports: dict[str, SdkTransport] = {}
         self._doors: dict[tuple[str, str], Door] = {}

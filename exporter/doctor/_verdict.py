@@ -78,7 +78,8 @@ def _seen(asked: Asked) -> Why | None:
     option = "" if asked.named.source == first.source else f" --source {first.source}"
     command = f"`exporter backup {asked.named.id}{option} --profile {printable(first.profile.name)}`"
     if mine is None:
-        return Why("seen", what, f"the archive does not know it: {command}", 0)
+        there = " at that address" if asked.kept else ""
+        return Why("seen", what, f"the archive does not know it{there}: {command}", 0)
     if mine.profile not in names:
         tried = any(sight.profile.name == mine.profile for sight in asked.sights)
         but = "which does not see it" if tried else "which was not asked"

@@ -44,7 +44,7 @@ def test_threads_filters(filled: Shell) -> None:
     assert filled.json("threads", "--state", "failed") == [{"message_type": "summary", "threads": 0}]
     table = filled.ok("threads", "--customer", "acme").stdout.splitlines()
     assert table[0].startswith("STATE")
-    assert table[1].split()[:3] == ["complete", "assistants", "thread_1"]
+    assert table[1].split()[:4] == ["complete", "assistants", "default", "thread_1"]
 
 
 def test_status_balances_and_names_what_is_missing(filled: Shell) -> None:
