@@ -223,6 +223,11 @@ class Catalog:
         with self._db() as db:
             yield from ((str(name), int(offset)) for name, offset in db.execute(query))
 
+    def kinds_of(self, thread: ThreadRef) -> set[str]:
+        """Of which kinds there are records of a thread."""
+        query = sa.select(frames.c.kind).distinct().join(threads, threads.c.no == frames.c.thread).where(_is(thread))
+        return {str(kind) for (kind,) in self.rows(query)}
+
     def note_hints(self, said: Mapping[ThreadRef, Mapping[str, Any]]) -> None:
         """Note what is worked out about threads, by column of `HINTS`: no part of the truth."""
         assert all(HINTS.issuperset(columns) for columns in said.values())

@@ -17,6 +17,7 @@ from exporter.archive import Archive
 from exporter.errors import UsageError
 from exporter.formats._job import Job
 from exporter.formats._newest import newest
+from exporter.formats._pages import Reader
 from exporter.model import Kind, Record, ThreadRef, printable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def load(name: str) -> Format:
     return cast("Format", importlib.import_module(f"{__name__}.{name}"))
 
 
-def records(archive: Archive, thread: ThreadRef, kinds: Iterable[Kind] = KINDS) -> Iterator[Record]:
+def records(archive: Reader, thread: ThreadRef, kinds: Iterable[Kind] = KINDS) -> Iterator[Record]:
     """Yield the newest revision of each object of a thread, kind by kind, in the order of positions."""
     for kind in kinds:
         yield from newest(archive, thread, kind)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from exporter.archive import Archive
 from exporter.formats._newest import newest
+from exporter.formats._pages import Reader
 from exporter.model import ThreadRef
 from exporter.text import clean, members, string
 
@@ -49,7 +50,7 @@ def _back(archive: Archive, thread: ThreadRef) -> Iterator[ThreadRef]:
         thread = earlier
 
 
-def before(archive: Archive, thread: ThreadRef) -> ThreadRef | None:
+def before(archive: Reader, thread: ThreadRef) -> ThreadRef | None:
     """Return what a thread names as the one before it."""
     last = None
     for last in newest(archive, thread, "thread"):  # noqa: B007 - the last one is wanted

@@ -40,7 +40,7 @@ def conversations(archive: Archive, wanted: Wanted, job: Job) -> Iterator[Story]
         db.execute("CREATE TABLE told (thread TEXT PRIMARY KEY)")
         if not wanted.ids and wanted.source in (None, CHAINED):
             for story in _all(archive, wanted, CHAINED):
-                if (one := before(archive, story.thread)) is not None:
+                if (one := before(story.pages, story.thread)) is not None:
                     db.execute("INSERT OR IGNORE INTO earlier VALUES (?)", (_key(one),))
         for story in chosen(archive, wanted, job):
             if story.thread.source != CHAINED:

@@ -92,8 +92,8 @@ class _Reading:
 
     def __init__(self, story: Story) -> None:
         self._story = story
-        self._names = Names(story.archive, story.thread)
-        self._choices = choices(story.archive, story.thread)
+        self._names = Names(story.pages, story.thread)
+        self._choices = choices(story.pages, story.thread)
         rows = list(story.rows("file"))
         self._files = {row["file_id"]: _file(row) for row in rows}
         self._pointed: dict[str | None, list[File]] = {}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from exporter.archive import Archive
 from exporter.formats._newest import is_straight
+from exporter.formats._pages import Reader
 from exporter.model import Kind, Record, ThreadRef
 from exporter.rows import Deletions, born, identity
 from exporter.tables._content import state_of
@@ -31,7 +31,7 @@ class _Object:
 class Lasting:
     """What is known of the objects of one kind in a thread beyond their newest records."""
 
-    def __init__(self, archive: Archive, thread: ThreadRef, kind: Kind) -> None:
+    def __init__(self, archive: Reader, thread: ThreadRef, kind: Kind) -> None:
         self._archive, self._thread, self._kind = archive, thread, kind
         self._deletions = Deletions(self._history("deletion"), kind)
         self._objects: dict[bytes, _Object] = {}

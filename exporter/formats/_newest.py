@@ -10,25 +10,28 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 
-from exporter.archive import Archive
+from exporter.formats._pages import Reader
 from exporter.model import Kind, Mark, Record, ThreadRef
 from exporter.rows import Deletions, identity
 
 
-def newest(archive: Archive, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
+def newest(archive: Reader, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
     """Yield the newest revision of each object, in the order in which the lists came first and of their positions."""
-    if kind != "thread" and is_straight(mark for _, mark, _ in archive.thread_pages(thread, kind)):
+    if kind == "thread":  # a thread has one object
+        yield from deque((one for _, _, page in archive.thread_pages(thread, kind) for one in page), 1)
+    elif is_straight(mark for _, mark, _ in archive.thread_pages(thread, kind)):
         for _, _, records in archive.thread_pages(thread, kind):
             yield from records
     else:
         yield from _sorted(archive, thread, kind)
 
 
-def deletions(archive: Archive, thread: ThreadRef, kind: Kind) -> Deletions:
+def deletions(archive: Reader, thread: ThreadRef, kind: Kind) -> Deletions:
     """Return which objects of a kind are not there any more; without any, nothing else is read."""
 
     def history(of: Kind) -> Iterator[tuple[int, Record]]:
@@ -50,7 +53,7 @@ def is_straight(marks: Iterator[Mark]) -> bool:
     return True
 
 
-def _sorted(archive: Archive, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
+def _sorted(archive: Reader, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
     number = itertools.count()
     with closing(sqlite3.connect("")) as db:  # a private temporary file, gone when closed
         db.execute(

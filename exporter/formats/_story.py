@@ -16,6 +16,7 @@ from exporter.archive import Archive
 from exporter.archive.catalog import Known, owner_of
 from exporter.formats._lasting import Lasting
 from exporter.formats._newest import newest
+from exporter.formats._pages import Pages
 from exporter.model import Kind, Record, ThreadRef
 from exporter.rows import born, row
 from exporter.tables._visits import visited
@@ -76,6 +77,7 @@ class Story:
 
     def __init__(self, archive: Archive, known: Known, wanted: Wanted = Wanted()) -> None:
         self.archive, self.known, self.wanted = archive, known, wanted
+        self.pages = Pages(archive, known.thread)
         self.before: tuple[Story, ...] = ()
         "Of a stored response, what it goes on from, the oldest first."
         self.missing: ThreadRef | None = None
@@ -100,8 +102,8 @@ class Story:
 
     def told(self, kind: Kind) -> Iterator[Told]:
         """Yield the wanted objects of a kind in the order of positions; the thread's own is always wanted."""
-        lasting = Lasting(self.archive, self.thread, kind) if kind != "thread" else None
-        for record in newest(self.archive, self.thread, kind):
+        lasting = Lasting(self.pages, self.thread, kind) if kind != "thread" else None
+        for record in newest(self.pages, self.thread, kind):
             one = Told(record, lasting.of(record) if lasting else {})
             if kind == "thread" or self._wants(one):
                 yield one
@@ -128,7 +130,7 @@ class Story:
             pass
         record = found.record if found else Record(self.thread, "thread", self.thread.id, 0, self._seen(), b"{}")
         told = row(record, self.owner) or {}
-        visits = [(n, r) for n, _, page in self.archive.thread_pages(self.thread, "visit") for r in page]
+        visits = [(n, r) for n, _, page in self.pages.thread_pages(self.thread, "visit") for r in page]
         return told | visited(visits, told["observed_at"]) | {"state": self.known.state}
 
     def _seen(self) -> datetime:

@@ -13,6 +13,7 @@ from exporter.archive import Archive
 from exporter.formats import records
 from exporter.formats._chain import Chain, chain
 from exporter.formats._newest import deletions
+from exporter.formats._pages import Reader
 from exporter.model import Record, Registration, ThreadRef, printable
 from exporter.rows import Deleted, identity, row
 from exporter.text import loads
@@ -64,7 +65,7 @@ class Transcript:
             yield "\n".join([f"── files · {len(lines)}", *lines, ""])
 
 
-def choices(archive: Archive, thread: ThreadRef) -> Mapping[int, str]:
+def choices(archive: Reader, thread: ThreadRef) -> Mapping[int, str]:
     """Name the answers of a stored completion by their position, where it has several."""
     pages = archive.thread_pages(thread, "message") if thread.source == "completions" else ()
     found = sorted({record.seq for _, mark, page in pages if mark.list == "choices" for record in page})
@@ -74,7 +75,7 @@ def choices(archive: Archive, thread: ThreadRef) -> Mapping[int, str]:
 class Names:
     """What the subagents of a session are called; read when somebody asks."""
 
-    def __init__(self, archive: Archive, thread: ThreadRef) -> None:
+    def __init__(self, archive: Reader, thread: ThreadRef) -> None:
         self._archive, self._thread = archive, thread
         self._found: dict[str, str] | None = None
 

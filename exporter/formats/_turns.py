@@ -61,7 +61,7 @@ class Turns:
         if history is None and (words := _instructions(self._stories[-1])):
             yield {"role": "system", "content": words}
         for story in self._stories:
-            several = choices(story.archive, story.thread)
+            several = choices(story.pages, story.thread)
             with Steps(story) as steps:
                 for one in story.told("message"):
                     if one.record.parent == history:

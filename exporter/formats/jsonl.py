@@ -38,11 +38,16 @@ def write(stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
 def _marks(story: Story, deleted: set[tuple[str, bytes]]) -> Iterator[Record]:
     """Yield our newest word on each object that was deleted, and on a thread that is gone."""
     if deleted:
-        told = story.archive.records(story.thread, "deletion")
+        told = _records(story, "deletion")
         words = {(deleted_kind(one) or "", identity(one)): one for one in told}
         yield from (record for key, record in words.items() if key in deleted)
     last = None
-    for last in story.archive.records(story.thread, "visit") if story.gone else ():  # noqa: B007 - the last one is wanted
+    for last in _records(story, "visit") if story.gone else ():  # noqa: B007 - the last one is wanted
         pass
     if last is not None:
         yield last
+
+
+def _records(story: Story, kind: str) -> Iterator[Record]:
+    for _, _, records in story.pages.thread_pages(story.thread, kind):
+        yield from records

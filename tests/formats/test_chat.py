@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from exporter.archive import Archive
+from exporter.model import Item, Kind, Page, Registration, ThreadRef, now
+from exporter.registry import register
 from exporter.sandbox import State
 from tests.conftest import rows
 from tests.formats.conftest import Library, archived
@@ -120,6 +123,25 @@ def test_a_chain_of_responses_is_one_conversation(tmp_path: Path) -> None:
 
     found, _ = chat(state, tmp_path)
     assert [[message["content"] for message in one] for one in found] == [["be 2", "q0", "a0", "q1", "a1", "q2", "a2"]]
+
+
+def test_responses_that_go_round_in_a_circle_are_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "archive"
+    Archive.create(path)
+    refs = [ThreadRef("responses", "https://api.example/v1", f"resp_{number}") for number in range(3)]
+    with Archive.write(path) as archive:
+        register(archive, map(Registration, refs))
+        for number, one in enumerate(refs):
+            thread = {"id": one.id, "previous_response_id": refs[number - 1].id}
+            said = {"id": f"msg_{number}", "role": "user", "content": f"q{number}"}
+            for kind, body in (("thread", thread), ("message", said)):
+                item = Item(body["id"], json.dumps(body).encode())
+                archive.append([Page(one, cast("Kind", kind), (item,), None, False, now(), f"{kind}s")])
+        archive.seal()
+    Library(path).write("chat", tmp_path / "out.jsonl")
+
+    (only,) = lines(tmp_path / "out.jsonl")
+    assert sorted(message["content"] for message in only) == ["q0", "q1", "q2"]
 
 
 def test_only_the_first_choice_of_a_completion_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.formats.csv import COLUMNS, quoted, unquoted
-from tests.conftest import rows
+from tests.conftest import Bench, rows
 from tests.formats import hostile
 from tests.formats.conftest import Library
 
@@ -41,6 +41,27 @@ def test_pandas_reads_the_table_back(which: str, bom: bool, request: pytest.Fixt
 
 def _text(value: object) -> str:
     return "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def test_an_item_that_changed_keeps_its_place_and_its_time(bench: Bench, tmp_path: Path) -> None:
+    conversation = bench.state.add_conversation("conv_1")
+    ids = [bench.state.add_item(conversation, hostile.said(str(number))) or "" for number in range(5)]
+    bench.backup("conv_1")
+    series = bench.state.shelves["conversations"].holders["conv_1"].series("items")
+    body = (
+        bench.state.items(conversation)[1]
+        .replace(b'"text":"1"', b'"text":"edited"')
+        .replace(b'"text": "1"', b'"text":"edited"')
+    )
+    series.edit(ids[1], body)
+    bench.backup("conv_1", full=True)
+    Library(bench.path).write("csv", tmp_path / "out.csv")
+
+    found = pd.read_csv(tmp_path / "out.csv", dtype=str)
+    table = sorted(rows(bench.path), key=lambda row: int(row["seq"]))
+    assert list(found.text) == ["0", "edited", "2", "3", "4"]
+    for name in ("seq", "ts", "ts_source", "message_id"):
+        assert list(found[name]) == [_text(row[name]) for row in table]
 
 
 def test_the_rows_of_a_thread_are_in_its_order(library: Library, tmp_path: Path) -> None:

@@ -71,6 +71,17 @@ def test_a_format_holds_one_thread_at_a_time(name: str, library: Library, tmp_pa
 
 
 @pytest.mark.parametrize("name", names())
+def test_a_long_thread_is_read_again_and_told_the_same(
+    name: str, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.write(name, tmp_path / "short")
+    monkeypatch.setattr("exporter.formats._pages.KEEP_BYTES", 0)
+    library.write(name, tmp_path / "long")
+
+    assert (tmp_path / "short").read_bytes() == (tmp_path / "long").read_bytes()
+
+
+@pytest.mark.parametrize("name", names())
 def test_a_format_takes_whatever_a_server_sends(name: str, nasty: Library, tmp_path: Path) -> None:
     job = nasty.write(name, tmp_path / "out")
 
