@@ -131,5 +131,6 @@ class _Walk:
             return
         expected = self._next.get((mark.thread, mark.list), mark.seq)
         self._next[mark.thread, mark.list] = mark.position.seq
-        if mark.seq > expected:
+        # a walk from the beginning writes only what changed, and leaves out the positions between
+        if mark.fresh and mark.seq > expected:
             raise Damaged(f"{self._name}: {mark.thread}: {mark.list} misses positions from {expected}; {RESTORE}")

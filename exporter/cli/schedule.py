@@ -141,7 +141,7 @@ def _checked(words: tuple[str, ...]) -> dict[str, Any]:
 
     if any(redacted(word) != word for word in words):
         raise click.UsageError("one of the words after -- is a key, or has one; units name where a key is")
-    context = backup.make_context("backup", list(words))
+    context = backup.make_context("backup", list(words), help_option_names=["-h", "--help"])
     for name in ("archive", "config"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name} goes before the --")
