@@ -130,7 +130,7 @@ class _Walk:
         if mark.kind in ("registration", "visit"):
             return
         expected = self._next.get((mark.thread, mark.list), mark.seq)
-        self._next[mark.thread, mark.list] = mark.position.seq
+        self._next[mark.thread, mark.list] = max(mark.position.seq, mark.seq + mark.count)
         # a walk from the beginning writes only what changed, and leaves out the positions between
         if mark.fresh and mark.seq > expected:
             raise Damaged(f"{self._name}: {mark.thread}: {mark.list} misses positions from {expected}; {RESTORE}")
