@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from exporter.formats._remarks import Names, choices, remarks
 from exporter.formats._steps import Call, Steps, value_of
 from exporter.formats._story import Story, Told
-from exporter.formats._transcript import Names, choices, remarks
 from exporter.text import clean, members, plain, readable
 
 CALLS = ("tool_calls", "function_call")
@@ -38,6 +38,10 @@ class Citation:
     label: str
     url: str | None = None
     file: File | None = None
+    mark: str = ""
+    "What stands for it in the text, where the server says so."
+    place: int | None = None
+    "Else: after how many characters of the text it belongs, where that can be told."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ def entries(story: Story) -> Iterator[Section | Entry]:
     if story.circular:
         yield Section("This goes on from a later response: the server's chain is a circle")
     if story.missing is not None:
-        yield Section(f"Goes on from {story.missing.id}, which is not in the archive")
+        known = story.archive.catalog.find(story.missing)
+        why = (known.error if known else None) or "it is not in the archive; it may have expired before"
+        yield Section(plain(f"Goes on from {story.missing.id}: {why}"))
     for one in (*story.before, story):
         if story.before:
             yield Section(f"{one.thread.id}{' · gone' if one.gone else ''}")
@@ -126,7 +132,7 @@ class _Reading:
             folds.append(Fold("", plain(words) or json.dumps(_parsed(one.record.body), ensure_ascii=False)))
         several = self._choices.get(one.record.seq) if one.record.id is None else None
         who = str(row.get("role") or "message") if speaks else _title(row, fields)
-        told = (*remarks(row, self._names), *([several] if several else []))
+        told = (*remarks(row, self._names), *([several] if several else []), *_changed(row))
         return Entry(
             plain(who),
             tuple(map(plain, told)),
@@ -134,33 +140,42 @@ class _Reading:
             row.get("created_at"),
             plain(words) if speaks else "",
             tuple(folds),
-            tuple(self._citations(fields)),
+            tuple(self._citations(fields, plain(words))),
             tuple(self._pointed.pop(row["message_id"], ()) if row["message_id"] is not None else ()),
             one.deleted,
         )
 
-    def _citations(self, fields: Mapping[str, bytes]) -> Iterator[Citation]:
+    def _citations(self, fields: Mapping[str, bytes], words: str) -> Iterator[Citation]:
         if b"annotations" not in fields.get("content", b""):
             return
         content = value_of(fields["content"].decode())
-        for note in dict.fromkeys(map(json.dumps, _annotations(content))):
-            yield self._citation(json.loads(note))
+        for said, note in dict.fromkeys((said, json.dumps(note)) for said, note in _annotations(content)):
+            yield self._citation(json.loads(note), said, words)
 
-    def _citation(self, note: Mapping[str, Any]) -> Citation:
-        """Read an annotation, whatever API it is of."""
+    def _citation(self, note: Mapping[str, Any], said: str, words: str) -> Citation:
+        """Read an annotation of what was said, whatever API it is of."""
         inner = [note.get(name) for name in ("url_citation", "file_citation", "file_path", "source")]
         parts: list[Mapping[str, Any]] = [note, *(part for part in inner if isinstance(part, dict))]
         file = self._files.get(_text(parts, "file_id") or "")
         label = _text(parts, "title", "filename", "quote", "file_id", "url", "text") or str(note.get("type"))
-        return Citation(plain(file.name if file else label), _text(parts, "url"), file)
+        mark = _text([note], "text") or ""
+        end = next((part["end_index"] for part in parts if isinstance(part.get("end_index"), int)), -1)
+        # what was said is one of several parts, maybe; where it cannot be found, neither can a place in it
+        begin = words.find(said) if said and 0 < end <= len(said) else -1
+        place = begin + end if begin >= 0 else None
+        return Citation(plain(file.name if file else label), _text(parts, "url"), file, mark, place)
 
 
-def _annotations(content: Any) -> Iterator[dict[str, Any]]:
+def _annotations(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the notes of a content, each with the text that it is about."""
     for part in content if isinstance(content, list) else ():
         text = part.get("text") if isinstance(part, dict) else None
         for owner in (part, text):
             notes = owner.get("annotations") if isinstance(owner, dict) else None
-            yield from (note for note in notes if isinstance(note, dict)) if isinstance(notes, list) else ()
+            said = text.get("value") if isinstance(text, dict) else text
+            for note in notes if isinstance(notes, list) else ():
+                if isinstance(note, dict):
+                    yield said if isinstance(said, str) else "", note
 
 
 def _text(parts: Iterable[Mapping[str, Any]], *names: str) -> str | None:
@@ -180,6 +195,12 @@ def _call(call: Call) -> Fold:
     own = call.get(kind) if isinstance(call.get(kind), dict) else call
     name = next((part["name"] for part in (own, call) if isinstance(part, dict) and part.get("name")), None)
     return Fold(plain(f"{kind} · {name}" if name else kind), plain(json.dumps(own, ensure_ascii=False, indent=2)))
+
+
+def _changed(row: Mapping[str, Any]) -> Iterator[str]:
+    """Say that an entry was another one before, and when that was noticed last."""
+    if times := row["revision"]:
+        yield f"changed {'once' if times == 1 else f'{times} times'}, noticed {row['observed_at']:%Y-%m-%d %H:%M} UTC"
 
 
 def _title(row: Mapping[str, Any], fields: Mapping[str, bytes]) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from exporter.formats._parts import content_of, text_of
+from exporter.formats._remarks import choices
 from exporter.formats._steps import Call, Steps
 from exporter.formats._story import Story, Told
-from exporter.formats._transcript import choices
 from exporter.text import clean, loads
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
