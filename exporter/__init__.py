@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exporter.discovery import discover
     from exporter.errors import ExporterError
     from exporter.model import Finding, Gap, Outcome, Page, Profile, Record, Registration, Secret, ThreadRef
+    from exporter.notebook import open  # noqa: A004 - exporter.open
     from exporter.registry import register
     from exporter.touching import touch
 
@@ -45,6 +46,7 @@ __all__ = [
     "ThreadRef",
     "backup",
     "discover",
+    "open",
     "register",
     "touch",
 ]
@@ -55,6 +57,7 @@ _HOME = {
     "discovery": ["discover"],
     "errors": ["ExporterError"],
     "model": ["Finding", "Gap", "Outcome", "Page", "Profile", "Record", "Registration", "Secret", "ThreadRef"],
+    "notebook": ["open"],
     "registry": ["register"],
     "touching": ["touch"],
 }

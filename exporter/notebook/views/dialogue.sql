@@ -1,0 +1,22 @@
+-- What users and assistants said, with the time that is known best: the message's own, else that of its turn or of its
+-- stored response; null where the server tells none.
+SELECT
+    m.thread_id, m.seq, m.role, m.text,
+    coalesce(
+        m.created_at,
+        CASE m.role WHEN 'user' THEN r.created_at ELSE r.completed_at END,
+        CASE m.role WHEN 'user' THEN t.created_at ELSE t.completed_at END
+    ) AS said_at,
+    m.message_id, m.model, m.user, m.customer, m.deleted_at, m.source, m.endpoint
+FROM messages AS m
+LEFT JOIN (
+    SELECT source, endpoint, thread_id, run_id, min(created_at) AS created_at, max(completed_at) AS completed_at
+    FROM runs WHERE source = 'agents' AND run_id IS NOT NULL GROUP BY ALL
+) AS r ON m.source = 'agents' AND r.source = m.source AND r.endpoint = m.endpoint AND r.thread_id = m.thread_id
+    AND r.run_id = m.run_id
+LEFT JOIN (
+    SELECT source, endpoint, thread_id, created_at,
+        TRY(make_timestamptz(TRY_CAST(extra_json ->> '$.completed_at' AS BIGINT) * 1000000)) AS completed_at
+    FROM threads WHERE source = 'responses'
+) AS t ON m.source = 'responses' AND t.source = m.source AND t.endpoint = m.endpoint AND t.thread_id = m.thread_id
+WHERE m.role IN ('user', 'assistant') AND m.parent_id IS NULL
