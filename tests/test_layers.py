@@ -41,6 +41,7 @@ MAY = {
     "check": READS | {"rebuild"},
     "rebuild": READS,
     "formats": READS,
+    "search": READS,
     "notebook": READS | {"formats", "outlook", "retention"},
     "crawl": READS
     | {"outlook", "retention", "endpoint", "sources", "pacing", "transport", "registry"},  # links are registered

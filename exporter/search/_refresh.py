@@ -1,0 +1,236 @@
+"""Bring an index to what the archive holds: only the pages that later manifests brought are read.
+
+The idea: an object that is new goes in at once. Where that is not certain (a list was walked again, something was
+deleted), or where the thread as a whole changed (its owner, its title, it is gone), all that the index has of the
+thread goes out, and comes in again from the thread's pages. Both ways give the same, so that any history of refreshing
+equals an index that is made from nothing. It goes on in steps, each of which lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from exporter.archive import Archive, Manifest
+from exporter.archive.catalog import Known, plain
+from exporter.model import Kind, Record, Registration, ThreadRef
+from exporter.rows import Deletions, row
+from exporter.search import _words
+from exporter.search._entry import Entry, Owned, key_of
+from exporter.search._places import Page, Place, new_pages, thread_pages
+from exporter.search._store import VERSION, About, Store, Writer
+from exporter.tables._folding import Fold
+
+STEP_BYTES = 128 << 20
+"What is committed together, before compression: what happened to its threads is held in memory."
+AHEAD_BYTES = 1 << 20
+"Pages whose threads are looked up together."
+SEARCHED: tuple[Kind, ...] = ("message", "file")
+
+OnProgress = Callable[[int, int], None]
+"Is told how many bytes of how many are read."
+
+
+def refresh(
+    archive: Archive,
+    store: Store,
+    about: About | None,
+    on_progress: OnProgress | None = None,
+    without: Collection[ThreadRef] = (),
+) -> None:
+    """Bring an index from what it holds to the newest manifest; threads that are not wanted stay outside."""
+    until = archive.manifest()
+    manifests = [one for one in archive.manifests(about.manifest if about else 0) if one.number <= until]
+    total = sum(map(_size, manifests))
+    done = 0
+    with store.writing() as writer:
+        if not manifests:  # an archive without a commit
+            writer.commit(About(VERSION, archive.id, 0, None))
+        for step in _steps(manifests):
+            news = _News(archive, store, writer, step[-1].number, without)
+            for manifest in step:
+                for pages in _batches(new_pages(archive, manifest)):
+                    news.take(pages)
+                done += _size(manifest)
+                if on_progress:
+                    on_progress(done, total)
+            news.finish()
+            last = step[-1]
+            writer.commit(About(VERSION, archive.id, last.number, last.file_sha256))
+            store.reload()
+
+
+def _size(manifest: Manifest) -> int:
+    return sum(segment.raw_bytes for segment in manifest.segments)
+
+
+def _steps(manifests: list[Manifest]) -> Iterator[list[Manifest]]:
+    step: list[Manifest] = []
+    for manifest in manifests:
+        step.append(manifest)
+        if sum(map(_size, step)) >= STEP_BYTES:
+            yield step
+            step = []
+    if step:
+        yield step
+
+
+def _batches(frames: Iterable[list[Page]]) -> Iterator[list[Page]]:
+    held: list[Page] = []
+    size = 0
+    for pages in frames:
+        held += pages
+        size += sum(len(record.body) for _, _, records in pages for record in records)
+        if size >= AHEAD_BYTES:
+            yield held
+            held, size = [], 0
+    yield held
+
+
+@dataclass(slots=True)
+class _Touched:
+    """A thread that something happened to."""
+
+    key: str
+    known: Known | None
+    old: Entry | None
+    "What the index has of it as a whole."
+    title: str | None
+    "What the server calls it."
+    ts: datetime | None
+    used: Owned | None = None
+    "What was said of the thread with its objects that went in."
+    again: bool = False
+    "Whether all of it has to come in again."
+
+    @property
+    def owned(self) -> Owned:
+        known = self.known
+        if known is None:
+            return Owned(self.title, None, None, gone=False)
+        title = self.title if known.title is None else known.title
+        return Owned(title, known.user, known.customer, gone=known.state == "gone")
+
+
+class _News:
+    """What the pages of some manifests bring."""
+
+    def __init__(
+        self, archive: Archive, store: Store, writer: Writer, until: int, without: Collection[ThreadRef]
+    ) -> None:
+        self._archive, self._store, self._writer, self._until = archive, store, writer, until
+        self._without = frozenset(without)
+        self._touched: dict[ThreadRef, _Touched] = {}
+
+    def take(self, pages: list[Page]) -> None:
+        """Take pages in their order."""
+        pages = [page for page in pages if page[1].thread not in self._without]
+        self._look_up({mark.thread for _, mark, _ in pages} - self._touched.keys())
+        for place, mark, records in pages:
+            touched = self._touched[mark.thread]
+            if mark.kind == "thread" and records:
+                _see(touched, records[-1])
+            elif mark.kind == "deletion" or (mark.kind in SEARCHED and not mark.fresh):
+                touched.again = True
+            elif mark.kind in SEARCHED and not touched.again:
+                owned = touched.owned
+                touched.again = touched.used not in (None, owned)
+                for record in records:
+                    self._add(touched, owned, record, place, row(record, Registration(mark.thread)) or {})
+
+    def finish(self) -> None:
+        """Make what has to be made again, and what is known of the threads as a whole."""
+        for thread, touched in self._touched.items():
+            owned, old = touched.owned, touched.old
+            renewed = old is not None and (old.owned, old.own_title, old.ts) != (owned, touched.title, touched.ts)
+            if touched.again or renewed or touched.used not in (None, owned):
+                self._writer.forget(touched.key)
+                self._fold(thread, touched)
+            elif old is not None:
+                continue
+            entry = Entry(
+                "thread",
+                thread,
+                owned,
+                None,
+                0,
+                None,
+                None,
+                None,
+                None,
+                "thread",
+                touched.ts,
+                owned.gone,
+                touched.title,
+            )
+            self._writer.add(entry, touched.key, _words.words(owned.title or ""))
+
+    def _look_up(self, threads: set[ThreadRef]) -> None:
+        """Find out what is known of threads."""
+        named = {one: replace(one, endpoint=plain(one.endpoint), id=plain(one.id)) for one in threads}
+        known = self._archive.catalog.find_all(list(named.values()))
+        for thread, name in named.items():
+            key = key_of(thread)
+            old = self._store.thread(key)
+            told = (old.own_title, old.ts) if old else (None, None)
+            self._touched[thread] = _Touched(key, known.get(name), old, *told)
+
+    def _fold(self, thread: ThreadRef, touched: _Touched) -> None:
+        """Take in each object of a thread in its newest revision."""
+        owned = touched.owned
+        deletions = [
+            (place.number, record)
+            for place, _, records in thread_pages(self._archive, thread, "deletion", self._until)
+            for record in records
+        ]
+        for kind in SEARCHED:
+            fold = Fold(0, Deletions(deletions, kind))
+            for place, record in self._history(thread, kind):
+                fold.see(place.number, record)
+            standing: list[tuple[Place, Record]] = []
+            records = _noting(self._history(thread, kind), standing)
+            for table, values, _ in fold.rows(records, Registration(thread), fold.months):
+                if table != "revisions":
+                    self._add(touched, owned, standing[-1][1], standing[-1][0], values)
+
+    def _history(self, thread: ThreadRef, kind: Kind) -> Iterator[tuple[Place, Record]]:
+        for place, _, records in thread_pages(self._archive, thread, kind, self._until):
+            yield from ((place, record) for record in records)
+
+    def _add(self, touched: _Touched, owned: Owned, record: Record, place: Place, values: dict[str, Any]) -> None:
+        """Take in an object that has words."""
+        of_file = record.kind == "file"
+        words = _words.words(values.get("name" if of_file else "text") or "")
+        if not words or words.isspace():
+            return
+        touched.used = owned
+        entry = Entry(
+            "file" if of_file else "message",
+            record.thread,
+            owned,
+            place,
+            values["seq"],
+            record.id,
+            record.parent,
+            values.get("message_id"),
+            values.get("role"),
+            values.get("type"),
+            values["ts"],
+            values.get("deleted_at") is not None,
+        )
+        self._writer.add(entry, touched.key, words)
+
+
+def _see(touched: _Touched, record: Record) -> None:
+    """Take over what the thread's own object says."""
+    values = row(record, Registration(record.thread)) or {}
+    touched.title, touched.ts = values.get("title"), values.get("created_at")
+
+
+def _noting(history: Iterator[tuple[Place, Record]], standing: list[tuple[Place, Record]]) -> Iterator[Record]:
+    """Pass records on, the one that is being looked at noted with its place."""
+    for place, record in history:
+        standing[:] = [(place, record)]
+        yield record
