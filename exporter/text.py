@@ -42,6 +42,8 @@ _PART = (
     *("function", "custom", "name", "arguments", "input", "heading", "summary", "reason", "message", "content"),
     *("children", "logs", "stdout", "stderr", "output"),
 )
+WORDY = frozenset((*_TOP, "content_parts"))
+"Where an object that has a role may have words."
 _CALLED = {"arguments", "input"}
 "What a call has beside its name."
 _RANK = {key: rank for rank, key in enumerate(_PART)}
@@ -100,11 +102,12 @@ def members(body: bytes) -> dict[str, bytes] | None:
 
 def joined(fields: Mapping[str, bytes]) -> str:
     """Return the JSON object that has these members."""
-    return (b"{" + b",".join([_name(key) + raw for key, raw in fields.items()]) + b"}").decode()
+    return (b"{" + b",".join([named(key) + raw for key, raw in fields.items()]) + b"}").decode()
 
 
 @lru_cache(1024)
-def _name(key: str) -> bytes:
+def named(key: str) -> bytes:
+    """Return the name of a member as it stands before its value."""
     return orjson.dumps(key) + b":"
 
 

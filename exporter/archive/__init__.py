@@ -21,7 +21,7 @@ from exporter.archive._blobs import Blob, Kept, blob_name
 from exporter.archive._commits import Commits, frames, index
 from exporter.archive._hints import beside, hints, note_hints
 from exporter.archive._journal import Journal
-from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, record_line
+from exporter.archive._lines import dump, dump_ascii, read_mark, read_records, record_line
 from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
 from exporter.archive._published import TABLES
@@ -186,7 +186,7 @@ class Archive:
             for segment in manifest.segments:
                 for frame in frames(segment.name, self.storage):
                     for lines in frame.pages:
-                        yield manifest.number, read_mark(lines[-1]), [read_record(line) for line in lines[:-1]]
+                        yield manifest.number, read_mark(lines[-1]), read_records(lines[:-1])
 
     def thread_pages(self, thread: ThreadRef, kind: str) -> Iterator[tuple[int, Mark, list[Record]]]:
         """All committed pages of one thread and kind, in order, with their manifest's number."""
@@ -198,7 +198,7 @@ class Archive:
             for lines in self._pages_at(name, offset, starts):
                 mark = read_mark(lines[-1])
                 if mark.kind == kind:
-                    yield number, mark, [read_record(line) for line in lines[:-1]]
+                    yield number, mark, read_records(lines[:-1])
 
     def _pages_at(self, name: str, offset: int, starts: tuple[bytes, ...]) -> Iterator[list[bytes]]:
         try:

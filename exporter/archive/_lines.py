@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
+import msgspec
 import orjson
 
 from exporter.errors import ArchiveError, Damaged
@@ -155,6 +156,42 @@ def read_record(line: bytes) -> Record:
         run=fields["run"],
         parent=fields.get("parent"),
     )
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What stands before the body of a record."""
+
+    kind: str
+    source: str
+    endpoint: str
+    thread: str
+    id: str | None
+    seq: int
+    observed_at: str
+    run: str
+    parent: str | None = None
+
+
+_HEADS = msgspec.json.Decoder(list[_Head])
+
+
+def read_records(lines: Sequence[bytes]) -> list[Record]:
+    """Read record lines, as `read_record` does each; what they have in common is made once."""
+    cuts = [line.index(BODY) for line in lines]
+    try:
+        heads = _HEADS.decode(b"[%b]" % b",".join([line[:at] + b"}" for line, at in zip(lines, cuts, strict=True)]))
+    except msgspec.MsgspecError:  # half of a surrogate pair in an id
+        return [read_record(line) for line in lines]
+    records: list[Record] = []
+    common: tuple[str, ...] = ()
+    for line, at, head in zip(lines, cuts, heads, strict=True):
+        said = (head.kind, head.source, head.endpoint, head.thread, head.observed_at)
+        if said != common:
+            common, kind, thread = said, _kind(head.kind), ThreadRef(head.source, head.endpoint, head.thread)
+            time = datetime.fromisoformat(head.observed_at)
+        body = line[at + len(BODY) :].rstrip(b"\n")[:-1]
+        records.append(Record(thread, kind, head.id, head.seq, time, body, head.run, head.parent))
+    return records
 
 
 def _kind(text: str) -> Kind:

@@ -21,6 +21,7 @@ from exporter.rows import _file
 from exporter.rows._deletions import Deleted, Deletions, deleted_kind, identity
 from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, TRACE, TRACE_SHAPE, Shape
 from exporter.rows._times import EPOCH, WHOLE_SECONDS, moment
+from exporter.rows._usual import Columns, Usual, microseconds, usual
 from exporter.text import clean, joined, members, plain, readable, string
 
 TABLE_OF: dict[Kind, str] = {
@@ -197,12 +198,16 @@ __all__ = [
     "EPOCH",
     "LISTED",
     "TABLE_OF",
+    "Columns",
     "Deleted",
     "Deletions",
+    "Usual",
     "born",
     "deleted_kind",
     "frame",
     "identity",
+    "microseconds",
     "moment",
     "row",
+    "usual",
 ]

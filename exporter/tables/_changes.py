@@ -50,6 +50,14 @@ class Changes:
         values["_month"], values["_number"] = month(values["ts"]), number
         self._sorters[table].add(values, size)
 
+    def put_batch(self, table: str, rows: pa.RecordBatch) -> None:
+        """Take rows that have the columns of `schema`."""
+        self._sorters[table].add_batch(rows)
+
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a batch: those of the table, the month of each row's file, and its manifest."""
+        return self._sorters[table].schema
+
     def drop(self, table: str, months: Iterable[int], whose: Whose) -> None:
         """Let the old rows of a thread go."""
         for of in months:

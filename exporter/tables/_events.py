@@ -17,8 +17,9 @@ from typing import cast
 import pyarrow as pa
 
 from exporter.files import make_folder
-from exporter.model import Kind, Mark, Record, Registration, ThreadRef
-from exporter.rows import LISTED, TABLE_OF, deleted_kind, row
+from exporter.model import Kind, Mark, Record, ThreadRef
+from exporter.rows import LISTED, TABLE_OF, deleted_kind
+from exporter.tables._appending import Appending
 from exporter.tables._changes import Changes
 from exporter.tables._names import key, text, whose
 from exporter.tables._reader import View
@@ -67,7 +68,7 @@ class Events:
 
     def collect(self, view: View, changes: Changes, repeats: Repeats, *, remember: bool) -> set[str]:
         """Take the new pages, and return the ids of their threads where somebody has to know."""
-        touched = set()
+        touched, appending = set(), Appending(changes)
         pages = view.owned(view.new_pages(), lambda page: page[1].thread, _size)
         for order, ((number, mark, records), owner) in enumerate(pages):
             if remember:
@@ -82,7 +83,8 @@ class Events:
             if remember and not mark.fresh and not repeats.take(mark, records, keys):
                 changes.fold(table, whose(mark.thread))
             if not changes.folds(table, whose(mark.thread)):
-                _append(changes, number, records, owner)
+                appending.take(number, records, owner)
+        appending.flush()
         return touched
 
     def by_thread(self) -> Iterator[tuple[ThreadRef, list[Event]]]:
@@ -126,12 +128,6 @@ def _fold_deleted(changes: Changes, record: Record) -> None:
     table = TABLE_OF.get(cast("Kind", deleted_kind(record))) if record.kind == "deletion" else None
     if table is not None:
         changes.fold(table, whose(record.thread))
-
-
-def _append(changes: Changes, number: int, records: list[Record], owner: Registration) -> None:
-    for record in records:
-        if (values := row(record, owner)) is not None:
-            changes.put(TABLE_OF[record.kind], values, 2 * len(record.body), number)
 
 
 def size_of(happened: tuple[ThreadRef, list[Event]]) -> int:

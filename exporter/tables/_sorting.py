@@ -36,7 +36,7 @@ class Sorter:
 
     def __init__(self, schema: pa.Schema, keys: Sequence[str], folder: Path) -> None:
         self.rows = 0
-        self._schema, self._keys, self._folder = schema, ["_month", *keys], folder
+        self.schema, self._keys, self._folder = schema, ["_month", *keys], folder
         self._made = 0
         self._loose: list[dict[str, Any]] = []
         self._loose_bytes = 0
@@ -50,6 +50,13 @@ class Sorter:
         self._loose_bytes += size + 500
         if self._loose_bytes > PACK_BYTES:
             self._pack()
+
+    def add_batch(self, rows: pa.RecordBatch) -> None:
+        """Take rows that are a batch already."""
+        self.rows += rows.num_rows
+        self._batches.append(rows)
+        if sum(batch.nbytes for batch in self._batches) > RUN_BYTES:
+            self._spill()
 
     def finish(self) -> set[int]:
         """Take no more, and return the months."""
@@ -69,7 +76,7 @@ class Sorter:
 
     def _pack(self) -> None:
         if self._loose:
-            self._batches.append(pa.RecordBatch.from_pylist(self._loose, schema=self._schema))
+            self._batches.append(pa.RecordBatch.from_pylist(self._loose, schema=self.schema))
             self._loose, self._loose_bytes = [], 0
         if sum(batch.nbytes for batch in self._batches) > RUN_BYTES:
             self._spill()
@@ -101,7 +108,7 @@ class Sorter:
     def _write(self, tables: Iterator[pa.Table]) -> _Run:
         self._made += 1
         run = _Run(self._folder / f"{self._made}.arrow")
-        with translated(run.path), pa.OSFile(str(run.path), "wb") as file, pa.ipc.new_file(file, self._schema) as out:
+        with translated(run.path), pa.OSFile(str(run.path), "wb") as file, pa.ipc.new_file(file, self.schema) as out:
             count = itertools.count()
             for table in tables:
                 for of, part in _by_month(table):
