@@ -80,6 +80,19 @@ def test_a_night_without_a_budget_is_even(bench: Bench, threads: list[str]) -> N
     assert (planned.count, planned.waiting, len(found)) == (2, 3, 2)
 
 
+def test_a_thread_that_is_named_counts_once_whether_it_is_due_or_not(bench: Bench, threads: list[str]) -> None:
+    bench.backup(*threads)
+    for thread in threads[:3]:
+        hint(bench, thread, due_at=stamp(now() - timedelta(hours=1)))
+    named = [bench.ref(name) for name in (threads[0], threads[0], threads[4], "thread_nobody_registered")]
+    with Archive.open(bench.path) as archive:
+        planned = plan(archive, named)
+        found = [known.thread.id for known in planned]
+
+    assert found == [threads[0], threads[4], threads[1], threads[2]]
+    assert planned.count == len(found)
+
+
 def test_a_thread_that_failed_is_due_and_one_that_is_whole_is_not(bench: Bench, threads: list[str]) -> None:
     bench.backup(*threads)
     bench.state.keys.pop(bench.key)

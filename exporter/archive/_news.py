@@ -80,17 +80,17 @@ class News:
     def write(self, db: Connection, segment: int) -> None:
         """Write it all down."""
         if self.threads:
-            db.execute(_INSERT, [_named(thread) for thread in self.threads])
+            db.execute(_INSERT, [named(thread) for thread in self.threads])
         self.update(db)
         positions = [
-            {**_named(thread), "_list": dump(name).decode(), "_cursor": dump(at.cursor).decode(), "_seq": at.seq}
+            {**named(thread), "_list": dump(name).decode(), "_cursor": dump(at.cursor).decode(), "_seq": at.seq}
             | {"_more": at.more}
             for (thread, name), at in self.lists.items()
         ]
         if positions:
             db.execute(_REPLACE_LISTS, positions)
         places = [
-            {**_named(thread), "_kind": kind, "_segment": segment, "_offset": offset}
+            {**named(thread), "_kind": kind, "_segment": segment, "_offset": offset}
             for thread, kind, offset in sorted(self.frames)
         ]
         if places:
@@ -116,14 +116,15 @@ def _alike(said: dict[ThreadRef, dict[str, Any]]) -> Iterator[tuple[tuple[str, .
     """What is said of threads, those of the same columns together."""
     columns = {thread: tuple(sorted(fields)) for thread, fields in said.items() if fields}
     for names, group in groupby(sorted(columns, key=columns.__getitem__), key=columns.__getitem__):
-        yield names, [_named(thread) | {name: _plain(said[thread][name]) for name in names} for thread in group]
+        yield names, [named(thread) | {name: _plain(said[thread][name]) for name in names} for thread in group]
 
 
 def _plain(value: Any) -> Any:
     return plain(value) if isinstance(value, str) else value
 
 
-def _named(thread: ThreadRef) -> dict[str, Any]:
+def named(thread: ThreadRef) -> dict[str, Any]:
+    """Return what `is_named` asks for."""
     return {"_source": plain(thread.source), "_endpoint": plain(thread.endpoint), "_id": plain(thread.id)}
 
 
@@ -131,20 +132,21 @@ def _bound(table: sa.Table, column: str, prefix: str = "_") -> sa.BindParameter[
     return sa.bindparam(prefix + column, type_=table.c[column].type)
 
 
-def _is_named() -> sa.ColumnElement[bool]:
+def is_named() -> sa.ColumnElement[bool]:
+    """Whether a row is that of the thread that `named` names."""
     return sa.and_(*(threads.c[name] == _bound(threads, name) for name in IDENTITY))
 
 
 def _update(columns: tuple[str, ...]) -> sa.Executable:
     said: dict[str, Any] = {name: _bound(threads, name, "") for name in columns}
     said |= {name: sa.func.coalesce(threads.c[name], said[name]) for name in columns if name in FIRST}
-    return sa.update(threads).where(_is_named()).values(said)
+    return sa.update(threads).where(is_named()).values(said)
 
 
 def _replace(table: sa.Table, *columns: str) -> sa.Executable:
     """Insert rows of a thread that is named by what it is, not by its number."""
     values = [_bound(table, name) for name in columns]
-    rows = sa.select(threads.c.no, *values).where(_is_named())
+    rows = sa.select(threads.c.no, *values).where(is_named())
     return sa.insert(table).prefix_with("OR REPLACE").from_select(["thread", *columns], rows)
 
 
@@ -153,7 +155,7 @@ def _insert() -> sa.Executable:
     first = {"profile": "default", "state": "new"}
     values = [_bound(threads, name) for name in IDENTITY]
     given = [sa.literal(value, threads.c[name].type) for name, value in first.items()]
-    row = sa.select(*values, *given).where(sa.not_(sa.exists(sa.select(threads.c.no).where(_is_named()))))
+    row = sa.select(*values, *given).where(sa.not_(sa.exists(sa.select(threads.c.no).where(is_named()))))
     return sa.insert(threads).from_select([*IDENTITY, *first], row)
 
 

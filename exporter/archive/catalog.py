@@ -22,7 +22,7 @@ from exporter.archive import _touched
 from exporter.archive._compact import ALWAYS, NEVER
 from exporter.archive._due import Due, due, stamp
 from exporter.archive._lines import load
-from exporter.archive._news import BY_SESSION, News, digest, plain
+from exporter.archive._news import BY_SESSION, News, digest, is_named, named, plain
 from exporter.archive._schema import (
     HINTS,
     SCHEMA,
@@ -172,6 +172,11 @@ class Catalog:
         """The thread, if it is registered."""
         return next(self._known(_is(thread)), None)
 
+    def number_of(self, thread: ThreadRef) -> int | None:
+        """The number by which `due` names a thread; None where it is not registered."""
+        with self._db() as db:
+            return db.execute(sa.select(threads.c.no).where(is_named()), named(thread)).scalar()
+
     def find_all(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, Known]:
         """Those of these threads that are registered."""
         places: dict[tuple[str, str], list[str]] = {}
@@ -207,9 +212,9 @@ class Catalog:
 
     def positions(self, thread: ThreadRef) -> dict[str, Position]:
         """How far each list of a thread was walked."""
-        query = sa.select(lists).join(threads, threads.c.no == lists.c.thread).where(_is(thread))
         with self._db() as db:
-            return {load(r.list.encode()): Position(load(r.cursor.encode()), r.seq, r.more) for r in db.execute(query)}
+            rows = db.execute(_POSITIONS, named(thread)).all()
+        return {load(name.encode()): Position(load(cursor.encode()), seq, more) for name, cursor, seq, more in rows}
 
     def frames_of(self, thread: ThreadRef, kind: str) -> Iterator[tuple[str, int]]:
         """Where the pages of a thread and kind are: segment names and offsets of frames, in order."""
@@ -345,6 +350,10 @@ def _is(thread: ThreadRef) -> sa.ColumnElement[bool]:
 
 _KNOWN = sa.select(*threads.c["no", "source", "endpoint", "id"], *(threads.c[name] for name in Known.__slots__[1:]))
 _TAGS = Known.__slots__.index("tags") - 1
+_POSITIONS = (
+    sa.select(*lists.c["list", "cursor", "seq", "more"]).join(threads, threads.c.no == lists.c.thread).where(is_named())
+)
+"Asked at every visit, so it is made once."
 
 
 def _known(row: Sequence[Any]) -> Known:

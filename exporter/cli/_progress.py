@@ -1,6 +1,6 @@
 """How a backup shows that it moves: a bar on a terminal, rare lines elsewhere.
 
-The crawl calls `page` and `outcome`; nothing here slows it down or can fail it.
+The crawl calls `plan`, `page` and `outcome`; nothing here slows it down or can fail it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from exporter.model import Outcome, Page, Registration, printable
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from exporter.crawl import Plan
+
 EVERY = 60.0
 "Seconds between two quiet lines."
 EVERY_IN_LOGS = 600.0
@@ -27,13 +29,23 @@ FAILURES = 100
 class Progress:
     """Counts what comes and says so now and then."""
 
-    def __init__(self, out: Output, total: int) -> None:
-        self._out, self._total = out, total
+    def __init__(self, out: Output) -> None:
+        self._out, self._total = out, 0
         self._threads = self._objects = self._pages = self._failures = 0
         self._every = EVERY if out.style == "plain" else EVERY_IN_LOGS
         self._started = self._said = time.monotonic()
         self._bar: Bar | None = None
         self._task: Any = None
+
+    def plan(self, plan: Plan) -> None:
+        """It is known what will be visited."""
+        self._total = plan.count
+        with suppress(OSError):
+            self._out.log(f"{self._total:,} threads to visit", event="start", threads=self._total)
+            if self._out.style == "plain" and sys.stderr.isatty() and self._out.verbosity >= 0:
+                self._bar = _bar()
+                self._task = self._bar.add_task("backup", total=self._total, told="")
+                self._bar.start()
 
     def page(self, page: Page) -> None:
         """A page is archived."""
@@ -102,11 +114,6 @@ class Progress:
         return f"{self._objects:,} objects, {self._pages / seconds:,.1f} pages/s"
 
     def __enter__(self) -> Self:
-        self._out.log(f"{self._total:,} threads to visit", event="start", threads=self._total)
-        if self._out.style == "plain" and sys.stderr.isatty() and self._out.verbosity >= 0:
-            self._bar = _bar()
-            self._task = self._bar.add_task("backup", total=self._total, told="")
-            self._bar.start()
         return self
 
     def __exit__(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from exporter.config import Profiles
     from exporter.crawl import Options, Report
     from exporter.model import Registration, ThreadRef
-    from exporter.retention import Policies
 
 EXAMPLES = (
     "OPENAI_API_KEY=... exporter backup thread_abc123 conv_abc123",
@@ -112,8 +111,11 @@ def command(
     known = profiles(config)
     entries = named(ids, known, profile, source) if ids else iter(())
     everything = everything or tuning["full"]
+    words = [word for word in ids if word != "-" and not word.startswith("@")]
+    only = [entry.thread for entry in named(words, known, profile, source)] if words else []
+    run = _Run(known, only, everything=everything)
     if dry_run:
-        return _plan(archive, entries, known.policies, everything=everything)
+        return _plan(archive, run, entries, full=tuning["full"])
     if ids:
         first = next(entries)  # a mistake in the ids, the address or the key makes no archive
         check(known.named(profile))
@@ -121,9 +123,6 @@ def command(
         entries = chain([first], entries)
     elif not (archive / "archive.json").exists():
         raise NoArchive(f"{archive}: no archive here; name the threads to begin with, or another folder with -a")
-    words = [word for word in ids if word != "-" and not word.startswith("@")]
-    only = [entry.thread for entry in named(words, known, profile, source)] if words else []
-    run = _Run(known, only, everything=everything)
     return _run(archive, run, entries, Options(runs=not no_runs, files=not no_files, **tuning))
 
 
@@ -141,7 +140,7 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
     from exporter.cli._progress import Progress
     from exporter.cli._registering import profile_is_said
     from exporter.cli._signals import signals
-    from exporter.crawl import Stop, backup, plan
+    from exporter.crawl import Stop, backup
     from exporter.errors import UsageError
     from exporter.registry import register, register_touched
 
@@ -149,11 +148,9 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
     with Archive.write(path) as archive, signals(stop):
         register(archive, entries, move=profile_is_said())
         register_touched(archive)
-        total = sum(archive.catalog.count().values())
-        if not total:
+        if next(archive.catalog.known(), None) is None:
             raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")
-        count = plan(archive, run.only, everything=run.everything, full=options.full).count
-        with Progress(out, count) as progress:
+        with Progress(out) as progress:
             report = backup(
                 archive,
                 run.known,
@@ -161,6 +158,7 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
                 only=run.only,
                 everything=run.everything,
                 policies=run.known.policies,
+                on_plan=progress.plan,
                 on_page=progress.page,
                 on_outcome=progress.outcome,
                 on_link=progress.link,
@@ -206,7 +204,7 @@ def _tell(out: Output, path: Path, report: Report) -> None:
     tell(sentence or "nothing was visited", severity=severity, event="summary", **numbers)
 
 
-def _plan(path: Path, entries: Iterator[Registration], policies: Policies, *, everything: bool) -> int:
+def _plan(path: Path, run: _Run, entries: Iterator[Registration], *, full: bool) -> int:
     """List what would be visited; nothing is written and no server asked."""
     from exporter.archive import Archive
     from exporter.crawl import plan
@@ -215,11 +213,11 @@ def _plan(path: Path, entries: Iterator[Registration], policies: Policies, *, ev
     threads: dict[ThreadRef, str] = {}
     if (path / "archive.json").exists():
         with Archive.open(path) as archive:
-            threads = {
-                known.thread: known.state for known in plan(archive, everything=everything, rhythm=policies.rhythm)
-            }
-    for entry in entries:
-        threads.setdefault(entry.thread, "new")
+            due = plan(archive, run.only, everything=run.everything, full=full, rhythm=run.known.policies.rhythm)
+            threads = {known.thread: known.state for known in due}
+            entries = (entry for entry in entries if archive.catalog.number_of(entry.thread) is None)
+            threads |= {entry.thread: "new" for entry in entries}
+    threads |= {entry.thread: "new" for entry in entries}
     for thread, state in threads.items():
         fields = {"source": thread.source, "endpoint": thread.endpoint, "thread": thread.id, "state": state}
         out.item("thread", fields, f"{thread} ({state})")

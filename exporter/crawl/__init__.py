@@ -35,6 +35,7 @@ def backup(
     only: Sequence[ThreadRef] = (),
     everything: bool = False,
     policies: Policies = NO_POLICIES,
+    on_plan: Callable[[Plan], None] = lambda _: None,
     on_page: Callable[[Page], None] = lambda _: None,
     on_outcome: Callable[[Outcome], None] = lambda _: None,
     on_link: Callable[[Registration], None] = lambda _: None,
@@ -42,10 +43,10 @@ def backup(
 ) -> Report:
     """Visit threads, commit what they hold, publish the tables, verify what was written and a part of the rest.
 
-    Visits the threads that are due and those that `only` names, or `everything`, and what they point to: `on_link`
-    hears of each thread that a link adds to the registry. Returns the run's report, which its manifest holds too.
-    Raises `ArchiveError` where the archive cannot be written or a committed file is missing, and `Interrupted` where
-    the tables were interrupted; what was archived stays so in each case.
+    Visits the threads that are due and those that `only` names, or `everything`, and what they point to: `on_plan`
+    hears of it before the first visit, `on_link` of each thread that a link adds to the registry. Returns the run's
+    report, which its manifest holds too. Raises `ArchiveError` where the archive cannot be written or a committed file
+    is missing, and `Interrupted` where the tables were interrupted; what was archived stays so in each case.
     """
     started_at, began, stop = now(), archive.manifest(), stop or Stop()
     archive.seal()  # what the catalog says is planned, and it knows what is sealed
@@ -53,6 +54,7 @@ def backup(
     doors = Doors(profiles, options)
     Timetable(archive.catalog, policies).refresh()
     planned = plan(archive, only, everything=everything, full=options.full, rhythm=policies.rhythm)
+    on_plan(planned)
     agenda = Agenda(planned.threads, everything=planned.everything)
     crawl = Crawl(archive, doors, options, agenda, Listeners(on_page, on_outcome, on_link), policies=policies)
 

@@ -51,9 +51,10 @@ def plan(
         count = sum(states.values()) - (0 if full else states.get("gone", 0))
         return Plan((one for one in catalog.known() if full or one.state != "gone"), count, everything=True)
     chosen = tonight(catalog, at or now(), rhythm)
+    named = {number for thread in only if (number := catalog.number_of(thread)) is not None}
     return Plan(
         _once(only, chain(map(catalog.find, only), catalog.numbered(chosen.numbers))),
-        chosen.visits + len(only),
+        chosen.visits + len(named) - (sum(number in named for number in chosen.numbers) if named else 0),
         everything=False,
         urgent=len(chosen.urgent),
         waiting=chosen.waiting,

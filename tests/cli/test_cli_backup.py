@@ -216,3 +216,15 @@ def test_what_is_not_due_is_left_alone_but_what_is_named_is_visited(shell: Shell
     assert [line["thread"] for line in named if line["message_type"] == "thread"] == ["thread_2"]
     assert shell.json("backup", "--all", "--dry-run")[-1]["threads"] == 2
     assert shell.json("backup", "--dry-run")[-1]["threads"] == 0
+
+
+def test_a_dry_run_names_whom_the_backup_visits(shell: Shell, tmp_path: Path) -> None:
+    for number in (1, 2):
+        shell.state.add_thread(f"thread_{number}")
+    shell.ok("backup", "thread_1", "thread_2")
+    ids = tmp_path / "ids.txt"
+    ids.write_text("thread_2 thread_3", encoding="utf-8")
+    *threads, _ = shell.json("backup", "thread_1", f"@{ids}", "--dry-run")
+
+    # one that a file names is registered, and visited when it is due
+    assert [(line["thread"], line["state"]) for line in threads] == [("thread_1", "complete"), ("thread_3", "new")]
