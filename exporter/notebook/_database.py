@@ -1,7 +1,8 @@
-"""The DuckDB that a notebook asks: in memory, over the table files, closed to everything else.
+"""The DuckDB that a notebook asks: in memory, over the table files, without a network.
 
-The idea: a table is a view of its folder, so a question lists and opens files when it is asked. Each question has a
-connection of its own: one that is still streaming is not disturbed by the next.
+The idea: each question has a connection of its own, in which the tables that it names are views of files that are held
+open (`Pinned`) as long as the answer or anything made of it is there. So a question sees what was there when it was
+asked, and one that is still streaming is not disturbed by the next.
 """
 
 from __future__ import annotations
@@ -10,23 +11,23 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from exporter.errors import UsageError
+from exporter.errors import Damaged, ExporterError, UsageError
+from exporter.notebook._pinned import Files, Pinned
 from exporter.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     import duckdb
 
-PLAIN = re.compile(r"[A-Za-z0-9_./=+,@ -]+")
-"Paths that mean nothing else to DuckDB, which takes `[`, `*`, `?` and `\\` for patterns."
 QUESTIONS = ("SELECT", "EXPLAIN", "MULTI")
 "Kinds of statements that only read; `MULTI` is what a `PIVOT` becomes."
+KEPT = "exporter_kept"
 _TYPES = {pa.string(): "varchar", pa.int64(): "bigint", pa.timestamp("us", "UTC"): "timestamptz"}
 
 
@@ -35,30 +36,25 @@ class Database:
 
     def __init__(self, path: Path, memory: str, threads: int | None) -> None:
         self._duckdb = _duckdb()
+        self._files = Files(path)
         scratch = Path(tempfile.mkdtemp(prefix="exporter-"))
-        self._path = path if PLAIN.fullmatch(str(path)) else _linked(path, scratch)
         try:
             self._home = self._duckdb.connect(":memory:", config=_settings(scratch, memory, threads))
-            self._close_to_all_else()
         except self._duckdb.Error as error:
             shutil.rmtree(scratch, ignore_errors=True)
             raise UsageError(f"DuckDB does not start: {error}") from error
         self.close = weakref.finalize(self, _close, self._home, scratch)
-        self._there: dict[str, bool] = {}
-        self._given: dict[str, Any] = {}
-        self._ready: set[str] = set()
-        self._look()
-
-    def _close_to_all_else(self) -> None:
         self._home.execute("SET GLOBAL TimeZone = 'UTC'")
-        self._home.execute(f"SET GLOBAL allowed_directories = [{_quoted(str(self._path))}]")
-        self._home.execute("SET GLOBAL enable_external_access = false")
         self._home.execute("SET GLOBAL lock_configuration = true")
+        self._given: dict[str, Any] = {}
+        self._needs: dict[str, set[str]] = {}
+        for table, schema in SCHEMAS.items():
+            self._view(table, _unnamed(table, schema))
 
     @property
     def names(self) -> set[str]:
         """What SQL may name."""
-        return {*SCHEMAS, *self._given, *self._ready}
+        return {*SCHEMAS, *self._given, *self._needs}
 
     def give(self, name: str, data: Any) -> None:
         """Offer what Python holds, by a name; what has `__arrow_c_stream__` is read anew by each question."""
@@ -76,45 +72,61 @@ class Database:
                     break
             else:
                 raise AssertionError(left.keys())
-        self._ready |= queries.keys()
+        self._needs |= {name: _words(query) for name, query in queries.items()}
 
     def _view(self, name: str, query: str) -> None:
         self._home.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
 
     def ask(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Return the answer to a question, read when somebody asks for its rows; `UsageError` where it is none."""
-        self._look()
-        asking = self._home.cursor()
-        for name, data in self._given.items():
-            asking.register(name, data)
-        try:
+        pinned = {table: self._files.pinned(table) for table in self._tables(query)}
+        with self.translated(pinned.values()):
+            asking = self._home.cursor()
+            asking.register(KEPT, _Kept(list(pinned.values())))
+            for name, data in self._given.items():
+                asking.register(name, data)
+            for table, held in pinned.items():
+                asking.execute(f'CREATE TEMP VIEW "{table}" AS {_files(table, held.paths)}')
             for statement in asking.extract_statements(query):
                 if statement.type.name not in QUESTIONS:
                     raise UsageError(f"{statement.type.name}: only questions can be asked here, such as SELECT")
             found: duckdb.DuckDBPyRelation = asking.sql(query) if params is None else asking.sql(query, params=params)
-        except self._duckdb.Error as error:
-            raise UsageError(str(error)) from error
         return found
 
-    def _look(self) -> None:
-        """Make the views of tables; one that has no file yet has no rows."""
-        for table, schema in SCHEMAS.items():
-            there = any((self._path / table).glob("*.parquet"))
-            if self._there.get(table) != there:
-                self._view(table, self._files(table) if there else _nothing(schema))
-                self._there[table] = there
+    def _tables(self, query: str) -> list[str]:
+        """Return the tables that a question may read: those it names, and those of the views it names."""
+        named, new = set[str](), _words(query)
+        while new:
+            named |= new
+            new = {word for name in new for word in self._needs.get(name, ())} - named
+        return [table for table in SCHEMAS if table in named]
 
-    def _files(self, table: str) -> str:
-        names = ", ".join(f'"{name}"' for name in SCHEMAS[table].names)
-        pattern = _quoted(f"{self._path}/{table}/*.parquet")
-        return f"SELECT {names} FROM read_parquet({pattern}, hive_partitioning = false)"  # noqa: S608 - our own names
+    @contextmanager
+    def translated(self, pinned: Iterable[Pinned] = ()) -> Iterator[None]:
+        """Turn what DuckDB complains of into one of our errors."""
+        try:
+            yield
+        except self._duckdb.Error as error:
+            raise _told(str(error), pinned) from error
+
+
+class _Kept:
+    """Keeps files open: DuckDB holds on to what was registered with a connection as long as an answer needs it."""
+
+    def __init__(self, pinned: list[Pinned]) -> None:
+        self.pinned = pinned
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        names = [name for held in self.pinned for name in held.names.values()]
+        return pa.table({"file": pa.array(names, pa.string())}).__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call]
 
 
 def _duckdb() -> Any:
     try:
         import duckdb
-    except ImportError:
-        raise UsageError("duckdb is not installed; pip install 'conversation-exporter[notebook]'") from None
+        import pytz  # type: ignore[import-untyped]  # noqa: F401 - DuckDB needs it to give times to Python, and says so late
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed; pip install 'conversation-exporter[notebook]'") from None
     return duckdb
 
 
@@ -123,18 +135,13 @@ def _settings(scratch: Path, memory: str, threads: int | None) -> dict[str, Any]
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
+        "extension_directory": str(scratch / "extensions"),
+        "python_enable_replacements": False,  # variables that are called like a table would take its place
+        "enable_external_file_cache": False,  # it knows files by their paths
         "memory_limit": memory,
         "temp_directory": str(scratch / "spill"),
-        "preserve_insertion_order": False,
         **({} if threads is None else {"threads": threads}),
     }
-
-
-def _linked(path: Path, scratch: Path) -> Path:
-    """Return a harmless name for a folder."""
-    link = scratch / "archive"
-    link.symlink_to(path, target_is_directory=True)
-    return link
 
 
 def _close(home: duckdb.DuckDBPyConnection, scratch: Path) -> None:
@@ -142,10 +149,29 @@ def _close(home: duckdb.DuckDBPyConnection, scratch: Path) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _words(query: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"\w+", query)}
+
+
+def _told(said: str, pinned: Iterable[Pinned]) -> ExporterError:
+    found = {path: name for held in pinned for path, name in held.names.items() if re.search(rf"{path}\b", said)}
+    for path, name in found.items():
+        said = said.replace(path, name)
+    return Damaged(f"{said}; run `exporter check`") if found else UsageError(said)
+
+
+def _files(table: str, paths: list[str]) -> str:
+    if not paths:
+        return f"{_nothing(SCHEMAS[table])} WHERE false"
+    names = ", ".join(f'"{name}"' for name in SCHEMAS[table].names)
+    listed = ", ".join(f"'{path}'" for path in paths)
+    return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = false)"  # noqa: S608 - our own names
+
+
+def _unnamed(table: str, schema: pa.Schema) -> str:
+    """Return what stands for a table in a question that reads it and does not name it: rather an error than no rows."""
+    return f"{_nothing(schema)} WHERE error('name the table {table} as it is in the question')::BOOLEAN"
 
 
 def _nothing(schema: pa.Schema) -> str:
-    columns = ", ".join(f'NULL::{_TYPES[field.type]} AS "{field.name}"' for field in schema)
-    return f"SELECT {columns} WHERE false"
+    return "SELECT " + ", ".join(f'NULL::{_TYPES[field.type]} AS "{field.name}"' for field in schema)

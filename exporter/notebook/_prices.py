@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from exporter.errors import UsageError
 
-SCHEMA = pa.schema({"model": pa.string(), "input": pa.float64(), "output": pa.float64()})
+_FIELDS: dict[str, pa.DataType] = {"model": pa.string(), "input": pa.float64(), "output": pa.float64()}
+SCHEMA = pa.schema(_FIELDS)
 "Of each model, what a million tokens cost, in whatever money."
 
 
