@@ -233,6 +233,9 @@ class Finding:
 Auth = Literal["bearer", "api-key", "entra"]
 """How a profile shows who it is: a key as bearer token, a key in Azure's header `api-key`, a token of Entra ID."""
 
+Client = Literal["lean", "sdk"]
+"""What carries a profile's requests: aiohttp with the headers of the SDK, or the SDK itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -250,6 +253,8 @@ class Profile:
     entra_scope: str = "https://ai.azure.com/.default"
     session: Secret = field(default_factory=lambda: Secret(""), repr=False)
     "A browser's session token, for the lists that no key may see; used by `discover --session` only."
+    client: Client = "lean"
+    "What carries the requests."
 
 
 class Secret:

@@ -21,7 +21,7 @@ from exporter.errors import CredentialsRefused, ExporterError, ProfileUnusable, 
 from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
-from exporter.transport import SdkTransport, check, with_session
+from exporter.transport import HttpTransport, check, with_session
 from exporter.transport._entra import Tokens
 from tests.serving import Server, reply, serving
 
@@ -52,6 +52,13 @@ class Identity:
         return AccessTokenInfo(given, int(time.time() + self.lasts))
 
 
+@pytest.fixture(autouse=True, params=["lean", "sdk"])
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What carries the requests: all of this holds for both."""
+    monkeypatch.setenv("EXPORTER_CLIENT", request.param)
+    return str(request.param)
+
+
 @pytest.fixture(autouse=True)
 def no_waiting() -> Iterator[None]:
     with stamina.set_testing(True, attempts=3):
@@ -80,7 +87,7 @@ class Nowhere:
 
 def get(profile: Profile, *paths: str, together: int = 0) -> list[Answer]:
     async def story() -> list[Answer]:
-        async with SdkTransport(profile, Pace(4)) as transport:
+        async with HttpTransport(profile, Pace(4)) as transport:
             if together:
                 return await asyncio.gather(*(transport.get(paths[0]) for _ in range(together)))
             params = (("include[]", "a"), ("include[]", "b"))

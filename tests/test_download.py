@@ -25,7 +25,7 @@ from exporter.errors import BadAnswer, BudgetReached, ExporterError, Temporary
 from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
-from exporter.transport import Budget, SdkTransport
+from exporter.transport import Budget, HttpTransport
 from tests.serving import DRIP, Reply, Server, reply, serving
 
 KEY = "sk-very-secret-0123456789"
@@ -51,6 +51,13 @@ class Kept:
         return b"".join(self.pieces)
 
 
+@pytest.fixture(autouse=True, params=["lean", "sdk"])
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What carries the requests: all of this holds for both."""
+    monkeypatch.setenv("EXPORTER_CLIENT", request.param)
+    return str(request.param)
+
+
 @pytest.fixture(autouse=True)
 def no_waiting() -> Iterator[None]:
     with stamina.set_testing(True, attempts=4):
@@ -69,13 +76,13 @@ def other() -> Iterator[Server]:
         yield told
 
 
-def download(url: str, path: str, sink: Any = None, **options: Any) -> tuple[Answer, Any, SdkTransport]:
+def download(url: str, path: str, sink: Any = None, **options: Any) -> tuple[Answer, Any, HttpTransport]:
     sink = Kept() if sink is None else sink
 
-    async def story() -> tuple[Answer, Any, SdkTransport]:
+    async def story() -> tuple[Answer, Any, HttpTransport]:
         profile = Profile(base_url=url, key=Secret(KEY), organization="org_1", project="proj_1")
         pace = options.pop("pace", Pace(4))
-        async with asyncio.timeout(60), SdkTransport(profile, pace, **options) as transport:
+        async with asyncio.timeout(60), HttpTransport(profile, pace, **options) as transport:
             return await transport.download(path, sink, {"OpenAI-Beta": "agents=v1"}), sink, transport
 
     return asyncio.run(story())

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import traceback
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import stamina
+from backports import zstd
 
 from exporter.endpoint import endpoint_of
 from exporter.errors import (
@@ -22,11 +26,19 @@ from exporter.errors import (
 from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
-from exporter.transport import Budget, SdkTransport
+from exporter.transport import Budget, HttpTransport
 from exporter.transport._retrying import Again, backoff, retry_after, retryable
+from exporter.transport._wire import joined
 from tests.serving import DRIP, Reply, Server, reply, serving
 
 KEY = "sk-very-secret-0123456789"
+
+
+@pytest.fixture(autouse=True, params=["lean", "sdk"])
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What carries the requests: all of this holds for both."""
+    monkeypatch.setenv("EXPORTER_CLIENT", request.param)
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +57,9 @@ def profile(url: str, **more: Any) -> Profile:
     return Profile(base_url=url, key=Secret(KEY), **more)
 
 
-def get(server: Server, *params: tuple[str, str], times: int = 1, **options: Any) -> tuple[Answer, SdkTransport]:
-    async def story() -> tuple[Answer, SdkTransport]:
-        async with SdkTransport(profile(server.url), Pace(4), **options) as transport:
+def get(server: Server, *params: tuple[str, str], times: int = 1, **options: Any) -> tuple[Answer, HttpTransport]:
+    async def story() -> tuple[Answer, HttpTransport]:
+        async with HttpTransport(profile(server.url), Pace(4), **options) as transport:
             for _ in range(times):
                 answer = await transport.get("/threads/t", params, {"OpenAI-Beta": "assistants=v2"})
             return answer, transport
@@ -127,7 +139,7 @@ def test_what_is_no_path_under_the_endpoint_is_never_asked(server: Server, path:
     server.replies = [reply()]
 
     async def story() -> None:
-        async with SdkTransport(profile(server.url), Pace(1)) as transport:
+        async with HttpTransport(profile(server.url), Pace(1)) as transport:
             await transport.get(path)
 
     with pytest.raises(BadAnswer, match="no path under the endpoint"):
@@ -150,6 +162,122 @@ def test_a_server_that_repeats_the_key_in_a_header_is_not_quoted(server: Server)
     assert get(server)[0].headers["location"] == "https://other.example/?key=***"
 
 
+def packed(coding: str, body: bytes) -> bytes:
+    return gzip.compress(body) if coding == "gzip" else zstd.compress(body)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_body_may_come_packed_as_it_was_asked_for(server: Server, coding: str, status: int) -> None:
+    body = b'{"a": 1.10}' * 99_999
+    server.replies = [reply(status, packed(coding, body[:9]) + packed(coding, body[9:]), Content_Encoding=coding)]
+
+    assert get(server)[0].body == body
+    assert server.headers[0]["accept-encoding"] == "zstd, gzip"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_packed_body_that_ends_early_is_asked_for_again(server: Server, coding: str) -> None:
+    whole = packed(coding, bytes(range(256)) * 99)
+    server.replies = [reply(200, whole[:-9], Content_Encoding=coding), reply(200, whole, Content_Encoding=coding)]
+    answer, transport = get(server)
+
+    assert (answer.body, transport.requests) == (bytes(range(256)) * 99, 2)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_bomb_is_refused_before_it_is_unpacked(server: Server, coding: str, status: int) -> None:
+    server.replies = [reply(status, packed(coding, bytes(2**26)), Content_Encoding=coding)]
+    tracemalloc.start()
+    with pytest.raises(BadAnswer, match="longer than 1,000,000 bytes"):
+        get(server, max_bytes=1_000_000)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most < 2**25
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "gzip", "zstd"])
+def test_a_body_that_cannot_be_unpacked_is_refused(server: Server, coding: str) -> None:
+    server.replies = [reply(200, b"\x00nothing that anybody packed", Content_Encoding=coding)]
+    with pytest.raises(BadAnswer, match="packed"):
+        get(server)
+
+    assert len(server.paths) == 1
+
+
+def test_what_is_said_twice_in_the_headers_is_joined() -> None:
+    assert joined([("A", "1"), ("b", "2"), ("a", "3")]) == {"a": "1, 3", "b": "2"}
+
+
+def by_both(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object], server: Server) -> list[dict[str, str]]:
+    """Ask with the one client and with the other; returns the headers that the server saw."""
+    server.headers.clear()
+    for client in ("lean", "sdk"):
+        monkeypatch.setenv("EXPORTER_CLIENT", client)
+        ask()
+    return server.headers
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        {},
+        {"organization": "org_1"},
+        {"organization": "org_1", "project": "proj_1"},
+        {"key": Secret("")},
+        {"auth": "api-key"},
+        {"auth": "entra", "api_version": "v1"},
+    ],
+)
+@pytest.mark.parametrize("custom", ["", "X-Team: archive\nUser-Agent: mine"])
+def test_a_server_cannot_tell_the_clients_apart(
+    server: Server, who: dict[str, Any], custom: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", custom)
+    server.replies = [reply()]
+
+    async def story() -> None:
+        async with HttpTransport(replace(profile(server.url), **who), Pace(1)) as transport:
+            await transport.get("/threads/t", (("limit", "1"),), {"OpenAI-Beta": "assistants=v2"})
+
+    lean, sdk = by_both(monkeypatch, lambda: asyncio.run(story()), server)
+
+    assert lean == sdk
+    assert ("x-team" in lean) == bool(custom)
+
+
+def test_a_server_that_sets_cookies_is_told_none_by_the_lean_client(server: Server, client: str) -> None:
+    server.replies = [reply(Set_Cookie="a=b")]
+    get(server, times=2)
+
+    assert ("cookie" in server.headers[1]) == (client == "sdk")
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
+def test_a_proxy_of_the_environment_is_taken(server: Server, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, server.root.replace("://", "://ann:word@"))
+    server.replies = [reply()]
+    real, server.url = server.url, "http://127.0.0.1:1/v1"
+    get(server)
+
+    assert server.paths == ["http://127.0.0.1:1/v1/threads/t"]
+    assert server.headers[0]["proxy-authorization"] == "Basic YW5uOndvcmQ="
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server.url = real
+    get(server)
+    assert server.paths[1] == "/v1/threads/t"
+
+
+def test_a_client_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPORTER_CLIENT", "curl")
+    with pytest.raises(UsageError, match="EXPORTER_CLIENT is 'curl', and there are lean and sdk"):
+        HttpTransport(profile("https://h/v1"), Pace(1))
+
+
 def test_a_used_up_quota_is_not_asked_again(server: Server) -> None:
     server.replies = [reply(429, b'{"error":{"code":"insufficient_quota"}}')]
 
@@ -161,7 +289,7 @@ def test_a_429_slows_the_pace(server: Server) -> None:
     pace = Pace(4)
 
     async def story() -> None:
-        async with SdkTransport(profile(server.url), pace) as transport:
+        async with HttpTransport(profile(server.url), pace) as transport:
             await transport.get("/x")
 
     asyncio.run(story())
@@ -173,7 +301,7 @@ def test_who_asks_to_be_left_alone_for_long_is_not_waited_for(server: Server) ->
     server.replies = [reply(429, Retry_After="86400"), reply()]
 
     async def twice() -> None:
-        async with asyncio.timeout(10), SdkTransport(profile(server.url), Pace(1)) as transport:
+        async with asyncio.timeout(10), HttpTransport(profile(server.url), Pace(1)) as transport:
             with pytest.raises(Temporary):
                 await transport.get("/x")
             await transport.get("/x")
@@ -211,7 +339,7 @@ def test_a_server_that_says_nothing_runs_into_the_timeout() -> None:
 
         listener = await asyncio.start_server(silent, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
-        transport = SdkTransport(profile(f"http://127.0.0.1:{port}"), Pace(1), timeout=(1.0, 0.05))
+        transport = HttpTransport(profile(f"http://127.0.0.1:{port}"), Pace(1), timeout=(1.0, 0.05))
         try:
             await transport.get("/x")
         finally:
@@ -241,7 +369,7 @@ def test_a_server_that_repeats_the_key_is_not_quoted(server: Server) -> None:
 
 
 def test_the_key_is_in_no_repr() -> None:
-    assert KEY not in repr(SdkTransport(profile("https://api.example/v1"), Pace(1)))
+    assert KEY not in repr(HttpTransport(profile("https://api.example/v1"), Pace(1)))
 
 
 @pytest.mark.parametrize(
@@ -265,20 +393,20 @@ def test_the_key_is_in_no_repr() -> None:
 )
 def test_odd_base_urls_are_refused_without_their_secrets(url: str) -> None:
     with pytest.raises(UsageError) as caught:
-        SdkTransport(profile(url), Pace(1))
+        HttpTransport(profile(url), Pace(1))
 
     assert "pw" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://localhost/v1", "http://[::1]:8/v1", "https://h/v1"])
 def test_a_key_goes_over_tls_or_stays_on_this_machine(url: str) -> None:
-    SdkTransport(profile(url), Pace(1))
+    HttpTransport(profile(url), Pace(1))
 
 
 @pytest.mark.parametrize("key", ["sk-\u00e9", "sk-a\nb", "sk a"])
 def test_a_key_that_no_header_holds_is_refused_unseen(key: str) -> None:
     with pytest.raises(UsageError) as caught:
-        SdkTransport(Profile(key=Secret(key)), Pace(1))
+        HttpTransport(Profile(key=Secret(key)), Pace(1))
 
     assert key not in str(caught.value)
 
@@ -286,7 +414,7 @@ def test_a_key_that_no_header_holds_is_refused_unseen(key: str) -> None:
 @pytest.mark.parametrize("who", [{"organization": "org\nb"}, {"project": "pröj"}])
 def test_an_organization_or_project_that_no_header_holds_is_refused(who: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"profile default: the {next(iter(who))} has characters"):
-        SdkTransport(Profile(key=Secret("sk-1"), **who), Pace(1))
+        HttpTransport(Profile(key=Secret("sk-1"), **who), Pace(1))
 
 
 @pytest.mark.parametrize("variable", [{"SSL_CERT_FILE": "/nowhere"}, {"ALL_PROXY": "gopher://user:word@127.0.0.1:1"}])
@@ -303,9 +431,9 @@ def test_a_setting_of_this_machine_that_prevents_connections_is_named(
 
 
 def test_without_a_key_only_this_machine_is_asked() -> None:
-    SdkTransport(Profile(base_url="http://localhost:8000/v1"), Pace(1))
+    HttpTransport(Profile(base_url="http://localhost:8000/v1"), Pace(1))
     with pytest.raises(CredentialsRefused, match="OPENAI_API_KEY"):
-        SdkTransport(Profile(), Pace(1))
+        HttpTransport(Profile(), Pace(1))
 
 
 @pytest.mark.parametrize(("url", "endpoint"), [

@@ -20,7 +20,7 @@ from exporter.errors import (
 from exporter.model import Outcome, Profile, printable
 from exporter.pacing import Pace
 from exporter.sources import Source, load
-from exporter.transport import Budget, SdkTransport
+from exporter.transport import Budget, HttpTransport
 
 UNWELL = 10
 "Threads in a row that met trouble which may pass, before their source is given up for this run."
@@ -95,7 +95,7 @@ class Doors:
         self._options = options
         self.several = len(profiles) > 1
         self._budget = Budget(options.max_requests)
-        self._transports: dict[str, SdkTransport] = {}
+        self._transports: dict[str, HttpTransport] = {}
         self._doors: dict[tuple[str, str], Door] = {}
 
     def to(self, known: Known) -> list[Door]:
@@ -121,12 +121,12 @@ class Doors:
             door.source = found(self.transport(door.profile), runs=self._options.runs)
         return door.source
 
-    def transport(self, profile: str) -> SdkTransport:
+    def transport(self, profile: str) -> HttpTransport:
         """The way to a profile's server, one for all its sources."""
         if profile not in self._transports:
             pace = Pace(self._options.jobs, self._options.rate)
             try:
-                self._transports[profile] = SdkTransport(self._profiles[profile], pace, budget=self._budget)
+                self._transports[profile] = HttpTransport(self._profiles[profile], pace, budget=self._budget)
             except UsageError as error:
                 raise ProfileUnusable(str(error)) from None
         return self._transports[profile]

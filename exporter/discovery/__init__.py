@@ -20,7 +20,7 @@ from exporter.model import Profile
 from exporter.pacing import Pace
 from exporter.retention import Policies
 from exporter.sources import load, names
-from exporter.transport import Budget, SdkTransport, with_session
+from exporter.transport import Budget, HttpTransport, with_session
 
 
 def discover(
@@ -95,7 +95,7 @@ class _Discovery:
                 for source in sources
             ]
             try:
-                transport = SdkTransport(profile, Pace(rate=self._options.rate), budget=self._budget)
+                transport = HttpTransport(profile, Pace(rate=self._options.rate), budget=self._budget)
             except SourceError as error:
                 self._none(walks, error)
             except UsageError as error:
@@ -109,7 +109,7 @@ class _Discovery:
         for walk in walks:
             self._end(walk.ended(error))
 
-    async def _walk(self, walk: Walk, transport: SdkTransport, stop: Stop) -> None:
+    async def _walk(self, walk: Walk, transport: HttpTransport, stop: Stop) -> None:
         """Walk one list and note how that ended; raises what ends the others too."""
         before = transport.requests
         try:

@@ -15,7 +15,7 @@ from exporter.endpoint import endpoint_of
 from exporter.errors import Temporary
 from exporter.model import Profile
 from exporter.pacing import Pace
-from exporter.transport import SdkTransport
+from exporter.transport import HttpTransport
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -37,7 +37,7 @@ class There:
     """A profile's server, and what its answers tell by the way."""
 
     profile: Profile
-    way: SdkTransport
+    way: HttpTransport
     identity: dict[str, str] = field(default_factory=dict)
     "Headers that say whom the server takes us for."
 
@@ -57,7 +57,7 @@ async def there(profile: Profile) -> AsyncIterator[There]:
             if profile.auth != "entra":
                 await asyncio.to_thread(profile.key.reveal)  # a command may take its time
             pace = Pace(AT_ONCE)
-            async with SdkTransport(profile, pace, attempts=2, patience=PATIENCE, timeout=TIMEOUT) as way:
+            async with HttpTransport(profile, pace, attempts=2, patience=PATIENCE, timeout=TIMEOUT) as way:
                 yield There(profile, way)
     except TimeoutError:
         where = endpoint_of(profile.base_url)

@@ -1,4 +1,4 @@
-"""Reaches a server with the SDK's client: its login and headers, our retries, the server's bytes.
+"""Reaches a server with the SDK's login and headers, a lean client, our retries, and the server's bytes.
 
 Every attempt, and every address that a download is led on to, is one request of the pace and of the budget.
 What leaves is an `Answer` or one of our errors, and none of them knows the key.
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import urljoin
 
 from exporter.endpoint import endpoint_of
@@ -18,14 +18,12 @@ from exporter.errors import BadAnswer, BudgetReached, Temporary
 from exporter.model import Profile, printable
 from exporter.pacing import Pace
 from exporter.sources import NO_HEADERS, Answer, Sink
-from exporter.transport._client import Client, connectable
+from exporter.transport._client import Client
 from exporter.transport._elsewhere import REDIRECTS, Elsewhere, shown
-from exporter.transport._login import Login, check, with_session
+from exporter.transport._login import Login, check, connectable, with_session
 from exporter.transport._reading import beginning, unpacked, whole
 from exporter.transport._retrying import RETRY_AFTER_MAX, Again, Patience, Unusable, backoff, retry_after, retryable
-
-if TYPE_CHECKING:
-    import httpx2
+from exporter.transport._wire import Incoming
 
 BINARY = {"Accept": "application/binary", "Accept-Encoding": "identity"}
 "As the SDK asks for files; and not packed, so that what is counted is what is kept."
@@ -51,7 +49,7 @@ class Budget:
             self._left -= 1
 
 
-class SdkTransport:
+class HttpTransport:
     """One profile's way to its server. Close it with `aclose()`, or use it as an async context manager."""
 
     def __init__(
@@ -70,6 +68,7 @@ class SdkTransport:
         self._login = Login(profile)
         self._client = Client(self._login, timeout, max_bytes, patience)
         self._elsewhere: Elsewhere | None = None
+        self._timeout = timeout
         self._pace, self._budget = pace, budget or Budget(None)
         self._attempts, self._patience, self._max_bytes = attempts, patience, max_bytes
 
@@ -132,23 +131,33 @@ class SdkTransport:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"SdkTransport({self.endpoint!r})"
+        return f"HttpTransport({self.endpoint!r})"
 
     async def _insist(self, what: str, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
         """Try until there is an answer that no other attempt may better."""
-        import stamina
-
         trouble: Exception
         try:
-            async for attempt in stamina.retry_context(on=backoff, attempts=self._attempts, timeout=None):
-                with attempt:
-                    return await self._attempt(once, attempt.num, patience)
+            try:
+                return await self._attempt(once, 1, patience)
+            except Again as again:
+                return await self._again(again, once, patience)
         except Again as last:
             trouble = Temporary(f"{what}: {last} (attempt {last.attempt}); run again later")
         except Unusable as error:
             trouble = BadAnswer(f"{what}: {error}")
         # raised outside of the handlers: nothing foreign hangs on our errors
         raise trouble
+
+    async def _again(self, first: Again, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
+        """Try on; the first attempt was made without stamina, which almost none needs and which costs."""
+        import stamina
+
+        async for attempt in stamina.retry_context(on=backoff, attempts=self._attempts, timeout=None):
+            with attempt:
+                if attempt.num == 1:
+                    raise first
+                return await self._attempt(once, attempt.num, patience)
+        raise first
 
     async def _attempt(self, once: Callable[[], Awaitable[Answer]], number: int, patience: Patience) -> Answer:
         try:
@@ -170,11 +179,11 @@ class SdkTransport:
             raise Again(f"HTTP {answer.status}", after)
         return answer
 
-    async def _poured(self, response: httpx2.Response, sink: Sink, patience: Patience) -> Answer:
-        async with aclosing(unpacked(response, patience)) as pieces:
+    async def _poured(self, incoming: Incoming, sink: Sink, patience: Patience) -> Answer:
+        async with aclosing(unpacked(incoming, patience)) as pieces:
             async for piece in pieces:
                 sink.write(piece)
-        return self._client.answer(response, b"")
+        return self._client.answer(incoming, b"")
 
     async def _followed(self, path: str, answer: Answer, sink: Sink, patience: Patience) -> Answer:
         """Follow a redirect of a download away from the endpoint, where no key goes; anything else is the answer."""
@@ -188,10 +197,10 @@ class SdkTransport:
 
     async def _fetch(self, url: str, sink: Sink, patience: Patience) -> Answer:
         """GET from elsewhere, as nobody; what is said there is nothing about our endpoint's pace."""
-        async with self._away().response(url, self._spend) as response:
-            if response.status_code < 300:
-                return await self._poured(response, sink, patience)
-            answer = self._client.answer(response, await beginning(response, ERROR_BYTES, patience))
+        async with self._away().response(url, self._spend) as incoming:
+            if incoming.status < 300:
+                return await self._poured(incoming, sink, patience)
+            answer = self._client.answer(incoming, await beginning(incoming, ERROR_BYTES, patience))
         if retryable(answer):
             raise Again(f"HTTP {answer.status} from elsewhere", retry_after(answer.headers))
         return answer
@@ -199,7 +208,7 @@ class SdkTransport:
     def _away(self) -> Elsewhere:
         if self._elsewhere is None:
             with connectable(self._login):
-                self._elsewhere = Elsewhere(self.endpoint, self._client.waits)
+                self._elsewhere = Elsewhere(self.endpoint, self._timeout)
         return self._elsewhere
 
     def _spend(self) -> None:
@@ -207,4 +216,4 @@ class SdkTransport:
         self.requests += 1
 
 
-__all__ = ["Budget", "SdkTransport", "check", "with_session"]
+__all__ = ["Budget", "HttpTransport", "check", "with_session"]

@@ -20,6 +20,7 @@ from exporter.endpoint import PORTS, is_local, is_loopback, is_public, origin, p
 from exporter.errors import UsageError
 from exporter.model import printable
 from exporter.transport._retrying import Again, Unusable
+from exporter.transport._sdk import Arriving, waits
 
 if TYPE_CHECKING:
     import httpx2
@@ -43,15 +44,15 @@ class Way:
 class Elsewhere:
     """What lies outside of an endpoint, as the endpoint's answers name it."""
 
-    def __init__(self, endpoint: str, timeout: httpx2.Timeout) -> None:
+    def __init__(self, endpoint: str, timeout: tuple[float, float]) -> None:
         import httpx2
 
         self._endpoint = endpoint
-        self._timeout = timeout
+        self._timeout = waits(timeout)
         self._trust = httpx2.create_ssl_context()
 
     @asynccontextmanager
-    async def response(self, url: str, spend: Callable[[], None]) -> AsyncGenerator[httpx2.Response, None]:
+    async def response(self, url: str, spend: Callable[[], None]) -> AsyncGenerator[Arriving, None]:
         """GET an address, with `spend` called before each request; yield the answer, its body not yet read.
 
         Raises `Unusable` where we do not go there, `Again` where another attempt may get there.
@@ -62,10 +63,11 @@ class Elsewhere:
             async with self._client(way) as web:
                 response = await _sent(web, way)
                 if response.status_code not in REDIRECTS or "location" not in response.headers:
+                    arriving = Arriving(response)
                     try:
-                        yield response
+                        yield arriving
                     finally:
-                        await response.aclose()
+                        await arriving.aclose()
                     return
                 await response.aclose()
                 url = urljoin(url, response.headers["location"])

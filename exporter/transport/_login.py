@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -49,8 +50,8 @@ class Login:
         self._shown: deque[str] = deque(maxlen=REMEMBERED)
         self._tokens = _entra.Tokens(profile) if profile.auth == "entra" and not profile.key else None
 
-    def client(self, web: httpx2.AsyncClient) -> AsyncOpenAI:
-        """Return the SDK's client for this profile; it sends its requests through `web`."""
+    def client(self, web: httpx2.AsyncClient, token: Callable[[], Awaitable[str]] | None = None) -> AsyncOpenAI:
+        """Return the SDK's client for this profile; it sends its requests through `web`, and asks `token` for one."""
         import openai
 
         profile = self.profile
@@ -58,11 +59,11 @@ class Login:
         common |= {"http_client": web, "timeout": web.timeout}
         client: AsyncOpenAI
         if profile.auth == "bearer":
-            client = openai.AsyncOpenAI(api_key=self._key() or "none", **common)
+            client = openai.AsyncOpenAI(api_key=self.key() or "none", **common)
         elif profile.auth == "api-key":
-            client = openai.AsyncAzureOpenAI(api_key=self._key() or "none", api_version="", **common)
+            client = openai.AsyncAzureOpenAI(api_key=self.key() or "none", api_version="", **common)
         else:
-            client = openai.AsyncAzureOpenAI(azure_ad_token_provider=self._token, api_version="", **common)
+            client = openai.AsyncAzureOpenAI(azure_ad_token_provider=token or self.token, api_version="", **common)
         # after construction: None must mean none here, not what the environment says
         client.organization, client.project = profile.organization, profile.project
         return client
@@ -99,12 +100,13 @@ class Login:
             '"v1" for a Foundry project; see docs/azure.md'
         )
 
-    def _key(self) -> str:
+    def key(self) -> str:
         """Return the key or ready token as it is now, and remember to take it out of what is quoted."""
         return self._noted(self.profile.key.reveal().strip())
 
-    async def _token(self) -> str:
-        return self._noted(await self._tokens()) if self._tokens else self._key() or "none"
+    async def token(self) -> str:
+        """Return a token that is valid now; raises what `Tokens` raises."""
+        return self._noted(await self._tokens()) if self._tokens else self.key() or "none"
 
     def _noted(self, secret: str) -> str:
         if len(secret) >= SHORTEST and secret not in self._shown:
@@ -133,6 +135,18 @@ def check(profile: Profile) -> None:
         hint = "AZURE_OPENAI_API_KEY" if profile.auth == "api-key" else "OPENAI_API_KEY"
         raise CredentialsRefused(f"{who} has no key for {where}; set {hint}")
     _check_version(profile, parts.hostname or "", parts.path)
+
+
+@contextmanager
+def connectable(login: Login) -> Iterator[None]:
+    """Name the settings of this machine that prevent any connection."""
+    try:
+        yield
+    except (OSError, ImportError, ValueError) as error:
+        raise ProfileUnusable(
+            f"profile {printable(login.profile.name)}: no connection can be made from here ({type(error).__name__}); "
+            "look at SSL_CERT_FILE, SSL_CERT_DIR and the proxies named in HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
+        ) from None
 
 
 def with_session(profile: Profile) -> Profile:

@@ -1,97 +1,143 @@
-"""Bodies as they come in, a piece at a time: no answer makes us hold more than we are willing to.
-
-Errors of the HTTP library end here, like the SDK's in the room above.
-"""
+"""Bodies as they come in, a piece at a time: no answer makes us hold more than we are willing to."""
 
 from __future__ import annotations
 
+import sys
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 from exporter.transport._retrying import Again, Patience, Unusable
+from exporter.transport._wire import Incoming
 
-if TYPE_CHECKING:
-    import httpx2
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 PIECE = 2**20
 "Bytes that packed content is unpacked to at a time."
 PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"Content codings that can be undone in pieces, and zlib's word for them."
+"Content codings of zlib, and its word for them."
+WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
+"What a packer may ask us to remember: 8 MiB, as RFC 9659 has it."
 
 
-async def whole(response: httpx2.Response, max_bytes: int, patience: Patience) -> bytes:
+async def whole(incoming: Incoming, max_bytes: int, patience: Patience) -> bytes:
     """Return the unpacked body; `Unusable` as soon as it is longer than `max_bytes`."""
     body = bytearray()
-    async with aclosing(_arriving(response.aiter_bytes(), response, patience)) as pieces:
-        async for piece in pieces:
-            body += piece
-            if len(body) > max_bytes:
-                raise Unusable(f"the body is longer than {max_bytes:,} bytes")
+    try:
+        unpack = _unpacking(incoming.headers)
+        while piece := await _next(incoming, patience):
+            for part in unpack.feed(piece):
+                body += part
+                if len(body) > max_bytes:
+                    raise Unusable(f"the body is longer than {max_bytes:,} bytes")
+    finally:
+        await incoming.aclose()
+    if not unpack.whole:
+        raise Again("the packed content ended early")
     return bytes(body)
 
 
-async def beginning(response: httpx2.Response, most: int, patience: Patience) -> bytes:
-    """Return the first bytes of an error's body."""
+async def beginning(incoming: Incoming, most: int, patience: Patience) -> bytes:
+    """Return the first bytes of an error's body, as they come."""
     body = bytearray()
-    async with aclosing(_arriving(response.aiter_bytes(), response, patience)) as pieces:
-        async for piece in pieces:
+    try:
+        while len(body) < most and (piece := await _next(incoming, patience)):
             body += piece
-            if len(body) >= most:
-                break
+    finally:
+        await incoming.aclose()
     return bytes(body[:most])
 
 
-async def unpacked(response: httpx2.Response, patience: Patience) -> AsyncGenerator[bytes, None]:
+async def unpacked(incoming: Incoming, patience: Patience) -> AsyncGenerator[bytes, None]:
     """Yield the content of a download in pieces, whole or not at all.
 
     It was asked for as it is. Stores keep some files packed and send them so all the same: then a packed stream that
     ends early is a broken connection, and a packing that cannot be undone in pieces is `Unusable`.
     """
-    coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding not in ("", "identity", *PACKED):
-        raise Unusable("the content came packed in a way that was not asked for, and that cannot be undone in pieces")
-    unpack = _Unpack(PACKED[coding]) if coding in PACKED else None
-    async with aclosing(_arriving(response.aiter_raw(), response, patience)) as pieces:
-        async for piece in pieces:
-            if unpack is None:
-                yield piece
-                continue
+    try:
+        unpack = _unpacking(incoming.headers)
+        while piece := await _next(incoming, patience):
             for part in unpack.feed(piece):
                 yield part
-    if unpack is not None and not unpack.whole:
+    finally:
+        await incoming.aclose()
+    if not unpack.whole:
         raise Again("the packed content ended early")
 
 
-async def _arriving(
-    pieces: AsyncIterator[bytes], response: httpx2.Response, patience: Patience
-) -> AsyncGenerator[bytes, None]:
-    """Pass on what comes, closing the response at the end; what breaks it off is `Again`, without the cause."""
-    import httpx2
+@dataclass(slots=True)
+class Held:
+    """An answer whose body is here, packed as it came."""
 
-    trouble: Again | None = None
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    async def read(self) -> bytes:
+        """Return the body, and then nothing."""
+        body, self.body = self.body, b""
+        return body
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+async def held(incoming: Incoming, max_bytes: int, patience: Patience) -> Held:
+    """Take an answer off the wire; `Unusable` as soon as its body is longer than `max_bytes`."""
+    body = bytearray()
     try:
-        async for piece in pieces:
-            patience.received += len(piece)
-            if patience.over:
-                trouble = Again("the answer came too slowly", retry_after=float("inf"))
-                break
-            yield piece
-    except (httpx2.TimeoutException, TimeoutError):
-        trouble = Again("no answer in time")
-    except httpx2.RequestError as error:
-        trouble = Again(f"no whole answer came ({type(error).__name__})")
+        while piece := await _next(incoming, patience):
+            body += piece
+            if len(body) > max_bytes:
+                raise Unusable(f"the body is longer than {max_bytes:,} bytes")
     finally:
-        await response.aclose()
-    # raised outside of the handlers: the library's exception holds the request, and so the key
-    if trouble is not None:
-        raise trouble
+        await incoming.aclose()
+    return Held(incoming.status, incoming.headers, bytes(body))
 
 
-class _Unpack:
-    """Undoes gzip or deflate, never more than a piece at a time; files joined to one count as one."""
+async def _next(incoming: Incoming, patience: Patience) -> bytes:
+    """Return what came next; `Again`, and no more of it, where that takes too long."""
+    piece = await incoming.read()
+    patience.received += len(piece)
+    if piece and patience.over:
+        raise Again("the answer came too slowly", retry_after=float("inf"))
+    return piece
 
+
+class _Unpacking(Protocol):
+    """Undoes a content coding, never more than a piece at a time; files joined to one count as one."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the packed stream has come to its own end."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what these bytes stand for."""
+
+
+def _unpacking(headers: Mapping[str, str]) -> _Unpacking:
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding in ("", "identity"):
+        return _AsItIs()
+    if coding == "zstd":
+        return _Zstd()
+    if coding in PACKED:
+        return _Zlib(PACKED[coding])
+    raise Unusable("the content came packed in a way that was not asked for, and that cannot be undone in pieces")
+
+
+class _AsItIs:
+    whole = True
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield data
+
+
+class _Zlib:
     def __init__(self, how: int) -> None:
         self._how = how
         self._zlib = zlib.decompressobj(how)
@@ -99,11 +145,9 @@ class _Unpack:
 
     @property
     def whole(self) -> bool:
-        """Whether the packed stream has come to its own end."""
         return self._zlib.eof or not self._begun
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what these bytes stand for."""
         while data:
             if self._zlib.eof:
                 self._zlib = zlib.decompressobj(self._how)
@@ -114,3 +158,25 @@ class _Unpack:
                 raise Unusable("the content says that it is packed, and it cannot be unpacked") from None
             yield part
             data = self._zlib.unconsumed_tail or self._zlib.unused_data
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._zstd = zstd.ZstdDecompressor(options=WINDOW)
+        self._begun = False
+
+    @property
+    def whole(self) -> bool:
+        return self._zstd.eof or not self._begun
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._begun = True
+        while data or not (self._zstd.eof or self._zstd.needs_input):
+            if self._zstd.eof:
+                self._zstd = zstd.ZstdDecompressor(options=WINDOW)
+            try:
+                part = self._zstd.decompress(data, PIECE)
+            except zstd.ZstdError:
+                raise Unusable("the content says that it is packed, and it cannot be unpacked") from None
+            yield part
+            data = self._zstd.unused_data if self._zstd.eof else b""

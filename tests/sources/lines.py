@@ -15,7 +15,7 @@ from exporter.pacing import Pace
 from exporter.sandbox import Running, State, running
 from exporter.sandbox.switches import Switches
 from exporter.sources import Container, Event, Listable, Source, load, source_of
-from exporter.transport import SdkTransport
+from exporter.transport import HttpTransport
 
 Events = list[Event]
 
@@ -25,7 +25,7 @@ class Line:
     """One connection to one sandbox for all tests: making one takes longer than most of them."""
 
     sandbox: Running
-    transport: SdkTransport
+    transport: HttpTransport
     runner: asyncio.Runner
 
     @property
@@ -71,7 +71,7 @@ class Line:
 def connected() -> Iterator[Line]:
     """Run an empty sandbox, and a connection to it."""
     with stamina.set_testing(True, attempts=3), running(State()) as sandbox, asyncio.Runner() as runner:
-        transport = SdkTransport(Profile(base_url=sandbox.url, key=Secret("sk-sandbox-one")), Pace(8))
+        transport = HttpTransport(Profile(base_url=sandbox.url, key=Secret("sk-sandbox-one")), Pace(8))
         yield Line(sandbox, transport, runner)
         runner.run(transport.aclose())
 
