@@ -41,6 +41,7 @@ MAY = {
     "check": READS | {"rebuild"},
     "rebuild": READS,
     "formats": READS,
+    "view": READS | {"formats", "search", "outlook", "sources"},
     "search": READS,
     "notebook": READS | {"formats", "outlook", "retention"},
     "crawl": READS

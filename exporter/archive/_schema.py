@@ -58,6 +58,8 @@ sa.Index("threads_deadline", threads.c.deadline_at, sqlite_where=threads.c.deadl
 sa.Index("threads_touched", threads.c.touched_at, sqlite_where=threads.c.touched_at.is_not(None))
 sa.Index("threads_failing", threads.c.failures, sqlite_where=threads.c.failures > 0)
 sa.Index("threads_gone", threads.c.gone_at, sqlite_where=threads.c.gone_at.is_not(None))
+sa.Index("threads_active", threads.c.active_at)
+sa.Index("threads_user", threads.c.user, threads.c.active_at, sqlite_where=threads.c.user.is_not(None))
 lists = sa.Table(
     "lists",
     metadata,

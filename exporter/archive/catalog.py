@@ -108,6 +108,8 @@ class Catalog:
                 if db.execute(sa.select(facts.c.value).where(facts.c.key == "schema")).scalar() != str(SCHEMA):
                     _begin_again(db)
                 metadata.create_all(db)
+                for index in sorted(threads.indexes, key=lambda one: str(one.name)):
+                    index.create(db, checkfirst=True)  # one that came later
         except BaseException:
             self.close()
             raise

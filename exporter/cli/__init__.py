@@ -28,6 +28,8 @@ ORDER = (
     "plan",
     "touch",
     "show",
+    "search",
+    "view",
     "export",
     "check",
     "rebuild",

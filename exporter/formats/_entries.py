@@ -14,6 +14,7 @@ from typing import Any
 from exporter.formats._remarks import Names, choices, remarks
 from exporter.formats._steps import Call, Steps, value_of
 from exporter.formats._story import Story, Told
+from exporter.rows import identity
 from exporter.text import clean, members, plain, readable
 
 CALLS = ("tool_calls", "function_call")
@@ -75,6 +76,8 @@ class Entry:
     citations: tuple[Citation, ...] = ()
     files: tuple[File, ...] = ()
     deleted: tuple[datetime, str] | None = None
+    key: str = ""
+    "What tells it apart from the others of its thread, in hexadecimal digits; stays as long as the archive."
     is_message: bool = field(default=True)
     "False for what is no object of its own: the calls of runs that ended without a message."
 
@@ -143,6 +146,7 @@ class _Reading:
             tuple(self._citations(fields, plain(words))),
             tuple(self._pointed.pop(row["message_id"], ()) if row["message_id"] is not None else ()),
             one.deleted,
+            identity(one.record).hex(),
         )
 
     def _citations(self, fields: Mapping[str, bytes], words: str) -> Iterator[Citation]:

@@ -17,6 +17,7 @@ from typing import Any
 from exporter.errors import UsageError
 from exporter.formats._harmless import visible
 
+STYLES = ("style.css", "code.css")
 LONGEST = 50_000
 "Characters; a longer text is shown as it is, since hostile Markdown of this length takes two seconds already."
 PICTURE_BYTES = 8 << 20
@@ -76,10 +77,15 @@ def picture(path: Path) -> str | None:
         data = path.read_bytes()
     except OSError:  # `check` tells of what is missing
         return None
-    kind = next((kind for begin, kind in PICTURES.items() if data.startswith(begin)), None)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        kind = "webp"
+    kind = kind_of(data)
     return kind and f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def kind_of(begin: bytes) -> str | None:
+    """Return what kind of picture begins like this; None where it is none that browsers draw without running it."""
+    if begin[:4] == b"RIFF" and begin[8:12] == b"WEBP":
+        return "webp"
+    return next((kind for start, kind in PICTURES.items() if begin.startswith(start)), None)
 
 
 @lru_cache(1)
@@ -92,7 +98,7 @@ def _templates() -> tuple[Any, str]:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    style, _, _ = loader.get_source(environment, "style.css")
+    style = "".join(loader.get_source(environment, name)[0] for name in STYLES)
     return environment, style
 
 

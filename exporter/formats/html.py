@@ -2,12 +2,15 @@
 
 Needs the extra `html`. Texts are rendered as Markdown; tool calls are folded; pictures of the archive are in the page
 itself. Other files are named, with their place in the archive, and not linked: a browser might run what is in them.
+`exporter view` shows conversations with the same templates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 from exporter.formats._entries import Entry, File, Section, entries
 from exporter.formats._harmless import line, visible
@@ -20,12 +23,39 @@ SUFFIX = ".html"
 CHAINS = True
 FOLDER = True
 ROLES = ("user", "assistant", "system", "developer", "tool")
+ANCHOR = 16
+"Digits of an entry's key that are its name in a page."
+
+
+class Contents(Protocol):
+    """Where a page finds the contents of files."""
+
+    def picture(self, blob: str) -> str | None:
+        """Return the address of a picture; None for anything else."""
+
+    def link(self, blob: str) -> str | None:
+        """Return the address of any content; None where there is no safe one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Pictures are in the page itself, other contents are not linked."""
+
+    archive: Path
+
+    def picture(self, blob: str) -> str | None:
+        """See `Contents.picture`."""
+        return picture(self.archive / blob)
+
+    def link(self, blob: str) -> str | None:  # noqa: ARG002 - the protocol's
+        """See `Contents.link`."""
+        return None
 
 
 def write(stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
     """Write one page with these threads."""
-    title, shown = _titled(iter(stories))
-    threads = (_thread(one, job) for one in shown)
+    title, told = _titled(iter(stories))
+    threads = (_thread(one, job) for one in told)
     out.writelines(text.encode() for text in page("threads.html", {"title": title, "threads": threads}))
 
 
@@ -50,34 +80,46 @@ def title_of(story: Story, head: dict[str, Any] | None = None) -> str:
     return line(str((head or story.head()).get("title") or "")) or line(story.thread.id)
 
 
+def facts_of(story: Story, head: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is known of a conversation, by its name."""
+    return [(name, line(value)) for name, value in facts(story, head)]
+
+
 def _thread(story: Story, job: Job) -> dict[str, Any]:
     job.threads += 1
     head = story.head()
-    told = [(name, line(value)) for name, value in facts(story, head)]
-    return {"title": title_of(story, head), "facts": told, "entries": _entries(story, job)}
+    return {"title": title_of(story, head), "facts": facts_of(story, head), "entries": _entries(story, job)}
 
 
 def _entries(story: Story, job: Job) -> Iterator[dict[str, Any]]:
+    inside = Inside(story.archive.path)
     for one in entries(story):
-        if isinstance(one, Section):
-            yield {"section": line(one.title)}
-        else:
+        if isinstance(one, Entry):
             job.messages += one.is_message
             job.records += one.is_message
-            yield _entry(one, story)
+        yield shown(one, inside)
 
 
-def _entry(one: Entry, story: Story) -> dict[str, Any]:
+def shown(one: Section | Entry, contents: Contents) -> dict[str, Any]:
+    """Return what the template `entry.html` takes: texts, and HTML that is harmless."""
+    if isinstance(one, Section):
+        return {"section": line(one.title)}
     pictures, notes = [], []
     for file in (*one.files, *(each.file for each in one.citations if each.file)):
-        data = picture(story.archive.path / file.blob) if file.blob else None
-        if data:
-            pictures.append({"name": line(file.name), "data": data})
+        address = contents.picture(file.blob) if file.blob else None
+        if address:
+            pictures.append({"name": line(file.name), "address": address})
         else:
-            notes.append(_note(file))
-    notes += [{"name": line(each.label), "about": line(each.url or "")} for each in one.citations if not each.file]
+            notes.append(_note(file, contents))
+    notes += [
+        {"name": line(each.label), "about": line(each.url or ""), "link": None}
+        for each in one.citations
+        if not each.file
+    ]
     return {
         "section": None,
+        "href": None,
+        "anchor": f"m-{one.key[:ANCHOR]}" if one.key else None,
         "kind": one.who if one.who in ROLES else "other",
         "who": line(one.who),
         "remarks": [line(remark) for remark in one.remarks],
@@ -93,6 +135,7 @@ def _entry(one: Entry, story: Story) -> dict[str, Any]:
     }
 
 
-def _note(file: File) -> dict[str, str]:
-    about = f"{file.about}{f', {file.blob}' if file.blob else ''}"
-    return {"name": line(file.name), "about": line(about)}
+def _note(file: File, contents: Contents) -> dict[str, str | None]:
+    link = contents.link(file.blob) if file.blob else None
+    place = f", {file.blob}" if file.blob and not link else ""
+    return {"name": line(file.name), "about": line(f"{file.about}{place}"), "link": link}

@@ -33,10 +33,12 @@ OURS = {
     "small",
     "time",
 }
-OURS |= {"bdi", "dl", "dt", "dd", "details", "summary", "pre", "figure", "figcaption", "img", "ul", "li", "div", "p"}
+OURS |= {"h2", "span", "bdi", "dl", "dt", "dd", "details", "summary", "pre", "figure", "figcaption", "img", "ul", "li", "div", "p"}
 ATTRIBUTES = {
     *(("a", "href"), ("a", "rel"), ("ol", "start"), ("article", "class"), ("div", "class"), ("p", "class")),
     *(("div", "dir"), ("pre", "dir"), ("ul", "class"), ("time", "datetime"), ("img", "src"), ("img", "alt")),
+    *(("article", "id"), ("article", "data-role"), ("article", "data-place"), ("h2", "class"), ("bdi", "class")),
+    *(("span", "class"), ("details", "class"), ("pre", "data-lang")),
     *(("html", "lang"), ("meta", "charset"), ("meta", "http-equiv"), ("meta", "content"), ("meta", "name")),
 }
 
