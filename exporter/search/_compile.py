@@ -50,7 +50,7 @@ def _filters(query: Query, threads: Iterable[str] | None, store: Store) -> Itera
     if query.since is not None or query.until is not None:
         begin, end = microseconds(query.since), microseconds(query.until)
         kind = engine().FieldType.Integer
-        yield make.range_query(store.schema, "ts", kind, begin, end, include_lower=True, include_upper=False)
+        yield make.range_query(store.schema, "ts", kind, begin, None if end is None else end - 1)
 
 
 def _unscored(query: tantivy.Query) -> tantivy.Query:

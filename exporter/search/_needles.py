@@ -46,8 +46,9 @@ def needles(text: str) -> tuple[Needle, ...]:
 
 def _needle(part: re.Match[str]) -> Needle | None:
     phrase, star, word = part.groups()
-    begins = bool(star) if word is None else word.endswith("*")
-    words, is_open = _words.asked(phrase if word is None else word)
+    text = word if phrase is None else f"{phrase}{star}"
+    begins = text.endswith("*")
+    words, is_open = _words.asked(text)
     if not words:
         return None
     if not begins or _words.is_run(words[-1]):

@@ -149,7 +149,8 @@ def _joining() -> re.Pattern[str]:
 def _clusters() -> re.Pattern[str]:
     """Return what finds letters together with their marks, and the parts of Korean syllables."""
     marks = _marks()
-    return re.compile(f"[\uac00-\ud7a3]?[{_JAMO}]+[{marks}]*|[^{marks}{_JAMO}]?[{marks}]+")
+    syllable = "[\u1100-\u115f\ua960-\ua97f][\u1160-\u11a7\ud7b0-\ud7ca][\u11a8-\u11ff\ud7cb-\ud7ff]?"
+    return re.compile(f"{syllable}[{marks}]*|[\uac00-\ud7a3]?[{_JAMO}]+[{marks}]*|[^{marks}{_JAMO}]?[{marks}]+")
 
 
 @cache
