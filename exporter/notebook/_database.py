@@ -79,18 +79,34 @@ class Database:
 
     def ask(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Return the answer to a question, read when somebody asks for its rows; `UsageError` where it is none."""
+        with self.answer(query, params) as found:
+            return found
+
+    @contextmanager
+    def answer(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Iterator[duckdb.DuckDBPyRelation]:
+        """Give the answer to a question; what DuckDB complains of while it is read is one of our errors."""
         pinned = {table: self._files.pinned(table) for table in self._tables(query)}
-        with self.translated(pinned.values()):
-            asking = self._home.cursor()
-            asking.register(KEPT, _Kept(list(pinned.values())))
-            for name, data in self._given.items():
-                asking.register(name, data)
-            for table, held in pinned.items():
-                asking.execute(f'CREATE TEMP VIEW "{table}" AS {_files(table, held.paths)}')
-            for statement in asking.extract_statements(query):
-                if statement.type.name not in QUESTIONS:
-                    raise UsageError(f"{statement.type.name}: only questions can be asked here, such as SELECT")
-            found: duckdb.DuckDBPyRelation = asking.sql(query) if params is None else asking.sql(query, params=params)
+        try:
+            yield self._ask(query, params, pinned)
+        except self._duckdb.Error as error:
+            raise _told(str(error), pinned.values()) from error
+
+    def _ask(self, query: str, params: Any, pinned: Mapping[str, Pinned]) -> duckdb.DuckDBPyRelation:
+        asking = self._home.cursor()
+        asking.register(KEPT, _Kept(list(pinned.values())))
+        for name, data in self._given.items():
+            asking.register(name, data)
+        for table, held in pinned.items():
+            asking.execute(f'CREATE TEMP VIEW "{table}" AS {_files(table, held.paths)}')
+        statements = asking.extract_statements(query)
+        if not statements:
+            raise UsageError("there is no question; say for example: select count(*) from messages")
+        for statement in statements:
+            if statement.type.name not in QUESTIONS:
+                raise UsageError(f"{statement.type.name}: only questions can be asked here, such as SELECT")
+        found: duckdb.DuckDBPyRelation = asking.sql(query) if params is None else asking.sql(query, params=params)
         return found
 
     def _tables(self, query: str) -> list[str]:
@@ -100,14 +116,6 @@ class Database:
             named |= new
             new = {word for name in new for word in self._needs.get(name, ())} - named
         return [table for table in SCHEMAS if table in named]
-
-    @contextmanager
-    def translated(self, pinned: Iterable[Pinned] = ()) -> Iterator[None]:
-        """Turn what DuckDB complains of into one of our errors."""
-        try:
-            yield
-        except self._duckdb.Error as error:
-            raise _told(str(error), pinned) from error
 
 
 class _Kept:

@@ -80,7 +80,7 @@ class Notebook:
 
     def register(self, name: str, data: Any) -> None:
         """Offer a DataFrame or a table of Arrow to SQL, by a name that no table or view of the archive has."""
-        if not name.isidentifier() or name in {*self._database.names, "prices"}:
+        if not name.isidentifier() or name.lower() in self._database.names:
             raise UsageError(f"{name!r}: choose another name, of letters, digits and _")
         self._database.give(name, data)
 

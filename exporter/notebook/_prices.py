@@ -18,9 +18,13 @@ SCHEMA = pa.schema(_FIELDS)
 def prices(said: Any) -> pa.Table:
     """Return prices from a CSV file, a dict `{model: (input, output)}`, or anything that is a table."""
     try:
-        return _table(said).select(SCHEMA.names).cast(SCHEMA)
+        found = _table(said).select(SCHEMA.names).cast(SCHEMA)
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise UsageError(f"prices: {error}; they need the columns {', '.join(SCHEMA.names)}") from error
+    models = found.column("model").to_pylist()
+    if len(set(models)) < len(models):
+        raise UsageError("prices: a model is named twice; leave one of its rows")
+    return found
 
 
 def _table(said: Any) -> pa.Table:

@@ -6,12 +6,12 @@ that may have rows that are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, cast, overload
 
 import pyarrow as pa
 
-from exporter.errors import ArchiveError, UsageError
+from exporter.errors import UsageError
 from exporter.notebook._database import Database
 from exporter.schemas import SCHEMAS
 
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-Found = TypeVar("Found")
-
 BATCH_ROWS = 10_000
-TRIES = 5
-"Looks at files of which one vanishes again and again."
 
 
 class Table:
@@ -48,24 +44,32 @@ class Table:
 
     def duckdb(self) -> duckdb.DuckDBPyRelation:
         """Return a relation of DuckDB, to ask on."""
-        return self._database.ask(self._query(", ".join(f'"{name}"' for name in self.schema.names)))
+        return self._database.ask(self._query(self._columns))
 
     def count(self) -> int:
         """Count the rows."""
-        return int(self._read(lambda: self._database.ask(self._query("count(*)")).fetchall())[0][0])
+        with self._database.answer(self._query("count(*)")) as found:
+            return int(found.fetchall()[0][0])
 
     def arrow(self) -> pa.Table:
         """Return all rows as a table of Arrow."""
-        return self._read(lambda: pa.Table.from_batches(self.batches(), self.schema))
+        return pa.Table.from_batches(self.batches(), self.schema)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """Yield the rows in batches, in flat memory."""
-        for batch in self.duckdb().to_arrow_reader(rows):
-            yield batch.cast(self.schema)
+        with self._database.answer(self._query(self._columns)) as found:
+            for batch in found.to_arrow_reader(rows):
+                yield batch.cast(self.schema)
 
     def pandas(self) -> pd.DataFrame:
         """Return all rows as a DataFrame of pandas."""
         return self.arrow().to_pandas(split_blocks=True, self_destruct=True)
+
+    @overload
+    def polars(self, *, lazy: Literal[False] = False) -> pl.DataFrame: ...
+
+    @overload
+    def polars(self, *, lazy: Literal[True]) -> pl.LazyFrame: ...
 
     def polars(self, *, lazy: bool = False) -> pl.DataFrame | pl.LazyFrame:
         """Return the rows as a frame of Polars; a lazy one reads what its own query needs, when it is collected."""
@@ -79,21 +83,11 @@ class Table:
         assert isinstance(frame, pl.DataFrame)
         return frame
 
+    @property
+    def _columns(self) -> str:
+        return ", ".join(f'"{name}"' for name in self.schema.names)
+
     def _query(self, what: str) -> str:
         # the line end closes a comment in the condition
         condition = "" if self.where is None else f" WHERE ({self.where}\n)"
         return f'SELECT {what} FROM "{self.name}"{condition}'  # noqa: S608 - the user's own question
-
-    def _read(self, read: Callable[[], Found]) -> Found:
-        """Read; once more where a file was there when the folder was listed, and is not any more."""
-        import duckdb
-
-        for attempt in range(1, TRIES + 1):
-            try:
-                return read()
-            except duckdb.IOException as error:
-                if attempt == TRIES:
-                    raise ArchiveError(f"{self.name}: {error}; run `exporter check`") from error
-            except duckdb.Error as error:
-                raise UsageError(str(error)) from error
-        raise AssertionError

@@ -16,7 +16,10 @@ LEFT JOIN (
     AND r.run_id = m.run_id
 LEFT JOIN (
     SELECT source, endpoint, thread_id, created_at,
-        TRY(make_timestamptz(TRY_CAST(extra_json ->> '$.completed_at' AS BIGINT) * 1000000)) AS completed_at
-    FROM threads WHERE source = 'responses'
+        CASE WHEN ended BETWEEN 631152000 AND 4102444800 THEN make_timestamptz(ended * 1000000) END AS completed_at
+    FROM (
+        SELECT *, CASE WHEN json_valid(extra_json) THEN TRY_CAST(extra_json ->> '$.completed_at' AS BIGINT) END AS ended
+        FROM threads WHERE source = 'responses'
+    )
 ) AS t ON m.source = 'responses' AND t.source = m.source AND t.endpoint = m.endpoint AND t.thread_id = m.thread_id
 WHERE m.role IN ('user', 'assistant') AND m.parent_id IS NULL

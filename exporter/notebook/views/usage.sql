@@ -1,12 +1,14 @@
 -- Tokens of each run, turn, stored response and stored completion, where the server tells them.
 WITH told AS (
     SELECT r.source, r.endpoint, r.thread_id, r.run_id, r.ts,
-        coalesce(r.model, CASE WHEN json_valid(t.extra_json) THEN t.extra_json ->> '$.agent.model' END) AS model,
+        coalesce(
+            r.model, CASE WHEN r.parent_id IS NULL AND json_valid(t.extra_json) THEN t.extra_json ->> '$.agent.model' END
+        ) AS model,
         r.usage_json AS usage
     FROM runs AS r
     LEFT JOIN (SELECT source, endpoint, thread_id, extra_json FROM threads WHERE source = 'agents') AS t
         USING (source, endpoint, thread_id)
-    WHERE r.usage_json IS NOT NULL
+    WHERE r.usage_json IS NOT NULL AND r.type IS DISTINCT FROM 'agent.session.subagent'
     UNION ALL
     SELECT source, endpoint, thread_id, NULL, ts, extra_json ->> '$.model', extra_json -> '$.usage'
     FROM threads
