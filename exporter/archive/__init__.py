@@ -190,20 +190,22 @@ class Archive:
 
     def thread_pages(self, thread: ThreadRef, kind: str) -> Iterator[tuple[int, Mark, list[Record]]]:
         """All committed pages of one thread and kind, in order, with their manifest's number."""
+        for name, offset in self.catalog.frames_of(thread, kind):
+            number = int(name.rsplit("/", 1)[-1].split("-", 1)[0])
+            for mark, lines in self.lines_at(thread, kind, name, offset):
+                yield number, mark, read_records(lines)
+
+    def lines_at(self, thread: ThreadRef, kind: str, name: str, offset: int) -> Iterator[tuple[Mark, list[bytes]]]:
+        """Pages of one thread and kind in one frame, as `Catalog.frames_of` names it, with the lines of their records."""
         whose = {"kind": "page", "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
         # A line is ASCII as a whole where anything in it, such as its cursor, needs escapes.
         starts = tuple(text[:-1] + b"," for text in (dump(whose), dump_ascii(whose)))
-        for name, offset in self.catalog.frames_of(thread, kind):
-            number = int(name.rsplit("/", 1)[-1].split("-", 1)[0])
-            for lines in self._pages_at(name, offset, starts):
-                mark = read_mark(lines[-1])
-                if mark.kind == kind:
-                    yield number, mark, read_records(lines[:-1])
-
-    def _pages_at(self, name: str, offset: int, starts: tuple[bytes, ...]) -> Iterator[list[bytes]]:
         try:
             with self.storage.open(name) as file:
-                yield from _segments.read_at(file, offset, starts, name)
+                for lines in _segments.read_at(file, offset, starts, name):
+                    mark = read_mark(lines[-1])
+                    if mark.kind == kind:
+                        yield mark, lines[:-1]
         except FileNotFoundError as error:
             raise Damaged(f"{name}: it is missing; restore this file from a copy") from error
 
@@ -222,9 +224,8 @@ class Archive:
     def owners(self, threads: Iterable[ThreadRef]) -> dict[ThreadRef, Registration]:
         """What `owner` says of each of these threads, in a few queries."""
         named = {thread: replace(thread, endpoint=plain(thread.endpoint), id=plain(thread.id)) for thread in threads}
-        found = self.catalog.find_all(list(named.values()))
-        known = {thread: found.get(name) for thread, name in named.items()}
-        return {thread: owner_of(one) if one else Registration(thread) for thread, one in known.items()}
+        found = self.catalog.owners(list(named.values()))
+        return {thread: found.get(name) or Registration(thread) for thread, name in named.items()}
 
     # What the tables note
 

@@ -192,6 +192,23 @@ class Catalog:
                 found.update((one.thread, one) for one in known)
         return found
 
+    def owners(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, Registration]:
+        """What is known of the owners of those of these threads that are registered."""
+        places: dict[tuple[str, str], list[str]] = {}
+        for thread in wanted:
+            places.setdefault((thread.source, thread.endpoint), []).append(thread.id)
+        found: dict[ThreadRef, Registration] = {}
+        for (source, endpoint), ids in places.items():
+            whose = sa.and_(threads.c.source == source, threads.c.endpoint == endpoint)
+            for begin in range(0, len(ids), BATCH):
+                for name, profile, user, customer, title, tags in self.rows(
+                    _OWNER.where(whose, threads.c.id.in_(ids[begin : begin + BATCH]))
+                ):
+                    thread = ThreadRef(source, endpoint, name)
+                    known = tuple(load(tags.encode())) if tags else ()
+                    found[thread] = Registration(thread, profile, user, customer, title, known)
+        return found
+
     def named(self, thread_id: str) -> list[Known]:
         """All threads with this id, whatever their source and endpoint."""
         return list(self._known(threads.c.id == plain(thread_id)))
@@ -351,6 +368,7 @@ def _is(thread: ThreadRef) -> sa.ColumnElement[bool]:
 
 
 _KNOWN = sa.select(*threads.c["no", "source", "endpoint", "id"], *(threads.c[name] for name in Known.__slots__[1:]))
+_OWNER = sa.select(*threads.c["id", "profile", "user", "customer", "title", "tags"])
 _TAGS = Known.__slots__.index("tags") - 1
 _POSITIONS = (
     sa.select(*lists.c["list", "cursor", "seq", "more"]).join(threads, threads.c.no == lists.c.thread).where(is_named())

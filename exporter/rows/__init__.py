@@ -20,8 +20,8 @@ from exporter.model import Kind, Record, Registration
 from exporter.rows import _file
 from exporter.rows._deletions import Deleted, Deletions, deleted_kind, identity
 from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, TRACE, TRACE_SHAPE, Shape
-from exporter.rows._times import EPOCH, WHOLE_SECONDS, moment
-from exporter.rows._usual import Columns, Usual, microseconds, usual
+from exporter.rows._times import EPOCH, WHOLE_SECONDS, microseconds, moment, time_of
+from exporter.rows._usual import Columns, Usual, usual
 from exporter.text import clean, joined, members, plain, readable, string
 
 TABLE_OF: dict[Kind, str] = {
@@ -209,5 +209,6 @@ __all__ = [
     "microseconds",
     "moment",
     "row",
+    "time_of",
     "usual",
 ]

@@ -13,8 +13,20 @@ SANE = (631152000, 4102444800)
 MILLISECONDS = 1e11
 "No sane time in seconds is as large."
 
+_MICROSECOND = timedelta(microseconds=1)
+
 WHOLE_SECONDS = re.compile(rb"[1-9][0-9]{8,9}")
 "A time that a column tells to the last digit."
+
+
+def microseconds(time: datetime) -> int:
+    """Return the microseconds since 1970."""
+    return (time - EPOCH) // _MICROSECOND
+
+
+def time_of(count: int) -> datetime:
+    """Return the time so many microseconds after 1970 began."""
+    return EPOCH + timedelta(microseconds=count)
 
 
 def moment(raw: bytes) -> datetime | None:
@@ -33,4 +45,4 @@ def moment(raw: bytes) -> datetime | None:
         seconds /= 1000
     if not SANE[0] <= seconds < SANE[1]:
         return None
-    return EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
+    return time_of(round(seconds * 1_000_000))

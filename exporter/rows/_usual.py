@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +17,7 @@ import msgspec
 
 from exporter.model import Record
 from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES
-from exporter.rows._times import EPOCH, SANE, WHOLE_SECONDS, moment
+from exporter.rows._times import SANE, WHOLE_SECONDS, microseconds, moment
 from exporter.text import WORDY, clean, named, plain, readable, string
 
 Columns = dict[str, list[Any]]
@@ -28,7 +27,6 @@ _SHAPE = SHAPES["message"]
 _ELSEWHERE = {name for names in OTHER_NAMES.values() for name in names}
 _USUAL = "message"
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class _Value(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -81,11 +79,6 @@ def usual(records: Sequence[Record]) -> tuple[list[Usual], list[int]]:
         else:
             found.append(Usual(which, group.columns()))
     return found, left
-
-
-def microseconds(time: Any) -> int:
-    """Return a time as Arrow has it."""
-    return int((time - EPOCH) // _MICROSECOND)
 
 
 def _objects(records: Sequence[Record]) -> list[dict[str, msgspec.Raw] | None]:

@@ -8,6 +8,7 @@ history of publishing equals one rebuild. Read on in the order of `publish`: `_e
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,10 @@ from exporter.tables._threads import Threads
 __all__ = ["EMPTY", "Published", "Reader", "compare", "outdated", "publish"]
 
 
+COLLECTED = (50_000, 50, 100)
+"Objects made before Python looks for cycles among them, instead of 700."
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """What publishing changed."""
@@ -44,7 +49,7 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
 
     They are made from nothing where it is asked, and where a file of theirs has the columns of another version.
     """
-    with _plain_memory(), _folder(reader) as folder:
+    with _plain_memory(), _seldom_collected(), _folder(reader) as folder:
         newest = reader.manifest()
         files = Files(reader, newest, folder, into, afresh=afresh)
         view, changes, events = View(reader, 0 if files.afresh else since, newest), Changes(folder), Events(folder)
@@ -78,3 +83,14 @@ def _plain_memory() -> Iterator[None]:
         yield
     finally:
         pa.set_memory_pool(pool)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Let Python look for cycles seldom: rows are many objects that live shortly and hold none."""
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECTED)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

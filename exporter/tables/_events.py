@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 
 from exporter.files import make_folder
 from exporter.model import Kind, Mark, Record, ThreadRef
-from exporter.rows import LISTED, TABLE_OF, deleted_kind
+from exporter.rows import LISTED, TABLE_OF, deleted_kind, microseconds, time_of
 from exporter.tables._appending import Appending
 from exporter.tables._changes import Changes
 from exporter.tables._names import key, text, whose
@@ -27,15 +27,22 @@ from exporter.tables._repeats import Repeats, keys_of
 from exporter.tables._sorting import Sorter
 from exporter.text import plain
 
-_COLUMNS: dict[str, pa.DataType] = {
-    **dict.fromkeys(("source", "endpoint", "thread", "body"), pa.binary()),
-    **dict.fromkeys(("order", "number", "count", "_month"), pa.int64()),
-    "kind": pa.string(),
-    "fresh": pa.bool_(),
-    "observed_at": pa.timestamp("us", "UTC"),
-}
 _THREAD = ("source", "endpoint", "thread")
+_TOLD = ("kind", "number", "count", "fresh", "observed_at", "body")
+_COLUMNS: dict[str, pa.DataType] = {
+    **dict.fromkeys(_THREAD, pa.binary()),
+    **dict.fromkeys(("order", "number"), pa.int64()),
+    "kind": pa.string(),
+    "count": pa.int64(),
+    "fresh": pa.bool_(),
+    "observed_at": pa.int64(),
+    "body": pa.binary(),
+    "_month": pa.int64(),
+}
 
+HELD_BYTES = 1 << 20
+HELD_LINE = 300
+"What is held of the events before they become a batch, and what each is beside its body."
 KEYS_BYTES = 8 << 20
 "Keys of a thread's objects that are looked at together; a longer thread is folded if anything can be there twice."
 
@@ -64,7 +71,10 @@ class Events:
     """What happened to which thread."""
 
     def __init__(self, folder: Path) -> None:
-        self._sorter = Sorter(pa.schema(_COLUMNS), (*_THREAD, "order"), make_folder(folder / "events"))
+        self._schema = pa.schema(_COLUMNS)
+        self._sorter = Sorter(self._schema, (*_THREAD, "order"), make_folder(folder / "events"))
+        self._held: list[tuple[Any, ...]] = []
+        self._bytes = 0
 
     def collect(self, view: View, changes: Changes, repeats: Repeats, *, remember: bool) -> set[str]:
         """Take the new pages, and return the ids of their threads where somebody has to know."""
@@ -89,27 +99,36 @@ class Events:
 
     def by_thread(self) -> Iterator[tuple[ThreadRef, list[Event]]]:
         """Yield what happened to each thread, in the order of the pages."""
+        self._pack()
         self._sorter.finish()
-        lines = (line for table in self._sorter.merged(0) for line in table.to_pylist())
-        for exact, group in itertools.groupby(lines, key=lambda line: tuple(line[name] for name in _THREAD)):
-            happened = (Event(*(line[name] for name in Event.__slots__)) for line in group)
-            yield ThreadRef(*(text(part) for part in exact)), list(_bounded(happened))
+        lines = (line for table in self._sorter.merged(0) for line in _lines(table))
+        for exact, group in itertools.groupby(lines, key=lambda line: line[0]):
+            yield ThreadRef(*(text(part) for part in exact)), list(_bounded(event for _, event in group))
 
     def _add(self, order: int, number: int, mark: Mark, observed_at: datetime, body: bytes | None) -> None:
-        values = {
-            "source": key(mark.thread.source),
-            "endpoint": key(mark.thread.endpoint),
-            "thread": key(mark.thread.id),
-            "order": order,
-            "number": number,
-            "kind": mark.kind,
-            "count": mark.count,
-            "fresh": mark.fresh,
-            "observed_at": observed_at,
-            "body": body,
-            "_month": 0,
-        }
-        self._sorter.add(values, len(body or b""))
+        thread = mark.thread
+        exact = (key(thread.source), key(thread.endpoint), key(thread.id))
+        at = microseconds(observed_at)
+        self._held.append((*exact, order, number, mark.kind, mark.count, mark.fresh, at, body, 0))
+        self._bytes += len(body or b"") + HELD_LINE
+        if self._bytes > HELD_BYTES:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Hand over what is held."""
+        if self._held:
+            columns = zip(*self._held, strict=True)
+            arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
+            self._sorter.add_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+            self._held, self._bytes = [], 0
+
+
+def _lines(table: pa.Table) -> Iterator[tuple[tuple[bytes, ...], Event]]:
+    """Yield what happened, each with the exact name of its thread."""
+    whose = zip(*(table.column(name).to_pylist() for name in _THREAD), strict=True)
+    told = zip(*(table.column(name).to_pylist() for name in _TOLD), strict=True)
+    for exact, (kind, number, count, fresh, at, body) in zip(whose, told, strict=True):
+        yield exact, Event(kind, number, count, fresh, time_of(at), body)
 
 
 def _bounded(happened: Iterator[Event]) -> Iterator[Event]:
@@ -117,7 +136,7 @@ def _bounded(happened: Iterator[Event]) -> Iterator[Event]:
     size = 0
     for event in happened:
         size += len(event.body or b"") if event.kind in LISTED else 0
-        yield replace(event, body=None) if event.kind in LISTED and size > KEYS_BYTES else event
+        yield replace(event, body=None) if size > KEYS_BYTES and event.kind in LISTED else event
 
 
 def _said(record: Record) -> bytes | None:

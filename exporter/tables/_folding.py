@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
 from exporter.model import Record, Registration
-from exporter.rows import EPOCH, TABLE_OF, Deletions, born, frame, identity, row
+from exporter.rows import TABLE_OF, Deletions, born, frame, identity, microseconds, row, time_of
 from exporter.tables._content import state_of
 from exporter.tables._names import month
 from exporter.text import clean, plain
@@ -54,14 +53,14 @@ class Fold:
         self._seen += 1
         deleted = self._deletions.see(key, number, record)
         if max(newest, deleted and max(number, deleted)) > self._since:
-            self.changed.add(month(_time(self._time[at])))
+            self.changed.add(month(time_of(self._time[at])))
 
     def _add(self, record: Record, state: bytes) -> None:
         created = born(record)
         time = created or record.observed_at
         self._state += state
-        self._first.append(_microseconds(record.observed_at))
-        self._time.append(_microseconds(time))
+        self._first.append(microseconds(record.observed_at))
+        self._time.append(microseconds(time))
         self._told.append(created is not None)
         self._seq.append(record.seq)
         self._revision.append(0)
@@ -74,7 +73,7 @@ class Fold:
         for count, record in enumerate(records):
             key = identity(record)
             at = self._number[key]
-            time = _time(self._time[at])
+            time = time_of(self._time[at])
             if month(time) not in months:
                 continue
             if self._revision[at]:
@@ -93,8 +92,8 @@ class Fold:
             "deleted_at": deleted_at,
             "deleted_reason": reason and plain(reason),
             "seq": self._seq[at],
-            "first_seen_at": _time(self._first[at]),
-            "ts": _time(self._time[at]),
+            "first_seen_at": time_of(self._first[at]),
+            "ts": time_of(self._time[at]),
             "ts_source": "created_at" if self._told[at] else "first_seen_at",
             "revision": self._revision[at],
         }
@@ -106,15 +105,6 @@ class Fold:
             "object_id": None if record.id is None else plain(record.id),
             "seq": self._seq[at],
             "revision": revision,
-            "ts": _time(self._time[at]),
+            "ts": time_of(self._time[at]),
             "body_json": clean(record.body).decode(),
         }
-
-
-def _time(count: int) -> datetime:
-    return EPOCH + timedelta(microseconds=count)
-
-
-def _microseconds(time: datetime) -> int:
-    """Return the microseconds since 1970."""
-    return (time - EPOCH) // timedelta(microseconds=1)

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from exporter.errors import Damaged
 from exporter.schemas import SCHEMAS, VERSIONS
 
-GROUP_BYTES = 2 << 20
-"Of a row group: larger ones save 2 % of disk and cost seven times their size in memory while they are written."
+GROUP_BYTES = 8 << 20
+"Of a row group: smaller ones cost a third more time to write, larger ones seven times their size in memory."
 GROUP_ROWS = 100_000
 READ_BYTES = 512 << 10
 "What is read of a file at a time."

@@ -21,9 +21,9 @@ from exporter.files import translated
 
 PACK_BYTES = 1 << 20
 "Rows in Python's memory, before they become a batch."
-RUN_BYTES = 6 << 20
+RUN_BYTES = 12 << 20
 "Batches in memory, before they are sorted and go to the disk."
-BLOCK_BYTES = 512 << 10
+BLOCK_BYTES = 1 << 20
 "What a merge reads of each run at a time."
 FAN = 16
 "Runs that are merged at a time."
@@ -132,7 +132,10 @@ class _Run:
 
 
 def _in_order(table: pa.Table, keys: Sequence[str]) -> pa.Table:
-    return table.take(pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys]))
+    order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys])
+    if order.equals(pa.array(range(len(order)), order.type)):  # as it came: a long thread, page by page
+        return table
+    return table.take(order)
 
 
 def _by_month(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
