@@ -151,7 +151,10 @@ class Index:
     @contextmanager
     def _locked(self, *, patient: bool) -> Iterator[None]:
         """Be the only one who changes the index."""
-        make_folder(self.folder)
+        try:
+            make_folder(self.folder)
+        except ArchiveError as error:
+            raise ArchiveError(f"{error}. Or keep the index in another place: --index PATH") from error
         with translated(self.folder):
             lock = FileLock(self.folder / "lock", timeout=PATIENCE if patient else 0, mode=FILE_MODE)
             try:

@@ -25,7 +25,6 @@ WHOLE = 200_000
 "Texts up to this length are looked at as a whole if no piece has the words: they may be far from each other."
 
 _SPACE = re.compile(r"\s")
-_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Range = tuple[int, int]
 
@@ -116,7 +115,7 @@ def _cut(text: str, placed: list[tuple[Range, int]], width: int) -> tuple[str, t
     before, after = "…" if begin else "", "…" if end < len(text) else ""
     shift = len(before) - begin
     inside = ((max(a, begin), min(b, end)) for (a, b), _ in placed if b > begin and a < end)
-    line = before + _CONTROL.sub(" ", text[begin:end]) + after
+    line = before + _SPACE.sub(" ", text[begin:end]) + after
     return line, tuple((a + shift, b + shift) for a, b in _joined(inside))
 
 
