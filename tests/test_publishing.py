@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from exporter.archive import Archive
+from exporter.formats._choosing import conversation
+from exporter.formats._story import Wanted
 from exporter.formats._transcript import Transcript
 from exporter.model import Kind, ThreadRef
 from exporter.tables import publish
@@ -64,11 +66,9 @@ def deleted(bench: Bench) -> dict[str, str | None]:
 def shown(bench: Bench, name: str) -> list[str]:
     """Name the messages that people are told were deleted."""
     with Archive.open(bench.path) as archive:
-        told = list(Transcript(archive, bench.ref(name)).paragraphs())
+        _, *told = Transcript(conversation(archive, bench.ref(name), Wanted())).paragraphs()
     return [
-        f"msg_{place}"
-        for place, one in enumerate(told)
-        if "not on the server any more (deleted), noticed 20" in one.splitlines()[0]
+        f"msg_{place}" for place, one in enumerate(told) if "not on the server any more (deleted); noticed 20" in one
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,6 +11,7 @@ import click
 
 from exporter.cli._command import archive_option, makes_command
 from exporter.cli._output import Output
+from exporter.cli._times import Time
 
 if TYPE_CHECKING:
     from exporter.formats import Format
@@ -34,20 +34,6 @@ class FormatName(click.types.StringParamType):
         from exporter.formats import names
 
         return f"[{'|'.join(names())}]"
-
-
-class Time(click.types.StringParamType):
-    """A date, or a time; without a zone it is UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Take ISO 8601."""
-        try:
-            time = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time; write 2026-11-21 or 2026-11-21T05:00:00+01:00", param, ctx)
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @makes_command(EXAMPLES, exits=(0, 5, 10))

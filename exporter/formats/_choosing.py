@@ -65,16 +65,31 @@ def _all(archive: Archive, wanted: Wanted, source: str | None = None) -> Iterato
     yield from (Story(archive, one, wanted) for one in known if wanted.takes(one))
 
 
+def conversation(archive: Archive, thread: ThreadRef, wanted: Wanted) -> Story:
+    """Return a known thread as the conversation that it is, or ends."""
+    known = archive.catalog.find(thread)
+    assert known is not None
+    story = Story(archive, known, wanted)
+    if thread.source == CHAINED:
+        _link(story)
+    return story
+
+
 def _chained(db: sqlite3.Connection, story: Story) -> Story:
-    """Add to a response what it goes on from."""
+    """Add to a response what it goes on from, and note what is told so."""
+    for thread in _link(story):
+        db.execute("INSERT OR IGNORE INTO told VALUES (?)", (_key(thread),))
+    return story
+
+
+def _link(story: Story) -> tuple[ThreadRef, ...]:
+    """Add to a response what it goes on from; returns all of the chain."""
     linked = chain(story.archive, story.thread)
     known = (story.archive.catalog.find(thread) for thread in linked.threads[:-1])
     earlier = [Story(story.archive, one, story.wanted) for one in known if one is not None]
     story.before = tuple(one for one in earlier if story.wanted.deleted or not one.gone)
     story.missing, story.circular = linked.missing, linked.circular
-    for thread in linked.threads:
-        db.execute("INSERT OR IGNORE INTO told VALUES (?)", (_key(thread),))
-    return story
+    return linked.threads
 
 
 def _has(db: sqlite3.Connection, table: str, thread: ThreadRef) -> bool:

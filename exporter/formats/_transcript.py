@@ -1,157 +1,214 @@
-"""A conversation as people read it: who, when, what; control characters cannot steer the terminal.
+"""A conversation as people read it in a terminal or a pipe: who, when, what; nothing of it can steer the terminal.
 
-The idea: what belongs together is read together, whatever its API: the responses of a chain, the oldest first; each
-subagent's own history after the session's; and at the end what the messages point to, kept or not.
+The idea: an entry is a line that begins at the margin, and all that others wrote is indented below it, so that no text
+can look like an entry. Here is said what a text is; how that looks, and how long a line may be, is for who shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from exporter.archive import Archive
-from exporter.formats import records
-from exporter.formats._chain import Chain, chain
-from exporter.formats._newest import deletions
-from exporter.formats._pages import Reader
-from exporter.model import Record, Registration, ThreadRef, printable
-from exporter.rows import Deleted, identity, row
-from exporter.text import loads
+from exporter.formats._entries import Citation, Entry, File, Fold, Section, entries
+from exporter.formats._harmless import line, visible
+from exporter.formats._steps import value_of
+from exporter.formats._story import Story
+from exporter.formats.markdown import deletion, facts
 
-SAID = ("completed", "complete")
-"A status that is nothing to speak of."
+LOOKS = ("title", "about", "section", "user", "assistant", "other", "remark", "deleted", "fold", "cite")
+"What a text can be; `other` is any other role."
+MARGIN = "  "
+SHORT = 60
+"Characters of what a folded call was given, and of what it gave."
+TOLD_BY = ("arguments", "input", "query", "queries", "code", "command", "action")
+"What a folded call is told by, beside its name."
+GAVE = ("output", "outputs", "results")
+_STAYS = re.compile(
+    "[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"  # spaces
+    "|(?<=[\u0300-\U000e0000])[\u200c\u200d](?=[\u0300-\U000e0000])"  # what joins emoji, and letters of some scripts
+)
+"What is not printable to Python, and can do nothing."
+
+
+def _as_it_is(text: str, _: str) -> str:
+    return text
+
+
+def _whole(row: str) -> Iterable[str]:
+    return (row,)
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What of a conversation is shown, and how."""
+
+    unfold: bool = False
+    "Whether calls of tools, what they gave, and thoughts are told in full."
+    role: str | None = None
+    "Only entries of this role, or type."
+    last: int | None = None
+    "Only so many messages, from the end."
+    paint: Callable[[str, str], str] = _as_it_is
+    "Gives a text, which is harmless already, its look: one of `LOOKS`."
+    fit: Callable[[str], Iterable[str]] = _whole
+    "Cuts a line to what fits beside the margin."
 
 
 class Transcript:
     """The conversation that a thread is, or ends."""
 
-    def __init__(self, archive: Archive, thread: ThreadRef) -> None:
-        self._archive, self._thread = archive, thread
+    def __init__(self, story: Story, showing: Showing = Showing()) -> None:
+        self._story, self._showing, self._paint = story, showing, showing.paint
         self.messages = 0
         "How many were told so far."
 
     def paragraphs(self) -> Iterator[str]:
-        """Yield each entry as a heading and its text."""
-        found = chain(self._archive, self._thread)
-        yield from self._before(found)
-        for thread in found.threads:
-            if len(found.threads) > 1:
-                yield f"━━ {printable(thread.id)}\n"
-            yield from self._entries(thread)
-            yield from self._files(thread)
+        """Yield what is known of the thread, then each entry as a heading and its text; all end with a newline."""
+        yield self._head()
+        for one in self._wanted():
+            if isinstance(one, Section):
+                yield self._paint(f"━━ {_line(one.title)}", "section") + "\n"
+            else:
+                self.messages += one.is_message
+                yield "\n".join([*self._entry(one), ""])
 
-    def _before(self, found: Chain) -> Iterator[str]:
-        """Say what is missing at the beginning."""
-        if found.circular:
-            yield f"━━ {printable(found.threads[0].id)} goes on from a later one: the server's chain is a circle\n"
-        if found.missing is not None:
-            known = self._archive.catalog.find(found.missing)
-            why = (known.error if known else None) or "it is not in the archive; it may have expired before"
-            yield f"━━ goes on from {printable(found.missing.id)}: {tame(why)}\n"
+    def _head(self) -> str:
+        head = self._story.head()
+        title = self._paint(f"══ {_line(str(head.get('title') or self._story.thread.id))}", "title")
+        about = " · ".join(f"{name} {_line(value)}" for name, value in facts(self._story, head))
+        return "\n".join([title, *self._rows(about, "about"), ""])
 
-    def _entries(self, thread: ThreadRef) -> Iterator[str]:
-        parent, names, several = None, Names(self._archive, thread), choices(self._archive, thread)
-        gone = deletions(self._archive, thread, "message")
-        for record in records(self._archive, thread, ("message",)):
-            if record.parent is not None and record.parent != parent:
-                yield f"══ subagent {printable(names[record.parent])}\n"
-            parent = record.parent
-            self.messages += 1
-            yield _entry(record, names, several, gone.of(identity(record)))
+    def _wanted(self) -> Iterator[Section | Entry]:
+        """Yield what is asked for; the last messages are known at the end, so they are kept until then."""
+        role, last = self._showing.role, self._showing.last
+        if role is None and last is None:
+            yield from entries(self._story)
+            return
+        count, kept = 0, deque[list[Section | Entry]](maxlen=last)
+        for group in _groups(one for one in entries(self._story) if _is_of(one, role)):
+            if last is None:
+                yield from group
+            else:
+                kept.append(group)
+                count += 1
+        if count > len(kept):
+            yield Section(f"{count - len(kept):,} earlier messages are not shown")
+        for group in kept:
+            yield from group
 
-    def _files(self, thread: ThreadRef) -> Iterator[str]:
-        lines = [_file(record) for record in records(self._archive, thread, ("file",))]
-        if lines:
-            yield "\n".join([f"── files · {len(lines)}", *lines, ""])
+    def _entry(self, one: Entry) -> Iterator[str]:
+        when = f"{one.time:%Y-%m-%d %H:%M:%S}" if one.time else one.place  # without a time, the position is what is
+        look = one.who if one.who in LOOKS else "other"
+        rest = "".join(f" · {_line(word)}" for word in (*one.remarks, when) if word)
+        yield self._paint(f"── {_line(one.who)}", look) + self._paint(rest, "remark")
+        if one.deleted:
+            yield from self._rows(deletion(one), "deleted")
+        sources = list(dict.fromkeys((each.label, each.url, each.file) for each in one.citations))
+        if one.text:
+            yield from self._rows(_cited(one.text, one.citations, sources))
+        elif not (one.folds or one.files or one.citations):
+            yield from self._rows("(no text)", "remark")
+        for fold in one.folds:
+            yield from self._fold(fold)
+        for number, (label, url, file) in enumerate(sources, 1):
+            known = self._file(file) if file else _line(f"{label}: {url}" if url and url != label else label)
+            yield from self._rows(f"[{number}] {known}", "cite")
+        for file in one.files:
+            yield from self._rows(f"▪ {self._file(file)}", "cite")
 
+    def _fold(self, fold: Fold) -> Iterator[str]:
+        if not self._showing.unfold:
+            yield from self._rows(" ".join(filter(None, ("▸", _line(fold.title), _brief(fold.text)))), "fold")
+            return
+        if fold.title:
+            yield from self._rows(f"▾ {_line(fold.title)}", "fold")
+        yield from self._rows(fold.text, margin=MARGIN * 2 if fold.title else MARGIN)
 
-def choices(archive: Reader, thread: ThreadRef) -> Mapping[int, str]:
-    """Name the answers of a stored completion by their position, where it has several."""
-    pages = archive.thread_pages(thread, "message") if thread.source == "completions" else ()
-    found = sorted({record.seq for _, mark, page in pages if mark.list == "choices" for record in page})
-    return {seq: f"choice {at} of {len(found)}" for at, seq in enumerate(found, 1)} if len(found) > 1 else {}
+    def _file(self, file: File) -> str:
+        """Tell of a file whether it is kept, and where."""
+        where = f": {self._story.archive.path / file.blob}" if file.blob else ""
+        return _line(f"{file.name} ({file.about}){where}")
 
-
-class Names:
-    """What the subagents of a session are called; read when somebody asks."""
-
-    def __init__(self, archive: Reader, thread: ThreadRef) -> None:
-        self._archive, self._thread = archive, thread
-        self._found: dict[str, str] | None = None
-
-    def __getitem__(self, key: str) -> str:
-        if self._found is None:
-            runs = records(self._archive, self._thread, ("run",))
-            bodies = ((record.id, _parsed(record.body)) for record in runs)
-            self._found = {name: f"{body['name']} ({name})" for name, body in bodies if name and _is_named(body)}
-        return self._found.get(key, key)
-
-
-def _is_named(body: Mapping[str, Any]) -> bool:
-    return isinstance(body.get("name"), str)
-
-
-def _entry(record: Record, names: Names, several: Mapping[int, str], deleted: Deleted | None) -> str:
-    known = row(record, Registration(record.thread)) or {}
-    who = known.get("role") or str(known.get("type") or "?").removeprefix("chatkit.")
-    head = [who, *remarks(known, names)]
-    if record.seq in several and record.id is None:
-        head.append(several[record.seq])
-    if deleted:
-        head.append(f"not on the server any more ({deleted[1]}), noticed {deleted[0]:%Y-%m-%d %H:%M} UTC")
-    created = known.get("created_at")
-    # without a time of its own, the position is what there is
-    head.append(f"{created:%Y-%m-%d %H:%M:%S}" if created else f"#{record.seq}")
-    text = known.get("text") or f"({known.get('type') or 'nothing'}, no text)"
-    return f"── {' · '.join(printable(word) for word in head)}\n{tame(str(text))}\n"
+    def _rows(self, text: str, look: str | None = None, margin: str = MARGIN) -> Iterator[str]:
+        for row in tame(text).split("\n"):
+            for piece in self._showing.fit(row):
+                yield margin + (self._paint(piece, look) if look and piece else piece) if piece else ""
 
 
-def remarks(known: Mapping[str, Any], names: Names) -> Iterator[str]:
-    """Say what an entry is besides: calls, between whom, and how far it came."""
-    said = _parsed(str(known.get("extra_json") or "{}").encode())
-    calls = [*_listed(said.get("tool_calls")), said.get("function_call")]
-    called = [name for call in calls if (name := _called(call))]
-    if called:
-        yield f"calls {', '.join(called)}"
-    if known.get("role") == "tool" and isinstance(said.get("name"), str):
-        yield str(said["name"])
-    to = [said.get("recipient_agent_id"), *_listed(said.get("recipient_agent_ids"))]
-    if receivers := [names[one] for one in to if isinstance(one, str)]:
-        yield f"to {', '.join(receivers)}"
-    if (status := known.get("status")) and status not in SAID:
-        yield str(status)
+def _is_of(one: Section | Entry, role: str | None) -> bool:
+    return role is None or isinstance(one, Section) or one.who.partition(" · ")[0] == role
 
 
-def _called(call: Any) -> str | None:
-    """Return what a call in a message calls, whatever kind of tool."""
-    parts = [call, *(call.get(key) for key in ("function", "custom"))] if isinstance(call, dict) else []
-    found = (part.get("name") for part in parts if isinstance(part, dict))
-    return next((name for name in found if isinstance(name, str)), None)
+def _groups(told: Iterable[Section | Entry]) -> Iterator[list[Section | Entry]]:
+    """Yield each message with the headings before it, and with what is no message of its own after it."""
+    headings, group = deque[Section](maxlen=2), list[Section | Entry]()
+    for one in told:
+        if isinstance(one, Section):
+            headings.append(one)
+            continue
+        if one.is_message and group:
+            yield group
+            group = []
+        group += [*headings, one]
+        headings.clear()
+    if group:
+        yield group
 
 
-def _file(record: Record) -> str:
-    """Tell of a file whether it is kept, and where."""
-    known = row(record, Registration(record.thread)) or {}
-    name = f"{known.get('name') or 'without a name'} ({known.get('type') or 'file'} {record.id})"
-    size = "" if known.get("bytes") is None else f"{known['bytes']:,} bytes, "
-    what = "its text, " if known.get("form") == "text" else ""
-    kept = f"{what}{size}{known['blob']}" if known.get("blob") else "not kept"
-    why = ": ".join(str(known[key]) for key in ("reason", "detail") if known.get(key))
-    return printable(f"{name}: {kept}{'; ' + why if why else ''}")
+def _cited(text: str, citations: Iterable[Citation], sources: list[Any]) -> str:
+    """Return text with the number of each source where it is cited."""
+    edits, begun = list[tuple[int, int, str]](), dict[str, int]()
+    for each in citations:
+        number = f"[{sources.index((each.label, each.url, each.file)) + 1}]"
+        at = text.find(each.mark, begun.get(each.mark, 0)) if each.mark else -1
+        if at >= 0:
+            begun[each.mark] = at + len(each.mark)
+            edits.append((at, begun[each.mark], number))
+        elif each.place is not None:
+            edits.append((each.place, each.place, number))
+    told, after = list[str](), 0
+    for begin, end, number in sorted(edits):
+        if begin >= after:
+            told += [text[after:begin], number]
+            after = end
+    return "".join(told) + text[after:]
 
 
-def _listed(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list) else ()
+def _brief(text: str) -> str:
+    """Return the beginning of what a call was given, and of what it gave."""
+    call = value_of(text) if text[:1] == "{" else None
+    if not isinstance(call, dict):
+        return _short(text)
+    given = next((call[name] for name in TOLD_BY if call.get(name)), None)
+    gave = next((call[name] for name in GAVE if call.get(name)), None)
+    if given is None and gave is None:
+        given = {name: value for name, value in call.items() if name != "name"} or None
+    return " → ".join(_short(one if isinstance(one, str) else _json(one)) for one in (given, gave) if one is not None)
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        found = loads(body)
-    except (ValueError, RecursionError):  # nested deeper than any parser goes
-        found = None
-    return found if isinstance(found, dict) else {}
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _short(text: str) -> str:
+    told = _line(text[: SHORT * 4])
+    return f"{told[:SHORT].rstrip()}…" if len(told) > SHORT or len(text) > SHORT * 4 else told
+
+
+def _line(text: str) -> str:
+    return tame(line(text))
 
 
 def tame(text: str) -> str:
-    """Return text in a form that cannot steer a terminal; its lines and tabs stay."""
-    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.replace("\r\n", "\n").split("\n"))
+    """Return text in a form that cannot steer a terminal, nor hide from who reads it; its lines and tabs stay."""
+    return "\n".join(row if row.isprintable() else _escaped(row) for row in visible(text).split("\n"))
+
+
+def _escaped(row: str) -> str:
+    stays = {found.start() for found in _STAYS.finditer(row)}
+    told = (c if c.isprintable() or place in stays else c.encode("unicode_escape") for place, c in enumerate(row))
+    return "".join(c if isinstance(c, str) else c.decode() for c in told)

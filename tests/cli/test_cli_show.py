@@ -92,11 +92,11 @@ def test_show_tells_a_chain_from_its_first_turn(every: Shell) -> None:
     [
         ("chatcmpl-every1", ["── user", "── assistant · choice 1 of 2", "── assistant · choice 2 of 2"]),
         ("cthr_every1", ["── user"]),
-        ("asess_every1", ["── user", "══ subagent Scout (asub_1)", "── assistant"]),
+        ("asess_every1", ["── user", "━━ Subagent Scout (asub_1)", "── assistant"]),
     ],
 )
 def test_show_marks_who_speaks(every: Shell, thread: str, heads: list[str]) -> None:
-    lines = [line for line in every.ok("show", thread).stdout.splitlines() if line.startswith(("──", "══"))]
+    lines = [line for line in every.ok("show", thread).stdout.splitlines() if line.startswith(("──", "━━"))]
 
     assert len(lines) == len(heads)
     assert all(line.startswith(head) for line, head in zip(lines, heads, strict=True))

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -206,4 +207,17 @@ def test_an_id_that_two_threads_use_needs_the_source(bench: Bench) -> None:
 
 @given(st.text())
 def test_no_text_can_steer_a_terminal(text: str) -> None:
-    assert all(c.isprintable() or c in "\n\t" for c in tame(text))
+    assert all(c.isprintable() or c in "\n\t\u200c\u200d" or category(c) == "Zs" for c in tame(text))
+
+
+@pytest.mark.parametrize("text", ["👩‍👩‍👧 é", "می‌خواهم", "東京\u3000都", "שלום مرحبا"])
+def test_words_of_every_language_stay(text: str) -> None:
+    assert tame(text) == text
+
+
+@pytest.mark.parametrize(
+    "code", ["200b", "200c", "200d", "200e", "200f", "061c", "2060", "2066", "00ad", "202e", "009b", "001b", "feff"]
+)
+def test_what_hides_or_turns_is_written_as_an_escape(code: str) -> None:
+    assert chr(int(code, 16)) not in tame(f"pay{chr(int(code, 16))}pal")
+    assert tame(f"pay{chr(int(code, 16))}pal").endswith("pal")

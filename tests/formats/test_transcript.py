@@ -11,6 +11,8 @@ import pytest
 from exporter.archive import Archive
 from exporter.formats import records
 from exporter.formats._chain import chain
+from exporter.formats._choosing import conversation
+from exporter.formats._story import Wanted
 from exporter.formats._transcript import Transcript
 from exporter.model import Item, Kind, Page, Registration, ThreadRef
 from exporter.registry import register
@@ -45,8 +47,10 @@ class Desk:
             archive.seal()
 
     def text(self, ref: ThreadRef) -> str:
+        """What people read of a thread, without what is known of the thread itself."""
         with Archive.open(self.path) as archive:
-            return "\n".join(Transcript(archive, ref).paragraphs())
+            _, *told = Transcript(conversation(archive, ref, Wanted())).paragraphs()
+        return "\n".join(told)
 
 
 @pytest.fixture
@@ -87,7 +91,7 @@ def test_a_chain_of_responses_reads_from_its_first_turn(desk: Desk) -> None:
 def test_a_chain_whose_beginning_is_not_there_says_so(desk: Desk) -> None:
     last = response(desk, "resp_3", "resp_\x1b2", "third")
 
-    assert desk.text(last).splitlines()[0].startswith("━━ goes on from resp_\\x1b2: it is not in the archive")
+    assert desk.text(last).splitlines()[0].startswith("━━ Goes on from resp_\\x1b2: it is not in the archive")
 
 
 def test_what_became_of_the_beginning_is_told_in_the_words_of_its_visit(desk: Desk) -> None:
@@ -95,7 +99,7 @@ def test_what_became_of_the_beginning_is_told_in_the_words_of_its_visit(desk: De
     gone = {"state": "failed", "code": "not_found", "error": "responses/resp_2: not found", "records": 0, "gaps": []}
     desk.put(ref("responses", "resp_2"), "visit", [gone], name="visit")
 
-    assert desk.text(last).splitlines()[0] == "━━ goes on from resp_2: responses/resp_2: not found"
+    assert desk.text(last).splitlines()[0] == "━━ Goes on from resp_2: responses/resp_2: not found"
 
 
 @pytest.mark.parametrize("first", ["resp_3", "resp_2", "resp_1"])
@@ -127,10 +131,10 @@ def test_calls_and_several_choices_of_a_completion_are_marked(desk: Desk) -> Non
     desk.put(one, "message", answers, name="choices", seq=3)
 
     text = desk.text(one)
-    assert "── assistant · calls weather · #1\nweather {" in text
-    assert "── tool · weather · #2\n-7" in text
-    assert "── assistant · choice 1 of 2 · #3\nYes." in text
-    assert "── assistant · choice 2 of 2 · #4\nNo." in text
+    assert '── assistant · calls weather · #1\n  ▸ function · weather {"at":"Oslo"}\n' in text
+    assert "── tool · weather · #2\n  -7" in text
+    assert "── assistant · choice 1 of 2 · #3\n  Yes." in text
+    assert "── assistant · choice 2 of 2 · #4\n  No." in text
 
 
 def test_items_of_chatkit_have_speakers_and_words(desk: Desk) -> None:
@@ -147,14 +151,15 @@ def test_items_of_chatkit_have_speakers_and_words(desk: Desk) -> None:
     desk.put(one, "message", [described("chatkit_item", f"i-{i}", **item) for i, item in enumerate(items)])
 
     heads = [line for line in desk.text(one).splitlines() if line and "2025-10-09" not in line]
-    assert heads == ["Hi", "Hello", "Ducks", "look {}", "Searches", "for ducks"]
+    assert heads == ["  Hi", "  Hello", "  ▸ Ducks", "  ▸ look {}", "  ▸ Searches for ducks"]
     told = [line.split(" · ")[0] for line in desk.text(one).splitlines() if line.startswith("──")]
     assert told == ["── user", "── assistant", "── widget", "── client_tool_call", "── task_group"]
-    assert "── client_tool_call · in_progress ·" in desk.text(one)
+    assert "── client_tool_call · look · in_progress ·" in desk.text(one)
 
 
 def test_each_subagent_is_read_by_itself_after_the_session(desk: Desk) -> None:
     one = ref("agents", "asess_1")
+    sent = '  ▸ {"id": "m-3", "type": "send_subagent_input_call", "content":…'
     task = {"type": "create_subagent_call", "content": [{"type": "output_text", "text": "look"}]}
     send = {"type": "send_subagent_input_call", "content": [], "recipient_agent_id": "sub_1"}
     desk.put(one, "message", [said("m-1", "go"), {"id": "m-2", **task}, {"id": "m-3", **send}])
@@ -165,10 +170,10 @@ def test_each_subagent_is_read_by_itself_after_the_session(desk: Desk) -> None:
 
     told = [line for line in desk.text(one).splitlines() if line]
     assert told == [
-        *("── user · #0", "go", "── create_subagent_call · #1", "look"),
-        *("── send_subagent_input_call · to Scout (sub_1) · #2", "(send_subagent_input_call, no text)"),
-        *("── user · #3", "back", "══ subagent Scout (sub_1)", "── assistant · #0", "inside"),
-        *("══ subagent sub_2", "── user · #0", "nameless"),
+        *("── user · #0", "  go", "── create_subagent_call · #1", "  ▸ look"),
+        *("── send_subagent_input_call · to Scout (sub_1) · #2", sent),
+        *("── user · #3", "  back", "━━ Subagent Scout (sub_1)", "── assistant · #0", "  inside"),
+        *("━━ Subagent sub_2", "── user · #0", "  nameless"),
     ]
 
 
@@ -198,9 +203,10 @@ def test_files_are_told_with_their_names_and_whether_they_are_kept(desk: Desk) -
             archive.append([Page(one, "file", items, None, False, AT, "files")])
             archive.seal()
 
+    blob = desk.path / "blobs" / "sha256" / "ab" / sha
     assert desk.text(one).splitlines()[-4:] == [
-        "── files · 3",
-        f"re\\x1bport.pdf (file f1): 1,234 bytes, blobs/sha256/ab/{sha}",
-        f"notes.md (file f2): its text, 9 bytes, blobs/sha256/ab/{sha}; purpose_refused",
-        "without a name (container_file f3): not kept; expired: the container is gone",
+        "── files",
+        f"  ▪ re\\x1bport.pdf (file f1, 1,234 bytes): {blob}",
+        f"  ▪ notes.md (file f2, 9 bytes, its text (purpose_refused)): {blob}",
+        "  ▪ f3 (container_file f3, not kept (expired: the container is gone))",
     ]
