@@ -12,11 +12,17 @@ from exporter.archive._lock import Lock
 from exporter.archive._sqlite import put_in_place
 from exporter.archive.catalog import Catalog
 from exporter.files import make_folder
+from exporter.retention import Policies
 from exporter.tables import publish
 
 
-def rebuild(path: Path) -> None:
-    """Make the catalog and all tables again; readers beside see the old or the new, file by file."""
+def rebuild(path: Path, policies: Policies | None = None) -> None:
+    """Make the catalog and all tables again; readers beside see the old or the new, file by file.
+
+    When threads are due, and until when, is worked out again from what is archived, with these policies.
+    """
+    from exporter.crawl import work_out
+
     read_id(path)
     with Lock(path):
         _catalog(path)
@@ -24,6 +30,7 @@ def rebuild(path: Path) -> None:
         newest = archive.manifest()
         publish(archive, 0, afresh=True)
         archive.catalog.note_fact("published", str(newest))
+        work_out(archive, policies or Policies())
 
 
 def _catalog(path: Path) -> None:

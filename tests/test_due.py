@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,6 +14,8 @@ from exporter.check import check
 from exporter.crawl import plan
 from exporter.model import Finding, now
 from exporter.retention import Rhythm
+from exporter.sandbox import Clock
+from exporter.sandbox.keys import Key
 from tests.conftest import Bench, rows
 
 
@@ -148,3 +151,33 @@ def test_every_thread_is_swept_in_its_time(bench: Bench, threads: list[str]) -> 
     bench.backup()
 
     assert (unseen, len(bench.lines("thread_1"))) == (3, 4)
+
+
+def test_what_came_back_after_the_clock_was_set_back_is_written_once(
+    bench: Bench, threads: list[str], clock: Clock
+) -> None:
+    bench.backup(*threads)
+    body = bench.state.messages("thread_0")[2]
+    bench.state.delete_message("thread_0", json.loads(body)["id"])
+    bench.backup(full=True)
+    clock.advance(-86400)
+    bench.state.add_message("thread_0", body)
+    back = bench.backup(full=True)
+    again = bench.backup(full=True)
+
+    assert (back.records, again.records) == (1, 0)
+
+
+def test_a_thread_that_is_partial_is_looked_at_again_within_a_week(bench: Bench) -> None:
+    thread = bench.state.add_thread("thread_old")
+    long_ago = int((now() - timedelta(days=300)).timestamp())
+    for number in range(3):
+        bench.state.add_message(thread, {"content": f"{number}", "created_at": long_ago + number})
+    bench.state.add_message(
+        thread, {"content": [{"type": "image_file", "image_file": {"file_id": "file-1"}}], "created_at": long_ago + 3}
+    )
+    bench.state.keys["sk-narrow"] = Key("proj_one", scopes=frozenset({"api.threads.read"}))
+    report = replace(bench, key="sk-narrow").backup(thread)
+
+    assert report.exit_code == 3
+    assert due(bench, now() + timedelta(days=8)) == [thread]

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from exporter.archive import Archive
+from exporter.archive.catalog import NEVER
 from exporter.check import check
+from exporter.crawl import plan
 from exporter.errors import Locked, NoArchive
 from exporter.rebuild import rebuild
+from exporter.sandbox import Clock
 from exporter.tables import compare
 from tests.archive.making import THREAD, in_memory, page
 from tests.archive.publishing import messages, published, step
+from tests.conftest import Bench
 
 
 @pytest.fixture
@@ -115,3 +119,35 @@ def test_a_folder_that_is_no_archive_stays_as_it_is(tmp_path: Path) -> None:
         rebuild(tmp_path)
 
     assert not list(tmp_path.iterdir())
+
+
+def test_after_a_rebuild_what_is_due_when_is_known_again(bench: Bench, clock: Clock) -> None:
+    day, names = 86400, [f"thread_{number}" for number in range(20)]
+    for name in names:
+        bench.state.add_thread({"id": name, "created_at": int(clock.now()) - 41 * day})
+        bench.state.add_message(name, {"content": "x", "created_at": int(clock.now()) - 40 * day})
+    bench.state.add_response({"id": "resp_done", "status": "completed", "output": []})
+    bench.state.add_response({"id": "resp_open", "status": "in_progress", "output": []})
+    bench.backup(*names, "resp_done", "resp_open")
+    clock.advance(day)
+    bench.backup()
+    before = told(bench)
+
+    for harm in (lambda: None, (bench.path / "catalog.sqlite").unlink):
+        harm()
+        rebuild(bench.path)
+        after = told(bench)
+        # visits without news left no record: deadlines come out sooner than they are, never later
+        assert all((after[name][1] or "") <= (before[name][1] or "") for name in names)
+        assert all(after[name][1] for name in names)
+        assert after["resp_done"] == before["resp_done"] == (NEVER, None)
+        assert after["resp_open"][0] < NEVER
+        with Archive.open(bench.path) as archive:
+            assert plan(archive).count <= 2, "it is no night on which all are visited"
+            swept = {known.swept_at for known in archive.catalog.known() if known.thread.source == "assistants"}
+        assert len(swept) == len(names), "walks from the beginning are spread"
+
+
+def told(bench: Bench) -> dict[str, tuple[str, str | None]]:
+    with Archive.open(bench.path) as archive:
+        return {known.thread.id: (known.due_at, known.deadline_at) for known in archive.catalog.known()}

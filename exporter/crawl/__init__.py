@@ -16,10 +16,10 @@ from exporter.crawl._agenda import Agenda
 from exporter.crawl._crawl import NO_POLICIES, Crawl, Listeners
 from exporter.crawl._options import Options
 from exporter.crawl._plan import Plan, plan
+from exporter.crawl._recall import work_out
 from exporter.crawl._report import Report
 from exporter.crawl._sources import Doors
 from exporter.crawl._stop import Stop
-from exporter.crawl._timetable import Timetable
 from exporter.crawl._verification import Verified, last, verify
 from exporter.errors import Damaged
 from exporter.model import Outcome, Page, Profile, Registration, ThreadRef, now
@@ -52,7 +52,7 @@ def backup(
     archive.seal()  # what the catalog says is planned, and it knows what is sealed
     register_touched(archive)
     doors = Doors(profiles, options)
-    Timetable(archive.catalog, policies).refresh()
+    work_out(archive, policies)
     planned = plan(archive, only, everything=everything, full=options.full, rhythm=policies.rhythm)
     on_plan(planned)
     agenda = Agenda(planned.threads, everything=planned.everything)
@@ -123,4 +123,4 @@ def _publish(archive: Archive) -> int:
     return published.files
 
 
-__all__ = ["Options", "Plan", "Report", "Stop", "backup", "plan"]
+__all__ = ["Options", "Plan", "Report", "Stop", "backup", "plan", "work_out"]

@@ -32,14 +32,17 @@ class Sweep:
         "Of each list, its objects by key: kind, id, parent."
         self._nameless: set[str] = set()
         "Lists with objects that have no id: which one is missing, nobody can tell."
-        self._deleted: dict[Key, datetime] = {}
-        "Since when an object is not there; one that came back later is none of these."
+        self._deleted: dict[Key, tuple[int, datetime]] = {}
+        """Where it was written that an object is not there, and when; one that came back later is none of these. Of
+        two segments the number tells which is later, whatever the clock said."""
         self._seen: set[Key] = set()
         self._walked: set[str] = set()
         self._count = 0
-        for record in archive.records(thread, "deletion"):
-            self._count += 1
-            self._deleted[_key(orjson.loads(record.body)["kind"], record.parent, record.id, 0)] = record.observed_at
+        for segment, _, records in archive.thread_pages(thread, "deletion"):
+            for record in records:
+                self._count += 1
+                key = _key(orjson.loads(record.body)["kind"], record.parent, record.id, 0)
+                self._deleted[key] = (segment, record.observed_at)
         for kind in OBJECTS:
             self._read(archive, kind)
 
@@ -68,13 +71,13 @@ class Sweep:
                 self._count += 1
 
     def _read(self, archive: Archive, kind: Kind) -> None:
-        for _, mark, records in archive.thread_pages(self._thread, kind):
+        for segment, mark, records in archive.thread_pages(self._thread, kind):
             objects = self._objects.setdefault(mark.list, {})
             for record in records:
                 key = _key(kind, record.parent, record.id, record.seq)
                 self._bodies[key] = _hash(record.body)
                 objects[key] = (kind, record.id, record.parent)
-                if key in self._deleted and record.observed_at > self._deleted[key]:
+                if key in self._deleted and (segment, record.observed_at) > self._deleted[key]:
                     del self._deleted[key]
                 if record.id is None:
                     self._nameless.add(mark.list)

@@ -19,6 +19,8 @@ BATCH = 1000
 "Visits that are noted together."
 NIGHT = timedelta(hours=12)
 "Failures that are no further apart count once: whoever mends a key runs again and again."
+PARTIAL = timedelta(days=7)
+"A thread that could not be had whole is looked at again by then: what was in the way may have been mended."
 LEFT_OUT = frozenset({NoProfile.code, NoSource.code})
 "Nothing was asked of these threads: that is no failure of theirs."
 
@@ -49,6 +51,7 @@ class Timetable:
         failed = outcome.state == "failed" or outcome.code == Temporary.code
         said: dict[str, Any] = {"visited_at": stamp(at)} if not failed else {}
         said |= _failed(known, at) if failed else _WELL
+        partial = outcome.state == "partial" and not failed
         if visit is not None:
             active = stamp(visit.active) if visit.active else ""
             said |= {"active_at": max(active, known.active_at or "") or None}
@@ -57,7 +60,7 @@ class Timetable:
             elif visit.asked:
                 said |= {"asked_at": stamp(at)}
             said |= {"swept_at": stamp(at)} if visit.swept and not failed else {}
-        self._note(known, said)
+        self._note(known, said, soon=at + PARTIAL if partial else None)
 
     def flush(self, at_least: int = 1) -> None:
         """Note what was taken, if it is so much."""
@@ -84,7 +87,7 @@ class Timetable:
             self.flush()
         self._catalog.note_fact("policies", digest)
 
-    def _note(self, known: Known, said: dict[str, Any]) -> None:
+    def _note(self, known: Known, said: dict[str, Any], *, soon: datetime | None = None) -> None:
         thread = known.thread
         facts = {name: said.get(name, getattr(known, name)) for name in ("visited_at", "active_at", "failed_at")}
         times = {name: datetime.fromisoformat(time) if time else None for name, time in facts.items()}
@@ -99,7 +102,7 @@ class Timetable:
             policy = replace(policy, final=False)  # it is not finished, or not had whole
         made = schedule(standing, policy, self._policies.rhythm)
         never = times["visited_at"] is None and times["failed_at"] is None
-        due = ALWAYS if never else NEVER if made.due is None else stamp(made.due)
+        due = ALWAYS if never else NEVER if made.due is None else stamp(min(made.due, soon or made.due))
         deadline = made.deadline and stamp(made.deadline)
         of = self._late if known.registered_at is None else self._said
         of[thread] = said | {

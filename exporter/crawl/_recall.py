@@ -1,0 +1,111 @@
+"""What a catalog that was made again has to be told: when threads were active, and what is unfinished in them.
+
+Visits without news left no record, so what is recalled is never newer than the truth: deadlines come out sooner, not
+later. When they were last walked from their beginnings is not recorded at all: that is spread over the sweep's time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from exporter.archive import Archive
+from exporter.archive.catalog import stamp
+from exporter.crawl._activity import activity
+from exporter.crawl._timetable import Timetable
+from exporter.crawl._visit import OURS
+from exporter.errors import Temporary
+from exporter.model import Item, Mark, Page, Record, ThreadRef, now
+from exporter.retention import Policies, jitter
+
+BATCH = 5000
+"Threads that are noted together."
+
+
+def work_out(archive: Archive, policies: Policies) -> None:
+    """Work out when threads are due, where that was never done, or with other policies; the lock must be held."""
+    if archive.catalog.fact("policies") is None:
+        recall(archive, policies)
+    Timetable(archive.catalog, policies).refresh()
+
+
+def recall(archive: Archive, policies: Policies) -> None:
+    """Read all that is archived, and note in the catalog what it tells about each thread."""
+    told = _Told(archive)
+    for _, mark, records in archive.pages():
+        told.take(mark, records)
+    told.flush()
+    _spread_sweeps(archive, policies)
+
+
+class _Told:
+    """What was read and is not noted yet."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._catalog = archive.catalog
+        self._said: defaultdict[ThreadRef, dict[str, Any]] = defaultdict(dict)
+        self._open: dict[ThreadRef, set[str]] = {}
+        "Lists whose newest page holds something unfinished."
+
+    def take(self, mark: Mark, records: list[Record]) -> None:
+        if mark.kind == "visit":
+            for record in records:
+                self._visit(record)
+        elif mark.kind not in OURS and records:
+            self._page(mark, records[-1])
+        if len(self._said) >= BATCH:
+            self.flush()
+
+    def _page(self, mark: Mark, newest: Record) -> None:
+        if mark.kind in ("thread", "message", "run"):
+            self._unfinished(mark)
+        item = Item(newest.id, newest.body)
+        seen = activity(Page(mark.thread, mark.kind, (item,), None, False, mark.fetched_at, mark.list))
+        said = self._said[mark.thread]
+        if seen is not None:
+            said["active_at"] = max(stamp(seen), said.get("active_at", ""))
+
+    def _unfinished(self, mark: Mark) -> None:
+        lists = self._open.setdefault(mark.thread, set())
+        if mark.position.seq < mark.seq + mark.count:
+            lists.add(mark.list)
+        else:
+            lists.discard(mark.list)
+        if not lists:
+            del self._open[mark.thread]
+
+    def _visit(self, record: Record) -> None:
+        body, said, at = orjson.loads(record.body), self._said[record.thread], stamp(record.observed_at)
+        if body["state"] == "failed" or body["code"] == Temporary.code:
+            said |= {"failed_at": at, "failures": 1}
+        else:
+            said |= {"failed_at": None, "failures": 0}
+        if body["state"] == "complete":
+            said["asked_at"] = None if record.thread in self._open else at
+
+    def flush(self) -> None:
+        known = self._catalog.find_all(list(self._said))
+        for thread, said in self._said.items():
+            if thread in known and "active_at" in said:
+                said["active_at"] = max(said["active_at"], known[thread].active_at or "")
+        self._catalog.note_hints(self._said)
+        self._said.clear()
+
+
+def _spread_sweeps(archive: Archive, policies: Policies) -> None:
+    at, said = now(), dict[ThreadRef, dict[str, Any]]()
+    for known in archive.catalog.known():
+        if known.visited_at is not None and known.swept_at is None:
+            said[known.thread] = {"swept_at": stamp(_once_within(policies, known.thread, at))}
+        if len(said) >= BATCH:
+            archive.catalog.note_hints(said)
+            said.clear()
+    archive.catalog.note_hints(said)
+
+
+def _once_within(policies: Policies, thread: ThreadRef, at: datetime) -> datetime:
+    """Return a time such that all threads are swept in the time of one sweep from now on, as many each night."""
+    return at - policies.rhythm.sweep * jitter(thread, at)
