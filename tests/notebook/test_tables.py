@@ -215,5 +215,5 @@ def test_what_is_no_archive_is_told_by_our_own_errors(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(Damaged, match=f"messages/{file.name}.*exporter check"):
         exporter.open(path).messages().count()
-    with pytest.raises(UsageError, match="(?i)memory"):
+    with pytest.raises(UsageError, match=r"(?i)memory"):
         exporter.open(path, memory="much").threads()
