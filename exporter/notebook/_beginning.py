@@ -54,7 +54,7 @@ class _Part(Story):
         super().__init__(whole.archive, whole.known, whole.wanted)
         self._told: dict[Kind, list[Told]] = {"message": list(beginning.take("message", super().told("message"), _any))}
         rows = [self.row(one) for one in self._told["message"]] if beginning.cut else []
-        runs, ids = ({row[name] for row in rows} for name in ("run_id", "message_id"))
+        runs, ids = ({row.get(name) for row in rows} for name in ("run_id", "message_id"))
 
         def is_shown(one: Told) -> bool:
             if not beginning.cut:
