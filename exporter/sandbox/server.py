@@ -57,11 +57,14 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(state: State | None = None, **switches: Any) -> Iterator[Running]:
-    """Run a sandbox in a thread, on a free port of 127.0.0.1; it has stopped when this returns."""
+def running(state: State | None = None, *, port: int = 0, **switches: Any) -> Iterator[Running]:
+    """Run a sandbox in a thread, on a free port of 127.0.0.1 or on this one; it has stopped when this returns.
+
+    Raises `UsageError` where the port is taken.
+    """
     state = state or State()
     state.switches = state.switches.with_changes(switches)
-    with _listening("127.0.0.1", 0) as listener:
+    with _listening("127.0.0.1", port) as listener:
         server = _server(state)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True, name="sandbox")
         thread.start()
