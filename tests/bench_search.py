@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 import orjson
@@ -31,14 +32,14 @@ def texts(count: int) -> Iterator[str]:
     """Texts of about 600 characters, the words as often as in a language; a third in Chinese and Japanese."""
     chance = random.Random(5)
     words = ["common", "also", *(f"w{number:x}ord" for number in range(WORDS)), *(f"rare{n}" for n in range(500))]
-    weights = [1 / (rank + 1) for rank in range(len(words))]
+    weights = list(accumulate(1 / (rank + 1) for rank in range(len(words))))
     signs = [chr(0x4E00 + number) for number in range(3000)]
-    often = [1 / (rank + 1) for rank in range(len(signs))]
+    often = list(accumulate(1 / (rank + 1) for rank in range(len(signs))))
     for number in range(count):
         if number % 3:
-            yield " ".join(chance.choices(words, weights, k=100))
+            yield " ".join(chance.choices(words, cum_weights=weights, k=100))
         else:
-            run = "".join(chance.choices(signs, often, k=200))
+            run = "".join(chance.choices(signs, cum_weights=often, k=200))
             yield run + ("東京都に住む" if number % 300 == 0 else "") + ("部署失败了" if number % 900 == 0 else "")
 
 
@@ -50,6 +51,7 @@ def archived(path: Path, count: int) -> None:
     at = datetime(2026, 11, 21, tzinfo=UTC)
     Archive.create(path)
     held: list[Item] = []
+    pages: list[Page] = []
     with Archive.write(path) as archive:
         for number, text in enumerate(texts(count)):
             body = {
@@ -63,10 +65,13 @@ def archived(path: Path, count: int) -> None:
             )
             if len(held) == PER_THREAD:
                 ref = ThreadRef("assistants", "https://api.example/v1", f"thread_{number // PER_THREAD}")
-                archive.append([Page(ref, "message", tuple(held), None, False, at, "messages")])
+                pages.append(Page(ref, "message", tuple(held), None, False, at, "messages"))
                 held = []
             if number % SEALED == SEALED - 1:
+                archive.append(pages)
                 archive.seal()
+                pages = []
+        archive.append(pages)
         archive.seal({})
 
 

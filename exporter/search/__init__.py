@@ -8,7 +8,7 @@ be deleted at any time. It holds words and no texts; what is shown is read where
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -103,19 +103,36 @@ class Index:
         try:
             with self._locked(patient=self._store is None):
                 self._open()  # another program may have been faster
-                if self._store is None:
-                    self._store = Store.create(self._path)
-                    refresh(self.archive, self._store, None, on_progress)
-                elif self.stale:
-                    refresh(self.archive, self._store, self._store.about, on_progress)
+                if self.stale:
+                    self._bring(on_progress)
         except (ArchiveError, UsageError) as error:
             self._open()
             if self._store is None:
                 raise
             self.note = f"the index could not be brought up to date: {error}"
 
+    def _bring(self, on_progress: OnProgress | None) -> None:
+        """Take in what is new; what turns out to be unreadable meanwhile is made again."""
+        if self._store is not None:
+            with suppress(Unusable):
+                refresh(self.archive, self._store, self._store.about, on_progress)
+                return
+        self._make(on_progress)
+
+    def _make(self, on_progress: OnProgress | None, without: Collection[ThreadRef] = ()) -> None:
+        """Make it from nothing."""
+        self.close()
+        try:
+            self._store = Store.create(self._path)
+            refresh(self.archive, self._store, None, on_progress, without)
+        except Unusable as error:
+            raise ArchiveError(f"{error}; check the disk, and search again") from error
+
     def forget(self, threads: Collection[ThreadRef], on_progress: OnProgress | None = None) -> None:
-        """Leave nothing of these threads in the files: where it has any, the index is made again without them."""
+        """Leave nothing of these threads in the files: where it has any, the index is made again without them.
+
+        Erase their records first: what the archive still has comes back when the index is made again some day.
+        """
         with self._locked(patient=True):
             self._open()
             if self._store is None:
@@ -125,9 +142,7 @@ class Index:
                 with self._store.writing() as writer:
                     writer.collect()
                 return
-            self.close()
-            self._store = Store.create(self._path)
-            refresh(self.archive, self._store, None, on_progress, without=threads)
+            self._make(on_progress, threads)
 
     def _open(self) -> None:
         """Open what there is, if it is of this archive as it is now."""

@@ -42,7 +42,8 @@ def refresh(
 ) -> None:
     """Bring an index from what it holds to the newest manifest; threads that are not wanted stay outside."""
     until = archive.manifest()
-    manifests = [one for one in archive.manifests(about.manifest if about else 0) if one.number <= until]
+    later = archive.manifests(about.manifest if about else 0)
+    manifests = [replace(one, report=None) for one in later if one.number <= until]
     total = sum(map(_size, manifests))
     done = 0
     with store.writing() as writer:
@@ -68,11 +69,13 @@ def _size(manifest: Manifest) -> int:
 
 def _steps(manifests: list[Manifest]) -> Iterator[list[Manifest]]:
     step: list[Manifest] = []
+    size = 0
     for manifest in manifests:
         step.append(manifest)
-        if sum(map(_size, step)) >= STEP_BYTES:
+        size += _size(manifest)
+        if size >= STEP_BYTES:
             yield step
-            step = []
+            step, size = [], 0
     if step:
         yield step
 

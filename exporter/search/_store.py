@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exporter.errors import ArchiveError, DiskFull, UsageError
+from exporter.errors import DiskFull, Locked, UsageError
 from exporter.files import FILE_MODE, make_folder, translated
 from exporter.search._entry import Entry, load, microseconds, term
 
@@ -75,15 +75,18 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise Unusable(f"{path}: {error}") from error
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":  # of the engine, and no `Exception`
-            raise Unusable(f"{path}: {error}") from None
-        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is goes on
+        raise _translated(error, path) from None
+
+
+def _translated(error: BaseException, path: Path) -> BaseException:
+    """Return what is to be raised: when the engine panics, that is no `Exception`."""
+    return Unusable(f"{path}: {error}") if type(error).__name__ == "PanicException" else error
 
 
 @contextmanager
 def changing(path: Path) -> Iterator[None]:
-    """Turn whatever the engine says when it cannot write into one of our errors; the files are for their owner only."""
+    """Turn what the engine says when it cannot write into one of our errors; the files are for their owner only."""
     before = os.umask(0o777 & ~FILE_MODE & ~0o100)
     try:
         with translated(path):
@@ -92,7 +95,11 @@ def changing(path: Path) -> Iterator[None]:
         said = " ".join(str(error).split())[:300]
         if any(words in said for words in _NO_SPACE):
             raise DiskFull(f"{path}: the disk is full; free space, or name another place with --index") from error
-        raise ArchiveError(f"{path}: {said}; the index may be deleted at any time, and is made again") from error
+        if "LockBusy" in said:
+            raise Locked(f"{path}: another program is writing the index; search again later") from error
+        raise Unusable(f"{path}: {said}") from error
+    except BaseException as error:  # noqa: BLE001 - whatever it is goes on
+        raise _translated(error, path) from None
     finally:
         os.umask(before)
 

@@ -40,7 +40,7 @@ def items(
 
 
 def visit(ref: ThreadRef, state: str, at: int = 1) -> Page:
-    told = {"state": state, "code": None, "error": None, "records": 0, "gaps": []}
+    told: dict[str, Any] = {"state": state, "code": None, "error": None, "records": 0, "gaps": []}
     return items(ref, "visit", [(None, told)], at=at)
 
 

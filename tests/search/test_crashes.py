@@ -105,6 +105,21 @@ def test_a_damaged_index_is_made_again(tmp_path: Path, how: str) -> None:
     assert everything(path, WORDS) == right
 
 
+@pytest.mark.parametrize("suffix", [".term", ".store", ".idx", ".pos", ".fast", ".fieldnorm"])
+def test_damage_that_shows_while_it_is_refreshed_or_asked_is_mended(tmp_path: Path, suffix: str) -> None:
+    path = archived(tmp_path / "a", [said(T1, *["alpha beta"] * 300)], [said(T2, "gamma")])
+    found(path, "alpha")
+    archived(path, [titled(T1, "alpha")], [said(T1, "gamma", seq=300)])
+    for file in index_of(path).glob(f"*{suffix}"):
+        data = bytearray(file.read_bytes())
+        data[: len(data) // 3] = random.Random(1).randbytes(len(data) // 3)
+        file.write_bytes(data)
+
+    with searching(path) as index:
+        assert index.search(Query("gamma")).total == 2
+        assert index.search(Query('"alpha beta"')).total == 300
+
+
 def test_an_index_of_another_version_or_archive_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, other = three(tmp_path / "a"), archived(tmp_path / "b", [said(T1, "alpha elsewhere")])
     right = everything(path, WORDS)
