@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint format types docs bench nights test-sdk test-real help clean
+.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search nights test-sdk test-real help clean
 
 check: lint types docs test ## what CI runs: lint, types, docs, test
 
@@ -35,8 +35,17 @@ types: $(STAMP) ## mypy, strict
 docs: $(STAMP) ## docs/cli.md is what --help says (make docs WRITE=1 writes it)
 	$(BIN)/python -m exporter.cli.reference $(if $(WRITE),--write,--check) docs/cli.md
 
-bench: $(STAMP) ## speed and memory on a fixed sample
-	$(BIN)/python tests/bench.py
+bench: $(STAMP) ## what backups and tables cost beside what users write instead (DLT=PYTHON: an interpreter that has dlt)
+	$(BIN)/python -m tests.bench $(if $(DLT),--dlt $(DLT)) --write docs/benchmarks.md
+
+bench-quick: $(STAMP) ## the ratios of that in about a minute
+	$(BIN)/python -m tests.bench --quick
+
+bench-scaling: $(STAMP) ## cost per message and per thread, from little to much, as a plot
+	$(BIN)/python -m tests.bench.scaling --write docs/img/scaling.png
+
+bench-search: $(STAMP) ## the index of words beside SQLite's: size, CPU, latency
+	$(BIN)/python -m tests.bench_search
 
 test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py

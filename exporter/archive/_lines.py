@@ -179,7 +179,7 @@ def read_records(lines: Sequence[bytes]) -> list[Record]:
     """Read record lines, as `read_record` does each; what they have in common is made once."""
     cuts = [line.index(BODY) for line in lines]
     try:
-        heads = _HEADS.decode(b"[%b]" % b",".join([line[:at] + b"}" for line, at in zip(lines, cuts, strict=True)]))
+        heads = _HEADS.decode(_heads(lines, cuts))
     except msgspec.MsgspecError:  # half of a surrogate pair in an id
         return [read_record(line) for line in lines]
     records: list[Record] = []
@@ -192,6 +192,27 @@ def read_records(lines: Sequence[bytes]) -> list[Record]:
         body = line[at + len(BODY) :].rstrip(b"\n")[:-1]
         records.append(Record(thread, kind, head.id, head.seq, time, body, head.run, head.parent))
     return records
+
+
+class _Place(msgspec.Struct, gc=False):
+    seq: int
+
+
+_PLACES = msgspec.json.Decoder(list[_Place])
+
+
+def read_seqs(lines: Sequence[bytes]) -> list[int]:
+    """Read the positions that record lines tell; ValueError where one tells none."""
+    heads = _heads(lines, [line.index(BODY) for line in lines])
+    try:
+        return [place.seq for place in _PLACES.decode(heads)]
+    except msgspec.MsgspecError:  # half of a surrogate pair in an id
+        return [fields["seq"] for fields in load(heads)]
+
+
+def _heads(lines: Sequence[bytes], cuts: Sequence[int]) -> bytes:
+    """Return what stands before the bodies of record lines, as a JSON array."""
+    return b"[%b]" % b",".join([line[:at] + b"}" for line, at in zip(lines, cuts, strict=True)])
 
 
 def _kind(text: str) -> Kind:

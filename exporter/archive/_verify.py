@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import BinaryIO, cast
 
 from exporter.archive import _manifests, _segments
-from exporter.archive._lines import load, read_mark
+from exporter.archive._lines import read_mark, read_seqs
 from exporter.archive._manifests import Manifest
 from exporter.errors import ArchiveError, Damaged
 from exporter.model import Finding, Mark, Segment, ThreadRef
@@ -124,8 +124,7 @@ class _Walk:
         self._next: dict[tuple[ThreadRef, str], int] = {}
 
     def step(self, mark: Mark, lines: list[bytes]) -> None:
-        seqs = [load(line[: line.index(b',"body":')] + b"}")["seq"] for line in lines]
-        if seqs != list(range(mark.seq, mark.seq + mark.count)):
+        if read_seqs(lines) != list(range(mark.seq, mark.seq + mark.count)):
             raise Damaged(f"{self._name}: {mark.thread}: positions in {mark.list} do not ascend by one; {RESTORE}")
         if mark.kind in ("registration", "visit"):
             return
