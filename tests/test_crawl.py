@@ -134,6 +134,19 @@ def test_a_404_without_a_witness_marks_nothing(bench: Bench) -> None:
     assert report.errors[0].code == "unwitnessed"
 
 
+def test_where_only_what_is_gone_was_due_another_thread_is_the_witness(bench: Bench) -> None:
+    threads = [filled(bench, 1, f"thread_{i}") for i in range(3)]
+    bench.backup(*threads)
+    for thread in threads[:1]:
+        bench.state.delete_thread(thread)
+    with Archive.write(bench.path) as archive:
+        archive.catalog.touch([threads[0]], (), now())
+
+    report = bench.backup(everything=False)
+
+    assert (report.exit_code, report.gone, report.visited) == (0, 1, 2)
+
+
 def test_many_threads_vanishing_at_once_stop_the_run_and_mark_nothing(bench: Bench) -> None:
     threads = [filled(bench, 1, f"thread_{i}") for i in range(20)]
     bench.backup(*threads)

@@ -133,8 +133,9 @@ def test_after_a_rebuild_what_is_due_when_is_known_again(bench: Bench, clock: Cl
     bench.backup()
     before = told(bench)
 
-    for harm in (lambda: None, (bench.path / "catalog.sqlite").unlink):
-        harm()
+    for lost in (False, True):
+        if lost:
+            (bench.path / "catalog.sqlite").unlink()
         rebuild(bench.path)
         after = told(bench)
         # visits without news left no record: deadlines come out sooner than they are, never later

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from exporter.archive import Archive
 from exporter.archive.catalog import Known
@@ -37,6 +39,10 @@ class Listeners:
     on_page: Callable[[Page], None]
     on_outcome: Callable[[Outcome], None]
     on_link: Callable[[Registration], None]
+
+
+WITNESSES = 3
+"Threads that are visited although they are not due, where one vanished and nothing else of its source was read."
 
 
 class Crawl:
@@ -172,6 +178,7 @@ class Crawl:
 
     async def _judge(self) -> None:
         """Decide about the threads that were not found, now that we know what else could be read."""
+        await self._witness()
         for door, missing in self._missing.items():
             told = [self._with_evidence(one, door) for one in missing]
             try:
@@ -179,6 +186,17 @@ class Crawl:
                     await self._end(known, outcome)
             except SourceGone as error:
                 self.tally.stop(error)
+
+    async def _witness(self) -> None:
+        """Where nothing else of a source was due, visit a few threads more: gone is told apart from a wrong key."""
+        for door, missing in list(self._missing.items()):
+            vanished = {one.known.thread for one in missing if one.vanished}
+            others = self._archive.catalog.known(source=door.name, profile=door.profile, state="complete")
+            for known in islice((one for one in others if one.thread not in vanished), WITNESSES if vanished else 0):
+                if self.tally.stopped or door.closed or door.reads:
+                    break
+                with suppress(BudgetReached):  # then it stays open until the next run
+                    await self._visit(known)
 
     def _with_evidence(self, missing: Missing, door: Door) -> Missing:
         known = missing.known
