@@ -47,6 +47,9 @@ bench-scaling: $(STAMP) ## cost per message and per thread, from little to much,
 bench-search: $(STAMP) ## the index of words beside SQLite's: size, CPU, latency
 	$(BIN)/python -m tests.bench_search
 
+bench-nights: $(STAMP) ## a night over a million registered threads: start, memory, catalog, CPU (THREADS=100000: fewer)
+	$(BIN)/python -m tests.bench_nights $(if $(THREADS),--threads $(THREADS))
+
 test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py
 
