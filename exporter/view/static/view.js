@@ -67,13 +67,16 @@ async function join(link) {
   try {
     const next = document.adoptNode($(".part", await piece(link.dataset.part)));
     if (!here.isConnected) return;
-    const height = document.documentElement.scrollHeight;
+    const first = $("article", here) ?? here;
+    const top = first.getBoundingClientRect().top;
     $(before ? ".later" : ".earlier", next)?.remove();
+    next.dataset.fresh = ""; // laid out in full once, so that its height is known
+    requestAnimationFrame(() => requestAnimationFrame(() => delete next.dataset.fresh));
     if (before) here.before(next);
     else here.after(next);
     bar.remove();
     dress(next);
-    if (before) window.scrollBy(0, document.documentElement.scrollHeight - height);
+    if (before) window.scrollBy(0, first.getBoundingClientRect().top - top); // what is read stays where it is
     thin(before);
     follow();
   } catch {
