@@ -33,13 +33,13 @@ def texts(count: int) -> Iterator[str]:
     chance = random.Random(5)
     words = ["common", "also", *(f"w{number:x}ord" for number in range(WORDS)), *(f"rare{n}" for n in range(500))]
     weights = list(accumulate(1 / (rank + 1) for rank in range(len(words))))
-    signs = [chr(0x4E00 + number) for number in range(3000)]
-    often = list(accumulate(1 / (rank + 1) for rank in range(len(signs))))
+    signs = [chr(0x4E00 + number) for number in range(2000)]
+    terms = ["".join(chance.choices(signs, k=chance.choice((1, 2, 2, 2, 3)))) for _ in range(len(words))]
     for number in range(count):
         if number % 3:
             yield " ".join(chance.choices(words, cum_weights=weights, k=100))
         else:
-            run = "".join(chance.choices(signs, cum_weights=often, k=200))
+            run = "".join(chance.choices(terms, cum_weights=weights, k=100))
             yield run + ("東京都に住む" if number % 300 == 0 else "") + ("部署失败了" if number % 900 == 0 else "")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from exporter.archive import _lines
 from exporter.model import ThreadRef
 from exporter.rows import EPOCH
 from exporter.search._places import Place
@@ -49,16 +50,25 @@ class Entry:
     own_title: str | None = None
     "Of a thread, the title that the server has."
 
-    def dump(self) -> str:
-        """Return it as text; lone surrogates are escapes."""
-        thread, place = self.thread, self.place
-        whose = [self.kind, thread.source, thread.endpoint, thread.id, *astuple(self.owned)]
-        where = [place.segment, place.offset] if place else [None, 0]
-        what = [self.seq, self.id, self.parent, self.message, self.role, self.type, microseconds(self.ts), self.deleted]
-        return json.dumps([*whose, *where, *what, self.own_title], separators=(",", ":"))
+    def dump(self) -> bytes:
+        """Return it as bytes."""
+        thread, owned, place = self.thread, self.owned, self.place
+        whose = (
+            self.kind,
+            thread.source,
+            thread.endpoint,
+            thread.id,
+            owned.title,
+            owned.user,
+            owned.customer,
+            owned.gone,
+        )
+        where = (place.segment, place.offset) if place else (None, 0)
+        what = (self.seq, self.id, self.parent, self.message, self.role, self.type, microseconds(self.ts), self.deleted)
+        return _lines.dump((*whose, *where, *what, self.own_title))
 
 
-def load(text: str | bytes) -> Entry:
+def load(text: bytes) -> Entry:
     """Read what `dump` wrote."""
     kind, source, endpoint, name, title, user, customer, gone, segment, offset, *what, time, deleted, own = json.loads(
         text

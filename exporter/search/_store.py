@@ -228,7 +228,7 @@ class Writer:
         document.add_boolean("deleted", entry.deleted or owned.gone)
         if entry.ts is not None:
             document.add_integer("ts", microseconds(entry.ts))
-        document.add_bytes("entry", entry.dump().encode())
+        document.add_bytes("entry", entry.dump())
         self._inner.add_document(document)
 
     def forget(self, key: str) -> None:

@@ -82,7 +82,9 @@ def asked(text: str) -> tuple[tuple[str, ...], bool]:
 def _separated(folded: str) -> str:
     if not folded.isascii():
         folded = _RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", folded)
-    return _LONG.sub(r"\1 ", folded)
+    if max(map(len, folded.split()), default=0) > LONGEST:
+        return _LONG.sub(r"\1 ", folded)
+    return folded
 
 
 def spans(text: str) -> list[Span]:
