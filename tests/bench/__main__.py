@@ -23,6 +23,8 @@ SHORT = "short: threads of 8 messages"
 LONG = "long: threads of 10,000 messages"
 FULL = (Shape(SHORT, 1_000, 8, 100), Shape(LONG, 2, 10_000, 1))
 QUICK = (Shape(SHORT, 150, 8, 50), Shape(LONG, 1, 4_000, 1))
+BY_HAND = "## Where the rest goes\n"
+"What stands from here on in the page was written by a person, and stays."
 PACKAGES = ("openai", "aiohttp", "pyarrow", "msgspec", "orjson")
 
 
@@ -42,7 +44,9 @@ def main() -> int:
         print(line, flush=True)
         lines.append(line)
     if options.write:
-        options.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        before = options.write.read_text(encoding="utf-8") if options.write.exists() else ""
+        _, mark, by_hand = before.partition(BY_HAND)
+        options.write.write_text("\n".join(lines) + f"\n\n{mark}{by_hand}", encoding="utf-8")
     return 0
 
 
