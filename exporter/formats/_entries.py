@@ -6,14 +6,16 @@ The idea: here is what is told and in which order; a format only decides how it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from exporter.formats._former import Former
 from exporter.formats._remarks import Names, choices, remarks
 from exporter.formats._steps import Call, Steps, value_of
 from exporter.formats._story import Story, Told
+from exporter.model import Record
 from exporter.rows import identity
 from exporter.text import clean, members, plain, readable
 
@@ -62,6 +64,15 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an entry said before it was changed."""
+
+    seen: datetime
+    "When it was archived so."
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of a history."""
 
@@ -78,61 +89,91 @@ class Entry:
     deleted: tuple[datetime, str] | None = None
     key: str = ""
     "What tells it apart from the others of its thread, in hexadecimal digits; stays as long as the archive."
+    earlier: tuple[Earlier, ...] = ()
+    "What it said before, the oldest first."
     is_message: bool = field(default=True)
     "False for what is no object of its own: the calls of runs that ended without a message."
 
 
 def entries(story: Story) -> Iterator[Section | Entry]:
     """Yield a conversation in its order: a chain from its first response, subagents after their session."""
+    yield from beginning(story)
+    for one in (*story.before, story):
+        yield from named(story, one)
+        yield from Reading(one).entries()
+
+
+def beginning(story: Story) -> Iterator[Section]:
+    """Say what is missing at the beginning of a conversation."""
     if story.circular:
         yield Section("This goes on from a later response: the server's chain is a circle")
     if story.missing is not None:
         known = story.archive.catalog.find(story.missing)
         why = (known.error if known else None) or "it is not in the archive; it may have expired before"
         yield Section(plain(f"Goes on from {story.missing.id}: {why}"))
-    for one in (*story.before, story):
-        if story.before:
-            yield Section(f"{one.thread.id}{' · gone' if one.gone else ''}")
-        yield from _Reading(one).entries()
 
 
-class _Reading:
-    """One thread as it is read."""
+def named(story: Story, one: Story) -> Iterator[Section]:
+    """Name a thread of a conversation that is spread over several."""
+    if story.before:
+        yield Section(f"{one.thread.id}{' · gone' if one.gone else ''}")
+
+
+class Reading:
+    """What is told of one thread's entries: the names of its subagents, its files, what changed."""
 
     def __init__(self, story: Story) -> None:
         self._story = story
         self._names = Names(story.pages, story.thread)
         self._choices = choices(story.pages, story.thread)
+        self._former = Former(story, "message")
         rows = list(story.rows("file"))
         self._files = {row["file_id"]: _file(row) for row in rows}
-        self._pointed: dict[str | None, list[File]] = {}
+        self.pointed: dict[str | None, list[File]] = {}
+        "Files, by the message that points to them."
         for row in rows:
-            self._pointed.setdefault(row["message_id"], []).append(self._files[row["file_id"]])
+            self.pointed.setdefault(row["message_id"], []).append(self._files[row["file_id"]])
+
+    def close(self) -> None:
+        """Let go of what lies on the disk meanwhile."""
+        self._former.close()
 
     def entries(self) -> Iterator[Section | Entry]:
+        """Yield them all."""
         parent = None
         with Steps(self._story) as steps:
             for one in self._story.told("message"):
-                if one.record.parent is not None and one.record.parent != parent:
-                    yield Section(f"Subagent {plain(self._names[one.record.parent])}")
+                yield from self.heading(one, parent)
                 parent = one.record.parent
-                yield self._entry(one, steps)
-            rest = tuple(map(_call, steps.rest()))
-            if rest:
-                yield Entry("tools", ("of runs without a message",), "", None, folds=rest, is_message=False)
-        if left := [file for files in self._pointed.values() for file in files]:
+                row = self._story.row(one)
+                name = row["message_id"]
+                files = () if name is None else self.pointed.pop(name, ())
+                yield self.entry(one, row, steps.take(row.get("run_id")), files)
+            yield from self.rest(steps.rest(), self.pointed)
+        self.close()
+
+    def heading(self, one: Told, parent: str | None) -> Iterator[Section]:
+        """Name the subagent whose entries begin here."""
+        if one.record.parent is not None and one.record.parent != parent:
+            yield Section(f"Subagent {plain(self._names[one.record.parent])}")
+
+    def rest(self, calls: Iterable[Call], pointed: Mapping[str | None, Sequence[File]]) -> Iterator[Section | Entry]:
+        """Yield what belongs to no entry: calls of runs without a message, and files that no message points to."""
+        if folds := tuple(map(_call, calls)):
+            yield Entry("tools", ("of runs without a message",), "", None, folds=folds, is_message=False)
+        if left := [file for files in pointed.values() for file in files]:
             yield Section("Files")
             yield Entry("files", (), "", None, files=tuple(left), is_message=False)
 
-    def _entry(self, one: Told, steps: Steps) -> Entry:
-        row, fields = self._story.row(one), members(clean(one.record.body)) or {}
+    def entry(self, one: Told, row: Mapping[str, Any], calls: Iterable[Call], files: Iterable[File]) -> Entry:
+        """Return an entry, given as its table has it, with what its run called and what it points to."""
+        fields = members(clean(one.record.body)) or {}
         speaks = row.get("role") is not None or row.get("type") == "message"
-        said = {name: raw for name, raw in fields.items() if name not in CALLS}
-        words = (readable(said) if speaks and fields else row.get("text")) or ""
-        folds = [_call(call) for call in steps.take(row.get("run_id"))]
+        words = _words(row, fields, speaks=speaks)
+        folds = [_call(call) for call in calls]
         folds += [_call(call) for name in CALLS for call in _calls(fields.get(name))]
         if not speaks:
-            folds.append(Fold("", plain(words) or json.dumps(_parsed(one.record.body), ensure_ascii=False)))
+            folds.append(Fold("", words or _whole(one.record.body)))
         several = self._choices.get(one.record.seq) if one.record.id is None else None
         who = str(row.get("role") or "message") if speaks else _title(row, fields)
         told = (*remarks(row, self._names), *([several] if several else []), *_changed(row))
@@ -141,13 +182,20 @@ class _Reading:
             tuple(map(plain, told)),
             f"#{row['seq']}",
             row.get("created_at"),
-            plain(words) if speaks else "",
+            words if speaks else "",
             tuple(folds),
-            tuple(self._citations(fields, plain(words))),
-            tuple(self._pointed.pop(row["message_id"], ()) if row["message_id"] is not None else ()),
+            tuple(self._citations(fields, words)),
+            tuple(files),
             one.deleted,
             identity(one.record).hex(),
+            tuple(map(self._earlier, self._former.of(one))),
         )
+
+    def _earlier(self, record: Record) -> Earlier:
+        """Tell what an entry was before; what has no words is shown as it was sent."""
+        row, fields = self._story.row(Told(record, {})), members(clean(record.body)) or {}
+        speaks = row.get("role") is not None or row.get("type") == "message"
+        return Earlier(record.observed_at, _words(row, fields, speaks=speaks) or _whole(record.body))
 
     def _citations(self, fields: Mapping[str, bytes], words: str) -> Iterator[Citation]:
         if b"annotations" not in fields.get("content", b""):
@@ -205,6 +253,16 @@ def _changed(row: Mapping[str, Any]) -> Iterator[str]:
     """Say that an entry was another one before, and when that was noticed last."""
     if times := row["revision"]:
         yield f"changed {'once' if times == 1 else f'{times} times'}, noticed {row['observed_at']:%Y-%m-%d %H:%M} UTC"
+
+
+def _words(row: Mapping[str, Any], fields: Mapping[str, bytes], *, speaks: bool) -> str:
+    """Return what an entry says; its calls are told apart from it."""
+    said = {name: raw for name, raw in fields.items() if name not in CALLS}
+    return plain((readable(said) if speaks and fields else row.get("text")) or "")
+
+
+def _whole(body: bytes) -> str:
+    return json.dumps(_parsed(body), ensure_ascii=False)
 
 
 def _title(row: Mapping[str, Any], fields: Mapping[str, bytes]) -> str:

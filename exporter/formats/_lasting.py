@@ -40,6 +40,9 @@ class Lasting:
             for number, record in self._history(kind):
                 self._see(number, record)
 
+    def __bool__(self) -> bool:
+        return bool(self._objects)
+
     def of(self, record: Record) -> dict[str, Any]:
         """Return the columns that the newest record does not tell."""
         if not self._objects:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import UsageError
+from exporter.formats._code import LANGUAGES, classes, coloured
 from exporter.formats._harmless import visible
 
 STYLES = ("style.css", "code.css")
@@ -54,8 +55,8 @@ def rendered(text: str) -> Any:
     return Markup(  # noqa: S704 - this is what makes it harmless
         nh3.clean(
             made,
-            tags=set(TAGS),
-            attributes={"a": {"href"}, "ol": {"start"}},
+            tags={*TAGS, "span"},
+            attributes={"a": {"href"}, "ol": {"start"}, "span": {"class"}, "pre": {"data-lang"}},
             attribute_filter=_kept,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
@@ -66,6 +67,10 @@ def rendered(text: str) -> Any:
 
 def _kept(tag: str, name: str, value: str) -> str | None:
     """Keep addresses of the web and of mail; one that is relative would lead into the reader's own files."""
+    if tag == "span":
+        return value if value in classes() else None
+    if tag == "pre":
+        return value if value in LANGUAGES else None
     return value if (tag, name) != ("a", "href") or WEB.match(value) else None
 
 
@@ -109,7 +114,7 @@ def _markdown() -> tuple[Any, Any]:
         from markdown_it import MarkdownIt
     except ImportError as error:
         raise missing(error) from None
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20, "highlight": coloured})
     return parser.enable(["table", "strikethrough"]).disable(["image", "html_inline", "html_block"]), nh3
 
 

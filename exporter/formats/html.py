@@ -126,6 +126,7 @@ def shown(one: Section | Entry, contents: Contents) -> dict[str, Any]:
         "time": one.time and one.time.replace(tzinfo=None).isoformat(),
         "shown": one.time and f"{one.time:%Y-%m-%d %H:%M:%S}",
         "place": one.place,
+        "earlier": [{"seen": f"{each.seen:%Y-%m-%d %H:%M}", "text": visible(each.text)} for each in one.earlier],
         "deleted": deletion(one) if one.deleted else None,
         "said": rendered(one.text) if one.text else None,
         "quiet": not one.text and [fold.title for fold in one.folds] == [""],

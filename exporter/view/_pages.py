@@ -69,7 +69,7 @@ class Site:
 
     def __init__(self, archive: Path) -> None:
         self._path = archive.resolve()
-        self._shelf = Shelf()
+        self._shelf = Shelf(self._path)
         self._finding = Finding(self._path)
         loaders = [PackageLoader("exporter.view", "templates"), PackageLoader("exporter.formats", "templates")]
         self._templates = Environment(
@@ -117,14 +117,16 @@ class Site:
         """Show a conversation."""
         with self._opened() as archive:
             thread = thread_of(archive, **_named(request))
-            shown = self._shelf.read(archive, thread).shown(request.query_params)
+            with self._shelf.reading(archive, thread) as reading:
+                shown = reading.shown(request.query_params)
             return self._page("thread.html", request, archive, thread, shown)
 
     def part(self, request: Request) -> Response:
         """Show a part of a conversation."""
         with self._opened() as archive:
             thread = thread_of(archive, **_named(request))
-            shown = self._shelf.read(archive, thread).shown(request.query_params)
+            with self._shelf.reading(archive, thread) as reading:
+                shown = reading.shown(request.query_params)
             return self._answer("part.html", shown)
 
     def search(self, request: Request) -> Response:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.formats._code import classes
 from exporter.formats._page import TAGS, picture, rendered
 from tests.formats import browser, hostile
 from tests.formats.conftest import Library
@@ -118,15 +119,16 @@ def test_pages_of_all_sources_are_strict_html(library: Library, tmp_path: Path) 
 @given(st.text() | st.sampled_from(hostile.TEXTS) | st.lists(st.sampled_from(hostile.TEXTS)).map("".join))
 def test_rendered_text_has_only_tags_that_do_nothing(text: str) -> None:
     for one in elements(parsed(f"<!DOCTYPE html><title>t</title><body><main>{rendered(text)}</main>")):
-        assert one.tag in {"html", "head", "title", "body", "main", "div"} | set(TAGS)
-        assert set(one.attrib) <= {"href", "rel", "start", "class"}
+        assert one.tag in {"html", "head", "title", "body", "main", "div", "span"} | set(TAGS)
+        assert set(one.attrib) <= {"href", "rel", "start", "class", "data-lang"}
+        assert one.attrib.get("class", "plain") in {"plain", *classes()}
         assert re.match(r"https?://|mailto:", one.attrib.get("href", "mailto:"), re.IGNORECASE)
 
 
 def test_markdown_is_rendered() -> None:
     text = rendered("# One\n\n- *two*\n\n| a |\n|---|\n| b |\n\n```py\nx < 1\n```\n\n[z](https://z.example)")
 
-    for part in ("<h1>One</h1>", "<li><em>two</em></li>", "<td>b</td>", "<pre><code>x &lt; 1\n</code></pre>"):
+    for part in ("<h1>One</h1>", "<li><em>two</em></li>", "<td>b</td>", '<pre data-lang="py"><code><span class="n">x</span>'):
         assert part in text
     assert '<a href="https://z.example" rel="noopener noreferrer nofollow">z</a>' in text
 
