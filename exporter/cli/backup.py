@@ -32,6 +32,10 @@ EXAMPLES = (
 )
 
 
+PASSING = frozenset({3, 14, 75, 130, 143})
+"Exit codes after which the same command goes on, without anybody mending anything."
+
+
 class Positive(click.FloatRange):
     """A number above zero; `nan` is none."""
 
@@ -188,7 +192,8 @@ def _tell(out: Output, path: Path, report: Report) -> None:
     if report.findings:
         sentence = f"DAMAGE: {len(report.findings):,} found in {path}; what was fetched is archived: {got}"
     elif report.stopped:
-        sentence = f"NOT COMPLETE: {got}; run the same command to go on" if report.visited else ""
+        again = "run the same command to go on" if report.exit_code in PASSING else "the reason is said above"
+        sentence = f"NOT COMPLETE: {got}; {again}" if report.visited else ""
     elif bad:
         sentence = f"NOT COMPLETE: {bad:,} of {report.registered:,} threads are not whole; {got}; see exporter status"
     elif not report.visited:

@@ -228,3 +228,16 @@ def test_a_dry_run_names_whom_the_backup_visits(shell: Shell, tmp_path: Path) ->
 
     # one that a file names is registered, and visited when it is due
     assert [(line["thread"], line["state"]) for line in threads] == [("thread_1", "complete"), ("thread_3", "new")]
+
+
+def test_nobody_is_told_to_repeat_what_cannot_help(shell: Shell) -> None:
+    names = [shell.state.add_thread(f"thread_{number}") for number in range(20)]
+    shell.ok("backup", *names)
+    for name in names[:6]:
+        shell.state.delete_thread(name)
+    vanished = shell.run("backup", "--all")
+
+    assert vanished.exit_code == 13
+    assert "--accept-gone" in vanished.stderr
+    assert "run the same command" not in vanished.stderr
+    assert "the reason is said above" in vanished.stderr
