@@ -40,9 +40,10 @@ def command(
     out, path = Output.of(), ""
     with Archive.open(archive) as reading:
         if thread_id is not None:
-            from exporter.view._names import path_of
+            from exporter.view._names import doubled_in, path_of
 
-            path = path_of(found(reading, thread_id, source))
+            thread = found(reading, thread_id, source)
+            path = path_of(thread, endpoint=doubled_in(reading, thread))
     if opens is None:
         opens = sys.stderr.isatty() and not out.as_json
 

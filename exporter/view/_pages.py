@@ -133,7 +133,10 @@ class Site:
         """Show what was found."""
         with self._opened() as archive:
             shown = self._finding.shown(archive, request.query_params)
-            return self._page("search.html", request, archive, None, shown)
+            answer = self._page("search.html", request, archive, None, shown)
+            if shown["again"]:
+                answer.headers["Refresh"] = "2"
+            return answer
 
     def blob(self, request: Request) -> Response:
         """Answer with the content of a file."""

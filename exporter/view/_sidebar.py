@@ -13,7 +13,7 @@ from exporter.archive._recent import Filter, Key, recent
 from exporter.archive.catalog import Known
 from exporter.formats._harmless import line
 from exporter.model import ThreadRef
-from exporter.view._names import path_of
+from exporter.view._names import doubled_in, path_of
 
 FIELDS = ("text", "user", "customer", "source", "state")
 STATES = ("new", "complete", "partial", "failed", "gone")
@@ -45,8 +45,7 @@ def listed(
 ) -> dict[str, Any]:
     """Return a page of the list as the template `list.html` takes it."""
     found = recent(archive.catalog, asked.filter, Key.read(after) if after else None, PER_PAGE)
-    doubled = _doubled(archive, found.threads)
-    rows = [_row(one, asked, current, today, doubled) for one in found.threads]
+    rows = [_row(archive, one, asked, current, today) for one in found.threads]
     following = str(found.next) if found.next else None
     return {
         "groups": list(_grouped(rows)),
@@ -59,24 +58,11 @@ def listed(
     }
 
 
-def _doubled(archive: Archive, known: list[Known]) -> set[tuple[str, str]]:
-    """Return the names that several threads of one source have, at different endpoints."""
-    named = {one.thread.id for one in known}
-    seen: dict[tuple[str, str], int] = {}
-    for name in named:
-        for one in archive.catalog.named(name):
-            key = (one.thread.source, one.thread.id)
-            seen[key] = seen.get(key, 0) + 1
-    return {key for key, times in seen.items() if times > 1}
-
-
-def _row(
-    one: Known, asked: Asked, current: ThreadRef | None, today: datetime, doubled: set[tuple[str, str]]
-) -> dict[str, Any]:
+def _row(archive: Archive, one: Known, asked: Asked, current: ThreadRef | None, today: datetime) -> dict[str, Any]:
     active = datetime.fromisoformat(one.active_at) if one.active_at else None
     return {
         "group": group_of(active, today),
-        "href": path_of(one.thread, endpoint=(one.thread.source, one.thread.id) in doubled, **asked.params),
+        "href": path_of(one.thread, endpoint=doubled_in(archive, one.thread), **asked.params),
         "key": f"{one.thread.source}/{line(one.thread.id)}",
         "title": line(one.title or "") or line(one.thread.id),
         "titled": bool(one.title),

@@ -21,7 +21,7 @@ from exporter.formats._story import Wanted
 from exporter.formats._windows import Windows
 from exporter.formats.html import facts_of, shown, title_of
 from exporter.model import ThreadRef, printable
-from exporter.view._names import mark_of, path_of
+from exporter.view._names import doubled_in, mark_of, path_of
 
 PART = 100
 "Slots that are shown at a time."
@@ -79,11 +79,11 @@ class Reading:
             self._windows = Windows(self._story)
             head = self._story.head()
             self._title, self._facts = title_of(self._story, head), facts_of(self._story, head)
-            doubled = sum(one.thread.source == thread.source for one in self._archive.catalog.named(thread.id)) > 1
+            mark = doubled_in(self._archive, thread)
         except BaseException:
             self._archive.close()
             raise
-        self._base = path_of(thread, endpoint=doubled).removeprefix("/t")
+        self._base = path_of(thread, endpoint=mark).removeprefix("/t")
         "Its address below /t and /part."
 
     def close(self) -> None:
