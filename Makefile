@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search nights test-sdk test-real help clean
+.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search nights notebook pictures test-sdk test-real help clean
 
 check: lint types docs test ## what CI runs: lint, types, docs, test
 
@@ -49,6 +49,18 @@ bench-search: $(STAMP) ## the index of words beside SQLite's: size, CPU, latency
 
 bench-nights: $(STAMP) ## a night over a million registered threads: start, memory, catalog, CPU (THREADS=100000: fewer)
 	$(BIN)/python -m tests.bench_nights $(if $(THREADS),--threads $(THREADS))
+
+demo-archive: | $(STAMP)
+	rm -rf $@.part
+	$(BIN)/python samples/make_archive.py $@.part
+	mv $@.part $@
+
+notebook: $(STAMP) $(if $(EXPORTER_ARCHIVE),,demo-archive) ## JupyterLab with the notebooks of samples/ (EXPORTER_ARCHIVE=... or a sample archive)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	EXPORTER_ARCHIVE=$(abspath $(or $(EXPORTER_ARCHIVE),demo-archive)) $(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir samples
+
+pictures: $(STAMP) ## the pictures of the documents, from the sample archive (MAKERS=name picks some)
+	$(BIN)/python -m tests.pictures $(MAKERS)
 
 test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py

@@ -250,7 +250,7 @@ class Office:
             self._at(turn.done, fail if failed else answer)
         if rng.random() < 0.05:
             self._at(turns[-1].done + 5 * DAY, lambda: state.delete_message(name, said[0]))
-        elif rng.random() < 0.05:
+        elif rng.random() < 0.08:
             self._at(turns[-1].done + rng.uniform(2, 12) * DAY, lambda: state.delete_thread(name))
 
     def _conversations(self, talk: Talk, turns: list[Turn]) -> None:
@@ -267,7 +267,7 @@ class Office:
             between = [_work(talk, self._name, rng) for _ in range(rng.choice((0, 0, 0, 1, 2)))]
             items = [asked, *(item for work in between for item in work), told]
             self._at(turn.done, lambda items=items: [state.add_item(name, item) for item in items])
-        if rng.random() < 0.06:
+        if rng.random() < 0.12:
             self._at(turns[-1].done + rng.uniform(2, 20) * DAY, lambda: state.delete_conversation(name))
 
     def _chatkit(self, talk: Talk, turns: list[Turn]) -> None:
