@@ -1,20 +1,37 @@
-"""How fast may we ask: adaptive concurrency, a smooth rate, and pauses the server asked for.
+"""How fast may we ask: adaptive concurrency, a rate that is given or found, and pauses the server asked for.
 
-`Allowance` and `Metronome` decide with the time they are given and never wait; `Pace` waits for what they say.
+`Allowance`, `Tempo` and `Metronome` decide with the time they are given and never wait; `Pace` waits for what they say.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 START = 4.0
 "Requests in flight before anything is known of the server; doubles each round until it complains."
 WINDOW = 1.0
 "Seconds in which several complaints count as one: they answer requests that were under way together."
+BELOW, NEAR, STRIDE = 0.985, 0.8, 4
+"""How far below a limit we stay; what was let through is believed where it is that near to what was tried; how far a
+rate falls at most at once."""
+SEARCHED, SEARCH_TIME, TRIED_TIME = 200, 5.0, 60.0
+"""Answers until the rate that met a complaint is tried again: so many or in so many seconds as long as the limit is
+searched for, so many and in so many seconds once it is known."""
+HURRY, FAR = 3e-4, 1.05
+"How fast a rate grows with each answer where nothing was refused though it is so many times the limit of before."
+SPARE = 1.2
+"How many times what passes the rate may be, at most: beyond, it is not the rate that holds requests back."
+ENOUGH, SHORTEST, FIRST, SLOWEST = 20, 0.05, 10.0, 0.2
+"Answers and seconds from which a rate is reckoned; requests a second where none can be, and at least."
+RESPITE = 3
+"Requests that are left out after a complaint that names no time, so that the server has something to spare again."
 PAUSE_MAX = 300.0
 "Seconds; a Retry-After beyond this pauses for this long, and the next complaint pauses again."
 
@@ -59,6 +76,87 @@ class Allowance:
 
 
 @dataclass(slots=True)
+class Tempo:
+    """The rate that a server was found to take: just below the one at which it complained, and slowly up again.
+
+    Its limit lies between what it let through since the complaint before, in that time, whatever burst it allows, and
+    the rate at which it complained. The rate goes from the one to the other, so each complaint brings them nearer.
+    """
+
+    rate: float | None = None
+    "Requests a second; None as long as no limit is known."
+    _tried: float = 0.0
+    "The rate that met the last complaint."
+    _growth: float = 0.0
+    "By how much each answer lets the rate grow, as a part of it."
+    _sure: bool = False
+    "Whether the limit was found."
+    _reckoned: bool = False
+    "Whether it comes from what was let through, and is not only a guess."
+    _searches: int = 0
+    "Complaints since the search began, each of which makes it slower and so finer."
+    _since: float | None = None
+    "When the last complaint came, or when the first request was sent."
+    _taken: int = 0
+    "Requests that were answered since."
+    _passing: float = 0.0
+    "Of the last few answers, how many came in a second."
+    _at: float = 0.0
+    "When the last of them came."
+
+    def sent(self, now: float) -> None:
+        """A request goes out."""
+        if self._since is None:
+            self._since = now
+
+    def answered(self, now: float) -> None:
+        """A request was answered; only where the rate is what holds requests back it is tried whether there is more."""
+        self._taken += 1
+        if self._taken % ENOUGH == 0:
+            self._passing, self._at = ENOUGH / max(now - self._at, 1e-6), now
+        if self.rate is not None and self.rate < SPARE * self._passing:
+            far = self._sure and self.rate > FAR * self._tried
+            self.rate *= 1 + (HURRY if far else self._growth)
+
+    def refused(self, now: float, sent: float) -> None:
+        """A request that was sent then was refused; what was on its way when another was refused tells nothing new."""
+        if self._since is None or (self.rate is not None and sent < self._since):
+            return
+        found = self._taken / max(now - self._since, SHORTEST)
+        few = self._taken < ENOUGH
+        if self.rate is None:
+            self._search(found + FIRST, 0.0)
+        elif few and self._reckoned:
+            # perhaps by chance, as the server had nothing to spare: it goes on counting
+            self.rate, self._reckoned = max(SLOWEST, BELOW**3 * self.rate), False
+            return
+        elif few or found < NEAR * self.rate:
+            self._search(self.rate, 0.0 if few else found)
+        else:
+            self._settle(self.rate, found)
+        self._since, self._taken, self._at = now, 0, now
+
+    def _search(self, tried: float, found: float) -> None:
+        self.rate = max(SLOWEST, found, tried / STRIDE)
+        self._tried, self._sure = max(tried, self.rate), False
+        answers = min(SEARCHED, max(ENOUGH, SEARCH_TIME * self.rate)) * 2**self._searches
+        self._growth = math.log(self._tried / self.rate) / answers
+        self._reckoned = found > 0
+        self._searches += self._reckoned
+
+    def _settle(self, tried: float, found: float) -> None:
+        limit = min(tried, (tried + found) / 2)
+        self.rate, self._tried, self._sure = max(SLOWEST, BELOW * limit), limit, True
+        self._searches, self._reckoned = 0, True
+        self._growth = -math.log(BELOW) / max(SEARCHED, TRIED_TIME * self.rate)
+
+    def told(self, rate: float) -> None:
+        """The server says at which rate it takes more, and that little is left."""
+        if self.rate is None or rate < self.rate:
+            self._settle(max(SLOWEST, rate), rate)
+
+
+@dataclass(slots=True)
 class Metronome:
     """A smooth gate: never two requests closer together than `1 / rate`."""
 
@@ -90,46 +188,114 @@ class Pace:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.allowance = Allowance(jobs)
+        self.tempo = Tempo()
         self.in_flight = 0
+        self.complaints = 0
+        self.clock = clock
         self._metronome = Metronome(rate)
-        self._clock, self._sleep = clock, sleep
-        self._changed = asyncio.Condition()
-        self._complaints = 0
+        self._most = rate
+        self._sleep = sleep
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold one of the slots for the time of one request."""
-        await self._enter()
-        complaints = self._complaints
+    def slot(self) -> Slot:
+        """Return one of the slots, to be held for the time of one request."""
+        return Slot(self)
+
+    def slowed(self, retry_after: float | None = None, sent: float | None = None) -> None:
+        """Tell that the server asked for less: 429, or 503 with Retry-After; a request of then met it."""
+        now = self.clock()
+        self.complaints += 1
+        self.tempo.refused(now, now if sent is None else sent)
+        self._set_rate()
+        respite = RESPITE / self.tempo.rate if self.tempo.rate is not None else None
+        self.allowance.slowed(now, retry_after if retry_after is not None else respite)
+
+    def told(self, rate: float) -> None:
+        """Tell that the server says at which rate it takes more, as little is left."""
+        self.tempo.told(rate)
+        self._set_rate()
+
+    async def enter(self) -> float:
+        """Wait for a slot and for our turn; returns the time at which the request is sent."""
+        if self.in_flight < self.allowance.slots and not self._waiting:
+            self.in_flight += 1
+        else:
+            await self._queue()
         try:
             await self._wait()
-            yield
-            if complaints == self._complaints:
+        except BaseException:
+            self.leave()
+            raise
+        now = self.clock()
+        self.tempo.sent(now)
+        return now
+
+    def leave(self, *, heard: int | None = None) -> None:
+        """Give a slot back; `heard` is how many complaints there were when a request began that was answered."""
+        if heard is not None:
+            self.tempo.answered(self.clock())
+            self._set_rate()
+            if heard == self.complaints:
                 self.allowance.succeeded()
-        finally:
-            self.in_flight -= 1
-            await self._tell()
+        self.in_flight -= 1
+        self._wake()
 
-    def slowed(self, retry_after: float | None = None) -> None:
-        """Tell that the server asked for less: 429, or 503 with Retry-After."""
-        self._complaints += 1
-        self.allowance.slowed(self._clock(), retry_after)
+    async def _queue(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            raise
 
-    async def _enter(self) -> None:
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.in_flight < self.allowance.slots)
-            self.in_flight += 1
+    def _wake(self) -> None:
+        """Hand free slots over to those who wait, in their order."""
+        while self._waiting and self.in_flight < self.allowance.slots:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.in_flight += 1
+                turn.set_result(None)
 
     async def _wait(self) -> None:
-        if beat := self._metronome.reserve(self._clock()):
+        """Wait for a beat that lies in no pause: whoever met a pause queues for a beat again, so none rush together."""
+        while True:
+            while pause := self.allowance.pause(self.clock()):
+                await self._sleep(pause)
+            beat = self._metronome.reserve(self.clock())
+            if not beat:
+                return
             await self._sleep(beat)
-        while pause := self.allowance.pause(self._clock()):
-            await self._sleep(pause)
+            if not self.allowance.pause(self.clock()):
+                return
 
-    async def _tell(self) -> None:
-        # shielded: a cancelled holder must still wake the next one
-        async def notify() -> None:
-            async with self._changed:
-                self._changed.notify_all()
+    def _set_rate(self) -> None:
+        found = self.tempo.rate
+        if found is not None:
+            self._metronome.rate = found if self._most is None else min(found, self._most)
 
-        await asyncio.shield(notify())
+
+class Slot:
+    """The right to have one request in flight."""
+
+    __slots__ = ("_heard", "_pace", "_refused", "_sent")
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._refused = False
+
+    async def __aenter__(self) -> Self:
+        self._sent = await self._pace.enter()
+        self._heard = self._pace.complaints
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pace.leave(heard=None if kind is not None or self._refused else self._heard)
+
+    def slowed(self, retry_after: float | None) -> None:
+        """Tell that the server refused this request because there are too many."""
+        self._refused = True
+        self._pace.slowed(retry_after, self._sent)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import selectors
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -8,6 +12,103 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.pacing import PAUSE_MAX, Allowance, Metronome, Pace
+
+LATENCY = 0.05
+Server = Callable[[float], float | None]
+"Says of a request that comes now whether it is taken (None), or how long it has to wait (0.0: no word of that)."
+
+
+class Hurrying(selectors.SelectSelector):
+    """Waits for nothing: time passes by itself."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+class Simulated(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.hurrying = Hurrying()
+        super().__init__(self.hurrying)
+
+    def time(self) -> float:
+        return self.hurrying.now
+
+
+def bucket(rate: Callable[[float], float], burst: float, wait: float) -> Server:
+    """A server that fills a bucket at a rate, which holds so many seconds of it."""
+    left, at = burst * rate(0.0), 0.0
+
+    def takes(now: float) -> float | None:
+        nonlocal left, at
+        left, at = min(max(1.0, burst * rate(now)), left + (now - at) * rate(now)), now
+        if left < 1:
+            return wait
+        left -= 1
+        return None
+
+    return takes
+
+
+def window(rate: float, seconds: float) -> Server:
+    """A server that counts from each full minute, or so, and says how long it lasts still."""
+    counts: dict[int, int] = {}
+
+    def takes(now: float) -> float | None:
+        turn = int(now // seconds)
+        counts[turn] = counts.get(turn, 0) + 1
+        return None if counts[turn] <= rate * seconds else (turn + 1) * seconds - now
+
+    return takes
+
+
+@dataclass
+class Told:
+    """What a server answered, and when."""
+
+    taken: list[float]
+    refused: list[float]
+
+    def rate(self, since: float, until: float) -> float:
+        return sum(since <= at < until for at in self.taken) / (until - since)
+
+    def share(self, since: float, until: float) -> float:
+        """How many were refused, of all."""
+        no = sum(since <= at < until for at in self.refused)
+        return no / (no + sum(since <= at < until for at in self.taken))
+
+
+def simulated(takes: Server, seconds: float, jobs: int = 64, rate: float | None = None) -> Told:
+    """Ask a server for so long, with as many in flight as the pace allows; in no time."""
+    dice, told = random.Random(1), Told([], [])
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        pace = Pace(jobs, rate, clock=loop.time)
+
+        async def ask() -> float | None:
+            async with pace.slot() as slot:
+                await asyncio.sleep(LATENCY / 2 * dice.uniform(0.8, 1.2))
+                wait = takes(loop.time())
+                (told.taken if wait is None else told.refused).append(loop.time())
+                await asyncio.sleep(LATENCY / 2 * dice.uniform(0.8, 1.2))
+                if wait is not None:
+                    slot.slowed(wait or None)
+            return wait
+
+        async def work() -> None:
+            while loop.time() < seconds:
+                if (wait := await ask()) is not None:
+                    await asyncio.sleep(wait or dice.uniform(0, 1))
+
+        await asyncio.gather(*(work() for _ in range(jobs)))
+
+    with asyncio.Runner(loop_factory=Simulated) as runner:
+        runner.run(story())
+    return told
+
 
 events = st.lists(st.tuples(st.floats(0, 5), st.sampled_from(["ok", "slow", "wait"])), max_size=80)
 
@@ -134,3 +235,66 @@ def test_a_cancelled_waiter_leaves_its_slot() -> None:
             return pace.in_flight
 
     assert asyncio.run(story()) == 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst", "wait", "seconds"),
+    [
+        (10, 1.0, 1.0, 400),
+        (10, 1.0, 0.0, 400),
+        (100, 1.0, 1.0, 100),
+        (100, 1.0, 0.0, 100),
+        (100, 0.05, 0.0, 100),
+        (100, 5.0, 0.1, 100),
+        (600, 0.2, 0.1, 40),
+    ],
+)
+def test_a_limit_is_found_without_being_told_and_kept_to(
+    rate: float, burst: float, wait: float, seconds: float
+) -> None:
+    told = simulated(bucket(lambda _: rate, burst, wait), seconds)
+
+    assert told.rate(seconds / 4, seconds) >= 0.95 * rate
+    assert told.share(seconds / 4, seconds) <= 0.01
+
+
+def test_a_limit_that_is_counted_by_the_minute_is_kept_to() -> None:
+    told = simulated(window(10, 10.0), 600, jobs=16)
+
+    assert told.rate(100, 600) >= 0.95 * 10
+    assert told.share(100, 600) <= 0.01
+
+
+def test_a_limit_that_falls_is_found_again_and_one_that_rises_is_tried() -> None:
+    told = simulated(bucket(lambda now: 100 if now < 50 else 30 if now < 200 else 100, 1.0, 1.0), 600)
+
+    assert told.rate(100, 200) >= 0.95 * 30
+    assert told.share(100, 200) <= 0.02
+    assert told.rate(500, 600) >= 0.9 * 100
+
+
+def test_a_rate_that_is_given_is_never_passed_whatever_is_found() -> None:
+    told = simulated(bucket(lambda now: 5 if now < 20 else 1000, 1.0, 1.0), 300, rate=20.0)
+
+    assert told.rate(200, 300) == pytest.approx(20, rel=0.05)
+    assert all(b - a > 0.02 for a, b in pairwise(sorted(told.taken)[::2]))
+
+
+def test_who_is_never_refused_is_never_held_back() -> None:
+    told = simulated(lambda _: None, 20)
+
+    assert told.rate(5, 20) >= 0.97 * 64 / LATENCY
+
+
+def test_a_server_that_says_how_much_is_left_is_asked_for_no_more() -> None:
+    async def story() -> float:
+        loop = asyncio.get_running_loop()
+        pace = Pace(8, clock=loop.time)
+        pace.told(10.0)
+        for _ in range(100):
+            async with pace.slot():
+                pass
+        return loop.time()
+
+    with asyncio.Runner(loop_factory=Simulated) as runner:
+        assert runner.run(story()) == pytest.approx(10, rel=0.05)

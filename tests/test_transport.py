@@ -27,7 +27,7 @@ from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
 from exporter.transport import Budget, HttpTransport
-from exporter.transport._retrying import Again, backoff, retry_after, retryable
+from exporter.transport._retrying import Again, backoff, refill, retry_after, retryable
 from exporter.transport._wire import joined
 from tests.serving import DRIP, Reply, Server, reply, serving
 
@@ -333,7 +333,10 @@ def test_a_body_without_end_is_refused(server: Server, status: int) -> None:
 
 def test_a_server_that_says_nothing_runs_into_the_timeout() -> None:
     async def story() -> None:
+        came: list[asyncio.Task[None] | None] = []
+
         async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            came.append(asyncio.current_task())
             await reader.read()
             writer.close()
 
@@ -345,6 +348,7 @@ def test_a_server_that_says_nothing_runs_into_the_timeout() -> None:
         finally:
             await transport.aclose()
             listener.close()
+            await asyncio.gather(*filter(None, came))
 
     with pytest.raises(Temporary, match="no answer in time"):
         asyncio.run(story())
@@ -453,6 +457,38 @@ def test_one_endpoint_has_one_name(url: str, endpoint: str) -> None:
 ])  # fmt: skip
 def test_how_long_the_server_wants_us_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(("left", "most", "reset", "rate"), [
+    ("5", "100", "1s", 95.0), ("0", "60", "1m0s", 1.0), ("0", "10", "20ms", 500.0), ("0", "3600", "1h", 1.0),
+    ("0", "9", "4.5", 2.0),
+    ("50", "100", "1s", None), ("0", "100", "0s", None), ("0", "100", "", None), ("x", "100", "1s", None),
+    ("0", "inf", "1s", None), ("0", "nan", "1s", None), ("0", "100", "soon", None),
+    ("0", "0", "1s", None), ("0", "1", "inf", None),
+])  # fmt: skip
+def test_a_server_may_say_how_much_is_left(left: str, most: str, reset: str, rate: float | None) -> None:
+    said = {"remaining": left, "limit": most, "reset": reset}
+    headers = {f"x-ratelimit-{word}-requests": text for word, text in said.items()}
+
+    assert refill(headers) == (rate and pytest.approx(rate))
+    assert refill({**headers, "x-ratelimit-remaining-requests": ""}) is None
+    assert refill({}) is None
+
+
+def test_a_server_with_little_left_sets_the_pace(server: Server) -> None:
+    little = {
+        f"X-RateLimit-{word}-Requests": text for word, text in (("remaining", "0"), ("limit", "9"), ("reset", "1s"))
+    }
+    server.replies = [(200, little, b"{}")]
+    pace = Pace(4)
+
+    async def story() -> None:
+        async with HttpTransport(profile(server.url), pace) as transport:
+            await transport.get("/x")
+
+    asyncio.run(story())
+
+    assert pace.tempo.rate == pytest.approx(9, rel=0.05)
 
 
 def test_waiting_is_what_the_server_says_else_longer_each_time_and_never_much() -> None:

@@ -22,7 +22,16 @@ from exporter.transport._client import Client
 from exporter.transport._elsewhere import REDIRECTS, Elsewhere, shown
 from exporter.transport._login import Login, check, connectable, with_session
 from exporter.transport._reading import beginning, unpacked, whole
-from exporter.transport._retrying import RETRY_AFTER_MAX, Again, Patience, Unusable, backoff, retry_after, retryable
+from exporter.transport._retrying import (
+    RETRY_AFTER_MAX,
+    Again,
+    Patience,
+    Unusable,
+    backoff,
+    refill,
+    retry_after,
+    retryable,
+)
 from exporter.transport._wire import Incoming
 
 BINARY = {"Accept": "application/binary", "Accept-Encoding": "identity"}
@@ -170,11 +179,13 @@ class HttpTransport:
 
     async def _paced(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
         """Ask when it is our turn, and heed what the server says of its load."""
-        async with self._pace.slot():
+        async with self._pace.slot() as slot:
             answer = await once()
-            after = retry_after(answer.headers)
+            after = retry_after(answer.headers) if answer.status >= 400 else None
+            if (rate := refill(answer.headers)) is not None:
+                self._pace.told(rate)
             if answer.status == 429 or (answer.status == 503 and after is not None):
-                self._pace.slowed(None if after is not None and after > RETRY_AFTER_MAX else after)
+                slot.slowed(None if after is not None and after > RETRY_AFTER_MAX else after)
         if retryable(answer):
             raise Again(f"HTTP {answer.status}", after)
         return answer

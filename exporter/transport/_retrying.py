@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,13 @@ RETRY_AFTER_MAX = 120.0
 "Seconds; who asks for more is not waited for: run again later."
 SLOWEST = 16 * 1024
 "Bytes a second that a long answer must bring, on the whole, to be waited for."
+
+
+LEFT, MOST, RESET = (f"x-ratelimit-{word}-requests" for word in ("remaining", "limit", "reset"))
+"How many requests are left, of how many, and how long until all of them are there again."
+LITTLE = 0.1
+"From which share on what is left counts."
+DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?", re.ASCII)
 
 
 class Again(Exception):
@@ -74,3 +82,25 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
     except (KeyError, ValueError):
         return None
+
+
+def refill(headers: Mapping[str, str]) -> float | None:
+    """Return the requests a second that a server says it has again, where few are left; None when it does not say."""
+    if LEFT not in headers:
+        return None
+    try:
+        left, most, reset = float(headers[LEFT]), float(headers[MOST]), _duration(headers[RESET])
+    except (KeyError, ValueError):
+        return None
+    if not (0 < reset < float("inf") and 0 <= left <= LITTLE * most < float("inf")):
+        return None
+    return (most - left) / reset or None
+
+
+def _duration(text: str) -> float:
+    """Return seconds as a number or as `6m0s`, `1.5s`, `20ms`; `ValueError` where it is neither."""
+    found = DURATION.fullmatch(text)
+    if found is None or not text:
+        return float(text)
+    hours, minutes, seconds, thousandths = (float(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds + thousandths / 1000
