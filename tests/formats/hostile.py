@@ -52,6 +52,25 @@ CONTROLS = [
 ]
 LONG = ["x" * 1_000_000, "[" * 49_000, "*a_" * 16_000, "`" * 40_000, "> " * 20_000 + "x", "![](" * 12_000]
 TEXTS = [*SCRIPTS, *LINKS, *SHAPES, *FORMULAS, *CONTROLS]
+MORE = [
+    "<script>window.pwned=1</script><img src=x onerror=window.pwned=1>",
+    "```js onmouseover=window.pwned=1\nx\n```\n```</code><script>window.pwned=1</script>\ny\n```\n```html\n<b>\n```",
+    "```{{7*7}}\n{{7*7}}\n```\n\n    <script>window.pwned=1</script>",
+    "https://xn--80ak6aa92e.example/ https://p\u0430ypal.example/ www.evil.example ftp://evil.example m@evil.example",
+    "[![x](javascript:window.pwned=1)](data:text/html,<script>window.pwned=1</script>)",
+    "[file](file:///etc/passwd) [no scheme](//evil.example/x) [relative](../../x) [port](http://127.0.0.1:1/)",
+    "<object data='data:text/html,x'></object><embed src=x><applet></applet><video src=x onerror=window.pwned=1>",
+    "<template><script>window.pwned=1</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=window.pwned=1>'>",
+    "<a id=list href=x></a><form id=filter name=search></form><img name=getElementById><dialog id=help open>",
+    "<div style='position:fixed;inset:0;z-index:9999'>over all</div><style>body{display:none}</style>",
+    "<div " + "a" * 500 + "><b>" * 200,
+    "> " * 400 + "deep",
+    "* " * 300 + "deep",
+    "[" * 300 + "deep" + "](x)" * 300,
+    "\u0000\u0007\u001b[31m\u202e\u2066\u200b\u061c",
+]
+"Harm to a page that has a script of its own, a list and forms."
 
 
 def said(text: str, role: str = "user") -> dict[str, Any]:

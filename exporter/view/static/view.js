@@ -193,7 +193,7 @@ function step(by) {
 
 function stride(by) {
   const shown = all("#transcript article, #results article");
-  const tops = shown.map((one) => one.getBoundingClientRect().top - 80);
+  const tops = shown.map((one) => one.getBoundingClientRect().top - parseFloat(getComputedStyle(one).scrollMarginTop));
   const at = by > 0 ? tops.findIndex((top) => top > 4) : tops.findLastIndex((top) => top < -4);
   shown[at]?.scrollIntoView();
 }
