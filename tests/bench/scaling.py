@@ -30,7 +30,7 @@ def main() -> int:
     print(f"start {start:.2f} CPU s\n\n| threads | messages each | CPU s | µs per message | peak MiB |")
     print("|---|---|---|---|---|", flush=True)
     threads = [_point(count, SHORT, start) for count in _steps(1_000, options.most)]
-    messages = [_point(1, count, start) for count in _steps(100, options.most)]
+    messages = [_point(1, count, start) for count in _steps(1_000, options.most)]
     if options.write:
         _draw(options.write, threads, messages)
     return 0

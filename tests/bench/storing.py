@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -17,14 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.measure import HERE
-from tests.bench.responder import KEY, message
+from tests.bench.responder import KEY, WORDS, message
 
 MONTH = 500_000
 THREAD = 100
 PAGE = 100
-TEXTS = 5_000
-"Different texts: more than a row group holds, so that no repetition is compressed away."
+SHAPES = 100
+WORDS_EACH = 85
+"Of each text, which is a new one for each message: a repeated one would cost a writer next to nothing."
 TIMES = datetime(2026, 1, 1, tzinfo=UTC)
+SOUGHT = 300
+"The number of the thread that is looked up."
 ENDPOINT = "https://api.example/v1"
 CHUNK = 50_000
 
@@ -70,7 +74,9 @@ def build(path: Path, messages: str) -> dict[str, float]:
     from exporter.model import Item, Page, Registration, ThreadRef
     from exporter.registry import register
 
-    texts = [json.dumps(json.loads(message(number, 600)), separators=(",", ":")).encode() for number in range(TEXTS)]
+    shapes = [json.dumps(json.loads(message(number, 1)), separators=(",", ":")).encode() for number in range(SHAPES)]
+    around = [(head, tail[tail.index(b'"') :]) for head, tail in (_halves(shape) for shape in shapes)]
+    dice = random.Random(1)
     Archive.create(path)
     size = 0
     with Archive.write(path) as archive:
@@ -81,10 +87,12 @@ def build(path: Path, messages: str) -> dict[str, float]:
             begin = TIMES + timedelta(days=31 * (number * THREAD // MONTH), seconds=number * THREAD % MONTH)
             items = []
             for at in range(THREAD):
-                body = texts[(number * 7 + at) % TEXTS].replace(KEY, b"%08d" % number)
+                head, tail = around[at]
+                text = " ".join(dice.choices(WORDS, k=WORDS_EACH)).encode()
+                body = (head + text + tail).replace(KEY, b"%08d" % number)
                 made = int(begin.timestamp()) + at
                 body = body.replace(b'"created_at":1', b'"created_at":%d,"was":1' % made, 1)
-                items.append(Item(f"msg_{number:08d}{(number * 7 + at) % TEXTS:08d}", body))
+                items.append(Item(f"msg_{number:08d}{at:08d}", body))
                 size += len(body)
             for first in range(0, THREAD, PAGE):
                 some = tuple(items[first : first + PAGE])
@@ -95,6 +103,12 @@ def build(path: Path, messages: str) -> dict[str, float]:
         archive.append(pages)
         archive.seal()
     return {"bytes": size}
+
+
+def _halves(body: bytes) -> tuple[bytes, bytes]:
+    """Return what stands before and after the text of a message."""
+    head, name, tail = body.partition(b'"value":"')
+    return head + name, tail
 
 
 def publish(path: Path) -> None:
@@ -136,8 +150,7 @@ def look_up(path: Path) -> None:
     """Read one thread as a user of pyarrow does."""
     import pyarrow.parquet as pq
 
-    number = len(list(path.glob("messages/*.parquet"))) * 1_000
-    rows = pq.read_table(path / "messages", filters=[("thread_id", "==", f"thread_{number:08d}")]).num_rows
+    rows = pq.read_table(path / "messages", filters=[("thread_id", "==", f"thread_{SOUGHT:08d}")]).num_rows
     assert rows == THREAD, rows
 
 
