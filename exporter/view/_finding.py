@@ -21,6 +21,7 @@ from exporter.formats.html import ANCHOR, ROLES
 from exporter.model import Record, now
 from exporter.rows import identity
 from exporter.view._names import doubled_in, path_of
+from exporter.view._previews import Previews
 
 if TYPE_CHECKING:
     from exporter.search import Hit, Results
@@ -44,8 +45,8 @@ class _Work:
 class Finding:
     """Searches one archive."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, previews: Previews) -> None:
+        self._path, self._previews = path, previews
         self._lock = Lock()
         self._work: _Work | None = None
 
@@ -64,7 +65,7 @@ class Finding:
         if results is None:
             return told | {"note": note or MAKING, "again": not note}
         rest = {name: value for name, value in asked.items() if value}
-        told |= {"hits": list(_shown(archive, results)), "total": results.total, "note": note}
+        told |= {"hits": list(_shown(archive, results, self._previews)), "total": results.total, "note": note}
         told["again"] = results.stale and note == MAKING
         if begin:
             told["earlier"] = urlencode(rest | {"offset": max(0, begin - PER_PAGE)})
@@ -76,10 +77,10 @@ class Finding:
         """Search the index as it is, or as it will be in a moment; and say what there is to say of it."""
         from exporter.search import Index, Query
 
-        named = {name: asked[name] or None for name in ("user", "customer", "source", "role")}
+        user, customer, source, role = (asked[name] or None for name in ("user", "customer", "source", "role"))
         since, until = _day(asked["since"]), _day(asked["until"])
         until = until and until + timedelta(days=1)
-        wanted = Query(asked["q"], **named, since=since, until=until, limit=PER_PAGE, offset=begin)
+        wanted = Query(asked["q"], user, customer, source, role, since=since, until=until, limit=PER_PAGE, offset=begin)
 
         def search() -> Results | None:
             try:
@@ -126,11 +127,13 @@ def _day(text: str) -> datetime | None:
         raise UsageError(f"{text[:40]!r} is no date; write 2026-11-21") from None
 
 
-def _shown(archive: Archive, results: Results) -> Iterator[dict[str, Any]]:
+def _shown(archive: Archive, results: Results, previews: Previews) -> Iterator[dict[str, Any]]:
+    known = archive.catalog.find_all([hit.thread for hit in results.hits])
+    words = previews.of(archive, known.values())
     for hit in results.hits:
         yield {
             "href": _link(hit, doubled_in(archive, hit.thread)),
-            "title": line(hit.title or "") or line(hit.thread.id),
+            "title": line(hit.title or "") or words.get(hit.thread) or line(hit.thread.id),
             "who": line({"thread": "title", "file": "file"}.get(hit.kind) or hit.role or hit.type or ""),
             "owner": " · ".join(filter(None, (line(hit.user or ""), line(hit.customer or "")))),
             "source": hit.thread.source,

@@ -11,7 +11,6 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -106,7 +105,7 @@ class Guard:
 def _cookies(headers: Headers, name: str) -> list[str]:
     found: list[str] = []
     for line in headers.getlist("cookie"):
-        jar: SimpleCookie[Any] = SimpleCookie()
+        jar = SimpleCookie()
         try:
             jar.load(line)
         except CookieError:

@@ -33,6 +33,7 @@ from exporter.view import _sidebar
 from exporter.view._blobs import content
 from exporter.view._finding import Finding
 from exporter.view._icons import icon
+from exporter.view._previews import Previews
 from exporter.view._sidebar import Asked
 from exporter.view._thread import Shelf, thread_of
 
@@ -70,7 +71,8 @@ class Site:
     def __init__(self, archive: Path) -> None:
         self._path = archive.resolve()
         self._shelf = Shelf(self._path)
-        self._finding = Finding(self._path)
+        self._previews = Previews()
+        self._finding = Finding(self._path, self._previews)
         loaders = [PackageLoader("exporter.view", "templates"), PackageLoader("exporter.formats", "templates")]
         self._templates = Environment(
             loader=ChoiceLoader(loaders),
@@ -119,7 +121,11 @@ class Site:
             thread = thread_of(archive, **_named(request))
             with self._shelf.reading(archive, thread) as reading:
                 shown = reading.shown(request.query_params)
-            return self._page("thread.html", request, archive, thread, shown)
+            known = archive.catalog.find(thread)
+            words = self._previews.of(archive, [known] if known else [])
+            return self._page(
+                "thread.html", request, archive, thread, {**shown, "title": words.get(thread, shown["title"])}
+            )
 
     def part(self, request: Request) -> Response:
         """Show a part of a conversation."""
@@ -163,7 +169,9 @@ class Site:
 
     def _list(self, request: Request, archive: Archive, current: ThreadRef | None) -> dict[str, Any]:
         asked, now = Asked.of(request.query_params), datetime.now().astimezone()
-        listed = _sidebar.listed(archive, asked, request.query_params.get("after"), current, now)
+        listed = _sidebar.listed(
+            archive, asked, request.query_params.get("after"), current, now, previews=self._previews
+        )
         return {"list": listed, "asked": asked, "states": _sidebar.STATES}
 
     def _page(

@@ -14,6 +14,7 @@ from exporter.archive.catalog import Known
 from exporter.formats._harmless import line
 from exporter.model import ThreadRef
 from exporter.view._names import doubled_in, path_of
+from exporter.view._previews import Previews
 
 FIELDS = ("text", "user", "customer", "source", "state")
 STATES = ("new", "complete", "partial", "failed", "gone")
@@ -41,11 +42,14 @@ class Asked:
 
 
 def listed(
-    archive: Archive, asked: Asked, after: str | None, current: ThreadRef | None, today: datetime
+    archive: Archive, asked: Asked, after: str | None, current: ThreadRef | None, today: datetime, *, previews: Previews
 ) -> dict[str, Any]:
     """Return a page of the list as the template `list.html` takes it."""
     found = recent(archive.catalog, asked.filter, Key.read(after) if after else None, PER_PAGE)
+    words = previews.of(archive, found.threads)
     rows = [_row(archive, one, asked, current, today) for one in found.threads]
+    for row, one in zip(rows, found.threads, strict=True):
+        row["title"] = line(one.title or "") or words.get(one.thread) or line(one.thread.id)
     following = str(found.next) if found.next else None
     return {
         "groups": list(_grouped(rows)),
@@ -64,8 +68,6 @@ def _row(archive: Archive, one: Known, asked: Asked, current: ThreadRef | None, 
         "group": group_of(active, today),
         "href": path_of(one.thread, endpoint=doubled_in(archive, one.thread), **asked.params),
         "key": f"{one.thread.source}/{line(one.thread.id)}",
-        "title": line(one.title or "") or line(one.thread.id),
-        "titled": bool(one.title),
         "who": " · ".join(filter(None, (line(one.user or ""), line(one.customer or "")))),
         "source": one.thread.source,
         "state": one.state,
