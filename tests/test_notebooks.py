@@ -14,6 +14,9 @@ import pandas as pd
 import pytest
 
 from exporter.archive import Archive
+from exporter.model import Registration
+from exporter.registry import register
+from tests.conftest import Bench
 from tests.tours import SAMPLES, Shown, make_archive, run
 
 NAMES = ("analysts.ipynb", "operators.ipynb")
@@ -29,6 +32,21 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tours(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Shown]]:
     home = tmp_path_factory.mktemp("home")
     return {name: run(name, archive, home) for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_runs_on_an_archive_with_hardly_anything_in_it(bench: Bench, tmp_path: Path, name: str) -> None:
+    Archive.create(bench.path)
+    with Archive.write(bench.path) as archive:
+        thread = bench.ref(bench.state.add_conversation())
+        bench.state.add_item(thread.id, {"role": "user", "content": "Hello."})
+        register(archive, [Registration(thread, user=r"$\frac{", customer="<b>\u202e")])
+    assert bench.backup().exit_code == 0
+
+    cells = run(name, bench.path, tmp_path)
+
+    assert {key: cell.complaints for key, cell in cells.items() if cell.complaints} == {}
+    assert all(len(cell.pictures) == 1 for cell in cells.values() if "figure" in cell.tags)
 
 
 @pytest.fixture
