@@ -235,6 +235,20 @@ class Catalog:
             rows = db.execute(_POSITIONS, named(thread)).all()
         return {load(name.encode()): Position(load(cursor.encode()), seq, more) for name, cursor, seq, more in rows}
 
+    def positions_of(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, dict[str, Position]]:
+        """How far each list of each of these threads was walked: no more than `BATCH` of them."""
+        found: dict[ThreadRef, dict[str, Position]] = {thread: {} for thread in wanted}
+        places: dict[tuple[str, str], dict[str, ThreadRef]] = {}
+        for thread in wanted:
+            places.setdefault((thread.source, thread.endpoint), {})[plain(thread.id)] = thread
+        for (source, endpoint), named_by in places.items():
+            said = {"_source": plain(source), "_endpoint": plain(endpoint), "ids": list(named_by)}
+            with self._db() as db:
+                rows = db.execute(_POSITIONS_OF, said).all()
+            for one, name, cursor, seq, more in rows:
+                found[named_by[one]][load(name.encode())] = Position(load(cursor.encode()), seq, more)
+        return found
+
     def frames_of(self, thread: ThreadRef, kind: str) -> Iterator[tuple[str, int]]:
         """Where the pages of a thread and kind are: segment names and offsets of frames, in order."""
         query = (
@@ -373,7 +387,16 @@ _TAGS = Known.__slots__.index("tags") - 1
 _POSITIONS = (
     sa.select(*lists.c["list", "cursor", "seq", "more"]).join(threads, threads.c.no == lists.c.thread).where(is_named())
 )
-"Asked at every visit, so it is made once."
+_POSITIONS_OF = (
+    sa.select(threads.c.id, *lists.c["list", "cursor", "seq", "more"])
+    .join(threads, threads.c.no == lists.c.thread)
+    .where(
+        threads.c.source == sa.bindparam("_source"),
+        threads.c.endpoint == sa.bindparam("_endpoint"),
+        threads.c.id.in_(sa.bindparam("ids", expanding=True)),
+    )
+)
+"Asked at every visit, so they are made once."
 
 
 def _known(row: Sequence[Any]) -> Known:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from exporter.archive import Archive
 from exporter.crawl._agenda import Agenda
+from exporter.crawl._ahead import Ahead
 from exporter.crawl._crawl import NO_POLICIES, Crawl, Listeners
 from exporter.crawl._options import Options
 from exporter.crawl._plan import Plan, plan
@@ -55,8 +56,10 @@ def backup(
     work_out(archive, policies)
     planned = plan(archive, only, everything=everything, full=options.full, rhythm=policies.rhythm)
     on_plan(planned)
-    agenda = Agenda(planned.threads, everything=planned.everything)
-    crawl = Crawl(archive, doors, options, agenda, Listeners(on_page, on_outcome, on_link), policies=policies)
+    ahead = Ahead(archive.catalog, planned.threads)
+    agenda = Agenda(iter(ahead), everything=planned.everything)
+    listeners = Listeners(on_page, on_outcome, on_link)
+    crawl = Crawl(archive, doors, options, agenda, listeners, ahead=ahead, policies=policies)
 
     async def run() -> None:
         try:

@@ -13,6 +13,7 @@ from exporter.archive import Archive
 from exporter.archive.catalog import Known
 from exporter.crawl._activity import lifetime
 from exporter.crawl._agenda import Agenda
+from exporter.crawl._ahead import Ahead
 from exporter.crawl._files import Files
 from exporter.crawl._gone import Missing, judge, saw
 from exporter.crawl._links import Links
@@ -56,12 +57,14 @@ class Crawl:
         agenda: Agenda,
         listeners: Listeners,
         *,
+        ahead: Ahead,
         policies: Policies = NO_POLICIES,
     ) -> None:
         self._archive = archive
         self._doors = doors
         self._options = options
         self._agenda = agenda
+        self._ahead = ahead
         self._on_outcome = listeners.on_outcome
         self._writer = Writer(archive.append, listeners.on_page)
         self._missing: defaultdict[Door, list[Missing]] = defaultdict(list)
@@ -135,7 +138,8 @@ class Crawl:
         """Walk one thread as one profile sees it; False where another may be asked, as this one has told nothing."""
         door.seen += saw(door.profile, known) and known.state != "gone"
         sweep = self.timetable.sweeps(known, now())
-        visit = Visit(known, door.profile, self._archive, self._options, self.links, sweep=sweep)
+        positions = self._ahead.positions(known.thread)
+        visit = Visit(known, door.profile, self._archive, self._options, self.links, positions=positions, sweep=sweep)
         try:
             async for page in visit.pages(self._doors.source(door), self._files_of(door)):
                 await self._writer.put(page)

@@ -20,7 +20,7 @@ from exporter.crawl._links import Links
 from exporter.crawl._options import Options
 from exporter.crawl._sweep import OBJECTS, Sweep
 from exporter.errors import ExporterError, UsageError
-from exporter.model import Gap, Item, Link, Outcome, Page, Position, ThreadRef, now
+from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, ThreadRef, now
 from exporter.registry import registration_page
 from exporter.retention import SPREAD, jitter
 from exporter.sources import Container, Source
@@ -44,13 +44,21 @@ class Visit:
     """One crawl of one thread as one profile sees it: its pages, and how it ended."""
 
     def __init__(
-        self, known: Known, profile: str, archive: Archive, options: Options, links: Links, *, sweep: bool = False
+        self,
+        known: Known,
+        profile: str,
+        archive: Archive,
+        options: Options,
+        links: Links,
+        *,
+        positions: Positions,
+        sweep: bool = False,
     ) -> None:
         self._known = known
         self._profile = profile
         self._archive = archive
         self._links = links
-        self._positions = archive.catalog.positions(known.thread)
+        self._positions = positions
         self._full = options.full or sweep
         self._found = known.state == "new" and set(self._positions) == {"thread"}
         "Whether a list of threads brought its object, and nobody was here before."
