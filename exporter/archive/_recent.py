@@ -21,7 +21,7 @@ from exporter.errors import UsageError
 
 LOOKED = 20_000
 "Rows that are looked at for one page."
-_KEY = re.compile(r"(\d{0,15})-(\d{1,18})")
+_KEY = re.compile(r"([0-9]{0,15})-([0-9]{1,18})")
 _TEXTS = ("title", "id", "user", "customer")
 _ACTIVE = seconds(threads.c.active_at)
 

@@ -1,0 +1,186 @@
+"""What pages show, what they say when something is wrong, and that no file but the archive's contents is served."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from starlette.testclient import TestClient
+
+from exporter.archive import Archive
+from exporter.cli import cli
+from exporter.model import Item, Page
+from tests.formats import hostile
+from tests.view import library
+from tests.view.asking import client
+
+PAGE = f"/t/conversations/{library.LONG.id}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return library.long(tmp_path / "archive", 3)
+
+
+def page(kind: str, body: dict[str, object], name: str, seq: int = 0, *, fresh: bool = True) -> Page:
+    item = Item(str(body["id"]), json.dumps(body).encode())
+    return Page(library.LONG, kind, (item,), None, False, library.AT, name, seq, fresh=fresh)  # type: ignore[arg-type]
+
+
+def test_what_was_changed_and_deleted_is_shown(path: Path) -> None:
+    with Archive.write(path) as archive:
+        archive.append([page("message", library.said(1, "changed my mind"), "messages", 1, fresh=False)])
+        gone = Item("msg_2", b'{"kind":"message","reason":"deleted"}')
+        archive.append([Page(library.LONG, "deletion", (gone,), None, False, library.AT, "deletions")])
+        archive.seal()
+    text = client(path).get(PAGE).text
+
+    assert text.index("changed my mind") < text.index('<details class="earlier">') < text.index("message number 1")
+    assert text.count('<details class="earlier">') == 1
+    assert 'class="user deleted"' in text
+    assert "not on the server any more" in text
+
+
+def test_an_archive_is_told_about(path: Path) -> None:
+    text = client(path).get("/").text
+
+    assert "3 conversations" in text
+    assert "A long story" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        *(("/t/conversations/none", 404), ("/t/none/conv_long", 404), ("/part/conversations/none", 404)),
+        *(("/nowhere", 404), ("/t/conversations/", 404), ("/t/conversations/conv_long?endpoint=0", 404)),
+        *(("/?after=x", 404), ("/static/none", 404), ("/static/..%2f_guard.py", 404), ("/search?q=x&since=x", 200)),
+    ],
+)
+def test_what_is_not_there_is_a_page(path: Path, address: str, status: int) -> None:
+    answer = client(path).get(address)
+
+    assert answer.status_code == status
+    assert "Traceback" not in answer.text
+
+
+def test_a_damaged_archive_says_what_to_do(path: Path) -> None:
+    segments = list(path.glob("segments/**/*.zst"))
+    for segment in segments:
+        segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
+    answer = client(path).get(PAGE)
+
+    assert answer.status_code == 500
+    assert "restore this file from a copy" in answer.text
+    assert client(path).get("/").status_code == 200
+    for segment in segments:
+        segment.unlink()
+    assert "it is missing" in client(path).get(PAGE).text
+    (path / "catalog.sqlite").write_bytes(b"no database" * 100)
+    answer = client(path).get("/")
+    assert answer.status_code == 500
+    assert "exporter rebuild" in answer.text
+
+
+def test_a_mistake_of_ours_is_a_page_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.view._sidebar.recent", lambda *_: 1 / 0)
+    answer = client(path).get("/")
+
+    assert answer.status_code == 500
+    assert "ZeroDivisionError" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_contents_are_pictures_or_downloads(path: Path) -> None:
+    site = client(path)
+    png, other = library.keep(path, hostile.PNG), library.keep(path, b"<script>alert(1)</script>" * 20_000)
+
+    shown = site.get(f"/blob/{png}")
+    assert shown.content == hostile.PNG
+    assert shown.headers["content-type"] == "image/png"
+    assert "content-disposition" not in shown.headers
+    saved = site.get(f"/blob/{other}")
+    assert hashlib.sha256(saved.content).hexdigest() == other
+    assert saved.headers["content-type"] == "application/octet-stream"
+    assert saved.headers["content-disposition"] == "attachment"
+    for answer in (shown, saved):
+        assert "sandbox" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../../archive.json", "..%2f..%2farchive.json", "%2e%2e/%2e%2e/archive.json", "archive.json", "0" * 63),
+        *("0" * 64, "0" * 65, "A" * 64, "g" * 64, "/etc/passwd", "%2fetc%2fpasswd", "0" * 64 + "%00", "0" * 64 + "%0a"),
+    ],
+)
+def test_nothing_else_of_the_disk_is_served(path: Path, name: str) -> None:
+    answer = client(path).get(f"/blob/{name}")
+
+    assert answer.status_code == 404
+    assert "format" not in answer.text
+
+
+def test_no_link_leads_out(path: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    name = hashlib.sha256(b"secret").hexdigest()
+    blobs = path / "blobs" / "sha256"
+    (blobs / name[:2]).mkdir(parents=True, exist_ok=True)
+    site = client(path)
+    (blobs / name[:2] / name).symlink_to(secret)
+    assert site.get(f"/blob/{name}").status_code == 404
+    (blobs / name[:2] / name).unlink()
+    os.mkfifo(blobs / name[:2] / name)
+    assert site.get(f"/blob/{name}").status_code == 404
+    (blobs / name[:2] / name).unlink()
+    (blobs / name[:2]).rmdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / name).write_bytes(b"secret")
+    (blobs / name[:2]).symlink_to(tmp_path / "outside")
+    assert site.get(f"/blob/{name}").status_code == 404
+
+
+def test_a_search_leads_to_the_message(path: Path) -> None:
+    pytest.importorskip("tantivy")
+    site: TestClient = client(path)
+    text = site.get("/search?q=number+1").text
+
+    assert "1 found" in text
+    assert "<mark>number</mark>" in text
+    address = text.split('<article class="hit">')[1].split('href="')[1].split('"')[0]
+    page_, _, anchor = address.partition("#")
+    assert f'id="{anchor}"' in site.get(page_).text
+    assert '<p class="note" role="status">' in site.get("/search?q=%21%21").text
+
+
+def test_without_the_extra_it_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    text = client(path).get("/search?q=x").text
+    assert "conversation-exporter[search]" in text
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    done = CliRunner().invoke(cli, ["view", "-a", str(path), "--no-open"])
+    assert done.exit_code == 2
+    assert "conversation-exporter[view]" in done.output
+
+
+@pytest.mark.parametrize("words", [["--host", "0.0.0.0"], ["conv_nothing"], ["-a", "nowhere"]])
+def test_a_wrong_call_is_one_line(path: Path, words: list[str]) -> None:
+    done = CliRunner().invoke(cli, ["view", "-a", str(path), "--no-open", *words])
+
+    assert done.exit_code in (2, 10)
+    assert done.output.count("\n") == 1
+
+
+def test_the_theme_is_kept(path: Path) -> None:
+    site = client(path)
+    assert "data-theme" not in site.get("/").text
+    site.cookies.set("exporter-theme", "dark")
+    assert '<html lang="en" data-theme="dark">' in site.get("/").text
+    site.cookies.set("exporter-theme", '"><script>')
+    assert "<script>" not in site.get("/").text.replace('<script src="/static/view.js" defer>', "")
