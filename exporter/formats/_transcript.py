@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.formats._entries import Citation, Entry, File, Fold, Section, entries
+from exporter.formats._citing import cited
+from exporter.formats._entries import Entry, File, Fold, Section, entries
 from exporter.formats._harmless import line, visible
 from exporter.formats._steps import value_of
 from exporter.formats._story import Story
 from exporter.formats.markdown import deletion, facts
 
-LOOKS = ("title", "about", "section", "user", "assistant", "other", "remark", "deleted", "fold", "cite")
+ROLES = ("user", "assistant")
+LOOKS = (*ROLES, "other", "title", "about", "section", "remark", "deleted", "fold", "cite")
 "What a text can be; `other` is any other role."
 MARGIN = "  "
 SHORT = 60
@@ -101,24 +103,31 @@ class Transcript:
             yield from group
 
     def _entry(self, one: Entry) -> Iterator[str]:
-        when = f"{one.time:%Y-%m-%d %H:%M:%S}" if one.time else one.place  # without a time, the position is what is
-        look = one.who if one.who in LOOKS else "other"
-        rest = "".join(f" · {_line(word)}" for word in (*one.remarks, when) if word)
-        yield self._paint(f"── {_line(one.who)}", look) + self._paint(rest, "remark")
+        if one.is_message or not one.files:  # files that no message points to stand below their section
+            yield self._title(one)
         if one.deleted:
             yield from self._rows(deletion(one), "deleted")
-        sources = list(dict.fromkeys((each.label, each.url, each.file) for each in one.citations))
-        if one.text:
-            yield from self._rows(_cited(one.text, one.citations, sources))
-        elif not (one.folds or one.files or one.citations):
+        for before in one.earlier:
+            yield from self._fold(Fold(f"before, as seen {before.seen:%Y-%m-%d %H:%M} UTC:", before.text))
+        text, sources = cited(one)
+        if text:
+            yield from self._rows(text.rstrip("\n"))
+        elif not (one.folds or one.files or sources):
             yield from self._rows("(no text)", "remark")
         for fold in one.folds:
             yield from self._fold(fold)
-        for number, (label, url, file) in enumerate(sources, 1):
-            known = self._file(file) if file else _line(f"{label}: {url}" if url and url != label else label)
+        for number, each in enumerate(sources, 1):
+            url = f": {each.url}" if each.url and each.url != each.label else ""
+            known = self._file(each.file) if each.file else _line(f"{each.label}{url}")
             yield from self._rows(f"[{number}] {known}", "cite")
         for file in one.files:
             yield from self._rows(f"▪ {self._file(file)}", "cite")
+
+    def _title(self, one: Entry) -> str:
+        when = f"{one.time:%Y-%m-%d %H:%M:%S}" if one.time else one.place  # without a time, the position is what is
+        look = one.who if one.who in ROLES else "other"
+        rest = "".join(f" · {_line(word)}" for word in (*one.remarks, when) if word)
+        return self._paint(f"── {_line(one.who)}", look) + self._paint(rest, "remark")
 
     def _fold(self, fold: Fold) -> Iterator[str]:
         if not self._showing.unfold:
@@ -157,25 +166,6 @@ def _groups(told: Iterable[Section | Entry]) -> Iterator[list[Section | Entry]]:
         headings.clear()
     if group:
         yield group
-
-
-def _cited(text: str, citations: Iterable[Citation], sources: list[Any]) -> str:
-    """Return text with the number of each source where it is cited."""
-    edits, begun = list[tuple[int, int, str]](), dict[str, int]()
-    for each in citations:
-        number = f"[{sources.index((each.label, each.url, each.file)) + 1}]"
-        at = text.find(each.mark, begun.get(each.mark, 0)) if each.mark else -1
-        if at >= 0:
-            begun[each.mark] = at + len(each.mark)
-            edits.append((at, begun[each.mark], number))
-        elif each.place is not None:
-            edits.append((each.place, each.place, number))
-    told, after = list[str](), 0
-    for begin, end, number in sorted(edits):
-        if begin >= after:
-            told += [text[after:begin], number]
-            after = end
-    return "".join(told) + text[after:]
 
 
 def _brief(text: str) -> str:

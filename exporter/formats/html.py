@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from exporter.formats._citing import cited
 from exporter.formats._entries import Entry, File, Section, entries
 from exporter.formats._harmless import line, visible
 from exporter.formats._job import Job
@@ -105,15 +106,18 @@ def shown(one: Section | Entry, contents: Contents) -> dict[str, Any]:
     if isinstance(one, Section):
         return {"section": line(one.title)}
     pictures, notes = [], []
-    for file in (*one.files, *(each.file for each in one.citations if each.file)):
+    text, sources = cited(one)
+    named = [(line(file.name), file) for file in one.files]
+    named += [(line(f"[{n}] {each.file.name}"), each.file) for n, each in enumerate(sources, 1) if each.file]
+    for name, file in named:
         address = contents.picture(file.blob) if file.blob else None
         if address:
-            pictures.append({"name": line(file.name), "address": address})
+            pictures.append({"name": name, "address": address})
         else:
-            notes.append(_note(file, contents))
+            notes.append(_note(name, file, contents))
     notes += [
-        {"name": line(each.label), "about": line(each.url or ""), "link": None}
-        for each in one.citations
+        {"name": line(f"[{n}] {each.label}"), "about": line(each.url or ""), "link": None}
+        for n, each in enumerate(sources, 1)
         if not each.file
     ]
     return {
@@ -128,7 +132,7 @@ def shown(one: Section | Entry, contents: Contents) -> dict[str, Any]:
         "place": one.place,
         "earlier": [{"seen": f"{each.seen:%Y-%m-%d %H:%M}", "text": visible(each.text)} for each in one.earlier],
         "deleted": deletion(one) if one.deleted else None,
-        "said": rendered(one.text) if one.text else None,
+        "said": rendered(text) if text else None,
         "quiet": not one.text and [fold.title for fold in one.folds] == [""],
         "folds": [{"title": line(fold.title), "text": visible(fold.text)} for fold in one.folds],
         "pictures": pictures,
@@ -136,7 +140,7 @@ def shown(one: Section | Entry, contents: Contents) -> dict[str, Any]:
     }
 
 
-def _note(file: File, contents: Contents) -> dict[str, str | None]:
+def _note(name: str, file: File, contents: Contents) -> dict[str, str | None]:
     link = contents.link(file.blob) if file.blob else None
     place = f", {file.blob}" if file.blob and not link else ""
-    return {"name": line(file.name), "about": line(f"{file.about}{place}"), "link": link}
+    return {"name": name, "about": line(f"{file.about}{place}"), "link": link}

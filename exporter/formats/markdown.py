@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+from exporter.formats._citing import cited
 from exporter.formats._entries import Citation, Entry, File, Section, entries
 from exporter.formats._harmless import line
 from exporter.formats._job import Job
@@ -66,13 +67,14 @@ def _entry(one: Entry, story: Story, job: Job) -> Iterator[str]:
     yield f"### {inline(' · '.join(filter(None, (one.who, *one.remarks, when))))}\n\n"
     if one.deleted:
         yield f"**{inline(deletion(one))}**\n\n"
-    if one.text:
-        yield f"{quoted(one.text)}\n\n"
+    text, sources = cited(one)
+    if text:
+        yield f"{quoted(text)}\n\n"
     for fold in one.folds:
         yield f"**{inline(fold.title)}**\n\n" if fold.title else ""
         yield f"{fenced(fold.text)}\n\n"
-    if one.citations or one.files:
-        yield "".join(f"- cites {_citation(each, story, job)}\n" for each in one.citations)
+    if sources or one.files:
+        yield "".join(f"- \\[{n}\\] {_citation(each, story, job)}\n" for n, each in enumerate(sources, 1))
         yield "".join(f"- {_file(each, story, job)}\n" for each in one.files)
         yield "\n"
 

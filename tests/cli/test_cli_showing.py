@@ -60,8 +60,8 @@ def test_a_call_is_one_line_until_it_is_unfolded(told: Shell) -> None:
 def test_sources_have_numbers_where_they_are_cited(told: Shell) -> None:
     text = told.ok("show", "thread_told").stdout
 
-    assert "  It is 7[2][1] degrees in Bern.\n" in text
-    assert re.search(r"^  \[1\] file-1.*\n  \[2\] Weather: https://w.example$", text, re.MULTILINE)
+    assert "  It is 7[1][2] degrees in Bern.\n" in text
+    assert re.search(r"^  \[1\] Weather: https://w.example\n  \[2\] file-1 ", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_what_changed_and_what_was_deleted_says_so(shell: Shell) -> None:
     shell.ok("backup", "--full", "--all")
 
     text = shell.ok("show", "thread_changed").stdout
-    assert re.search(r"── user · changed once, noticed 20.* UTC · .*\n  after\n", text)
+    assert re.search(
+        r"── user · changed once, noticed 20.* UTC · .*\n  ▸ before, as seen 20.* UTC: before\n  after\n", text
+    )
     assert re.search(r"  not on the server any more \(deleted\); noticed 20.* UTC\n  taken back\n", text)
 
 

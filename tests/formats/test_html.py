@@ -6,6 +6,7 @@ import base64
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import html5lib
@@ -13,8 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.formats._citing import cited
 from exporter.formats._code import classes
+from exporter.formats._entries import Citation, Entry, File
 from exporter.formats._page import TAGS, picture, rendered
+from exporter.formats.html import Inside, shown
 from tests.formats import browser, hostile
 from tests.formats.conftest import Library
 
@@ -34,7 +38,24 @@ OURS = {
     "small",
     "time",
 }
-OURS |= {"h2", "span", "bdi", "dl", "dt", "dd", "details", "summary", "pre", "figure", "figcaption", "img", "ul", "li", "div", "p"}
+OURS |= {
+    "h2",
+    "span",
+    "bdi",
+    "dl",
+    "dt",
+    "dd",
+    "details",
+    "summary",
+    "pre",
+    "figure",
+    "figcaption",
+    "img",
+    "ul",
+    "li",
+    "div",
+    "p",
+}
 ATTRIBUTES = {
     *(("a", "href"), ("a", "rel"), ("ol", "start"), ("article", "class"), ("div", "class"), ("p", "class")),
     *(("div", "dir"), ("pre", "dir"), ("ul", "class"), ("time", "datetime"), ("img", "src"), ("img", "alt")),
@@ -128,7 +149,12 @@ def test_rendered_text_has_only_tags_that_do_nothing(text: str) -> None:
 def test_markdown_is_rendered() -> None:
     text = rendered("# One\n\n- *two*\n\n| a |\n|---|\n| b |\n\n```py\nx < 1\n```\n\n[z](https://z.example)")
 
-    for part in ("<h1>One</h1>", "<li><em>two</em></li>", "<td>b</td>", '<pre data-lang="py"><code><span class="n">x</span>'):
+    for part in (
+        "<h1>One</h1>",
+        "<li><em>two</em></li>",
+        "<td>b</td>",
+        '<pre data-lang="py"><code><span class="n">x</span>',
+    ):
         assert part in text
     assert '<a href="https://z.example" rel="noopener noreferrer nofollow">z</a>' in text
 
@@ -170,3 +196,21 @@ def test_the_browser_would_have_seen_it(tmp_path: Path) -> None:
     assert "<title>owned</title>" in seen.dom
     assert any(b"/trap" in request for request in seen.asked)
     assert seen.console
+
+
+def test_sources_are_numbered_where_they_are_cited() -> None:
+    """A server marks them by odd words, or by places; the same source has one number."""
+    page = Citation("Weather", "https://w.example")
+    file = Citation("prices.csv", file=File("prices.csv", "file f", None))
+    cites = (
+        replace(file, mark="【4:0†a】"),
+        replace(page, place=2),
+        replace(file, mark="【9†b】"),
+        Citation("nowhere"),
+    )
+    entry = Entry("assistant", (), "#0", None, "It is【4:0†a】 so【9†b】.", citations=cites)
+
+    assert cited(entry) == ("It[1] is[2] so[2].", (page, file, Citation("nowhere")))
+    made = shown(entry, Inside(Path()))
+    assert "It[1] is[2] so[2]." in made["said"]
+    assert sorted(note["name"] for note in made["notes"]) == ["[1] Weather", "[2] prices.csv", "[3] nowhere"]

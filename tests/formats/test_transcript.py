@@ -204,8 +204,8 @@ def test_files_are_told_with_their_names_and_whether_they_are_kept(desk: Desk) -
             archive.seal()
 
     blob = desk.path / "blobs" / "sha256" / "ab" / sha
-    assert desk.text(one).splitlines()[-4:] == [
-        "── files",
+    assert desk.text(one).splitlines()[-5:] == [
+        *("━━ Files", ""),
         f"  ▪ re\\x1bport.pdf (file f1, 1,234 bytes): {blob}",
         f"  ▪ notes.md (file f2, 9 bytes, its text (purpose_refused)): {blob}",
         "  ▪ f3 (container_file f3, not kept (expired: the container is gone))",
