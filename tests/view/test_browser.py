@@ -232,7 +232,7 @@ def test_a_search_leads_to_the_message(visit: Visit, long: Viewer) -> None:
     hit = page.locator("#results article")
     hit.first.wait_for()
     assert hit.count() == 1
-    assert "6543" in hit.locator("mark").all_inner_texts()
+    assert "6543" in " ".join(hit.locator("mark").all_inner_texts())
     hit.locator("a").first.click()
     one = page.locator("[data-place='#6543']")
     one.wait_for()
