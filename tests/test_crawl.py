@@ -6,12 +6,14 @@ import asyncio
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import stamina
 
 from exporter.archive import Archive
+from exporter.archive.catalog import stamp
 from exporter.crawl import Options, Stop, backup
 from exporter.crawl._writer import Writer
 from exporter.endpoint import endpoint_of
@@ -135,12 +137,13 @@ def test_a_404_without_a_witness_marks_nothing(bench: Bench) -> None:
 
 
 def test_where_only_what_is_gone_was_due_another_thread_is_the_witness(bench: Bench) -> None:
-    threads = [filled(bench, 1, f"thread_{i}") for i in range(3)]
+    threads = [filled(bench, 1, f"thread_{i}") for i in range(6)]
     bench.backup(*threads)
-    for thread in threads[:1]:
+    for thread in threads[:5]:  # the last is the one in which something happened last
         bench.state.delete_thread(thread)
     with Archive.write(bench.path) as archive:
         archive.catalog.touch([threads[0]], (), now())
+        archive.catalog.note_hints({bench.ref(threads[5]): {"active_at": stamp(now() + timedelta(minutes=1))}})
 
     report = bench.backup(everything=False)
 

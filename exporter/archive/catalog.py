@@ -217,6 +217,13 @@ class Catalog:
         """Threads whose columns equal what is given (None: any), in the order they were registered."""
         return self._known(*(threads.c[column] == value for column, value in equal.items() if value is not None))
 
+    def liveliest(self, source: str, profile: str, limit: int) -> list[Known]:
+        """Whole threads of a source that a profile sees, those first in which something happened last."""
+        whole = (threads.c.source == source, threads.c.profile == profile, threads.c.state == "complete")
+        query = _KNOWN.where(*whole).order_by(threads.c.active_at.desc()).limit(limit)
+        with self._db() as db:
+            return [_known(row) for row in db.execute(query)]
+
     def count(self) -> dict[str, int]:
         """How many threads are in each state."""
         query = sa.select(threads.c.state, sa.func.count()).group_by(threads.c.state)

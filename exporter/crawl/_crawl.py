@@ -195,8 +195,10 @@ class Crawl:
         """Where nothing else of a source was due, visit a few threads more: gone is told apart from a wrong key."""
         for door, missing in list(self._missing.items()):
             vanished = {one.known.thread for one in missing if one.vanished}
-            others = self._archive.catalog.known(source=door.name, profile=door.profile, state="complete")
-            for known in islice((one for one in others if one.thread not in vanished), WITNESSES if vanished else 0):
+            if not vanished:
+                continue
+            found = self._archive.catalog.liveliest(door.name, door.profile, WITNESSES + len(vanished))
+            for known in islice((one for one in found if one.thread not in vanished), WITNESSES):
                 if self.tally.stopped or door.closed or door.reads:
                     break
                 with suppress(BudgetReached):  # then it stays open until the next run
