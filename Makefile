@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search nights notebook pictures test-sdk test-real help clean
+.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search bench-reading bench-nights nights notebook pictures test-sdk test-real help clean
 
 check: lint types docs test ## what CI runs: lint, types, docs, test
 
@@ -46,6 +46,9 @@ bench-scaling: $(STAMP) ## cost per message and per thread, from little to much,
 
 bench-search: $(STAMP) ## the index of words beside SQLite's: size, CPU, latency
 	$(BIN)/python -m tests.bench_search
+
+bench-reading: $(STAMP) ## SQL, search and the viewer over five million messages (FOLDER=... keeps the archive)
+	$(BIN)/python -m tests.bench_reading $(if $(FOLDER),--folder $(FOLDER))
 
 bench-nights: $(STAMP) ## a night over a million registered threads: start, memory, catalog, CPU (THREADS=100000: fewer)
 	$(BIN)/python -m tests.bench_nights $(if $(THREADS),--threads $(THREADS))

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests import pictures_view
+
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "img"
 Maker = Callable[[Path, Path], None]
 MAKERS: dict[str, Maker] = {}
@@ -38,6 +40,10 @@ def analysts(archive: Path, images: Path) -> None:
 @maker
 def operators(archive: Path, images: Path) -> None:
     _figures("operators", archive, images)
+
+
+maker(pictures_view.viewer)
+maker(pictures_view.terminal)
 
 
 def _figures(name: str, archive: Path, images: Path) -> None:

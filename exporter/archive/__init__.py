@@ -196,7 +196,7 @@ class Archive:
                 yield number, mark, read_records(lines)
 
     def lines_at(self, thread: ThreadRef, kind: str, name: str, offset: int) -> Iterator[tuple[Mark, list[bytes]]]:
-        """Pages of one thread and kind in one frame, as `Catalog.frames_of` names it, with the lines of their records."""
+        """Pages of one thread and kind in one frame that `Catalog.frames_of` names, with the lines of their records."""
         whose = {"kind": "page", "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
         # A line is ASCII as a whole where anything in it, such as its cursor, needs escapes.
         starts = tuple(text[:-1] + b"," for text in (dump(whose), dump_ascii(whose)))

@@ -46,16 +46,21 @@ def listed(
 ) -> dict[str, Any]:
     """Return a page of the list as the template `list.html` takes it."""
     found = recent(archive.catalog, asked.filter, Key.read(after) if after else None, PER_PAGE)
-    words = previews.of(archive, found.threads)
-    rows = [_row(archive, one, asked, current, today) for one in found.threads]
-    for row, one in zip(rows, found.threads, strict=True):
+    here = archive.catalog.find(current) if current else None
+    opened = [here] if here and all(one.thread != current for one in found.threads) else []
+    threads = [*opened, *found.threads]
+    words = previews.of(archive, threads)
+    rows = [_row(archive, one, asked, current, today) for one in threads]
+    for row, one in zip(rows, threads, strict=True):
         row["title"] = line(one.title or "") or words.get(one.thread) or line(one.thread.id)
+    for row in rows[: len(opened)]:
+        row["group"] = "Open now"
     following = str(found.next) if found.next else None
     return {
         "groups": list(_grouped(rows)),
         "more": urlencode(asked.params | {"after": following}) if following else None,
         "looked": f"{datetime.fromtimestamp(found.next.active, UTC):%Y-%m-%d}"
-        if found.next and found.next.active and len(rows) < PER_PAGE
+        if found.next and found.next.active and len(found.threads) < PER_PAGE
         else None,
         "first": after is None,
         "empty": not rows and not following and after is None,

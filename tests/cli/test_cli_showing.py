@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import pytest
 
 from exporter.sandbox import State
 from tests.cli.conftest import Shell
+from tests.cli.terminal import on_a_terminal
 from tests.formats import hostile
 
 OURS = re.compile(r"\x1b\[(?:[0-9]{1,2})(?:;[0-9]{1,2})*m")
@@ -142,39 +141,11 @@ def test_colours_in_a_pipe(
     ],
 )
 def test_colours_on_a_terminal(told: Shell, words: tuple[str, ...], environ: dict[str, str], colours: bool) -> None:
-    text = on_a_terminal(told, "thread_told", *words, environ=environ, columns=40)
+    text = on_a_terminal("show", "thread_told", *words, environ=environ, columns=40)
 
     assert ("\x1b[" in text) is colours
     assert "get_weather" in text
     assert all(len(row) <= 40 for row in OURS.sub("", text).splitlines())
-
-
-def on_a_terminal(shell: Shell, *words: str, environ: dict[str, str], columns: int) -> str:
-    """Run `show` in a process of its own, whose stdout is a terminal of this width; return all that it wrote."""
-    ours, theirs = pty.openpty()
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "LINES")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "exporter", "-q", "show", *words, "-a", str(shell.archive)],
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env=clean | environ | {"COLUMNS": str(columns)},
-    )
-    os.close(theirs)
-    got = b""
-    try:
-        while block := _read(ours):
-            got += block
-    finally:
-        os.close(ours)
-        assert process.communicate(timeout=60)[1] == b""
-    return got.decode().replace("\r\n", "\n")
-
-
-def _read(fd: int) -> bytes:
-    try:
-        return os.read(fd, 65536)
-    except OSError:  # how Linux says that the other end is closed
-        return b""
 
 
 @pytest.mark.parametrize("words", [("--color", "always"), ("--tools", "--color", "always"), ("--tools",)])

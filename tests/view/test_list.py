@@ -240,3 +240,11 @@ def test_a_catalog_of_before_gets_its_indexes(tmp_path: Path) -> None:
         names = {row[0] for row in db.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'")}
 
     assert {"threads_active", "threads_user"} <= names
+
+
+def test_what_is_open_is_in_the_list_however_old_it_is(site: TestClient) -> None:
+    text = site.get("/t/conversations/conv_0").text
+
+    assert "<h2>Open now</h2>" in text
+    assert threads(text)[0] == "conversations/conv_0"
+    assert text.count('aria-current="page"') == 1

@@ -1,0 +1,39 @@
+"""A command in a process of its own, whose stdout is a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def on_a_terminal(*words: str, environ: Mapping[str, str], columns: int, cwd: Path | None = None) -> str:
+    """Run a command on a terminal of this width; return all that it wrote there. It writes nothing elsewhere."""
+    ours, theirs = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "LINES")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exporter", "-q", *words],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env={**clean, **environ, "COLUMNS": str(columns)},
+        cwd=cwd,
+    )
+    os.close(theirs)
+    got = b""
+    try:
+        while block := _read(ours):
+            got += block
+    finally:
+        os.close(ours)
+        assert process.communicate(timeout=60)[1] == b""
+    return got.decode().replace("\r\n", "\n")
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 65536)
+    except OSError:  # how Linux says that the other end is closed
+        return b""
