@@ -61,9 +61,11 @@ def _sorted(archive: Reader, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
             " body BLOB, PRIMARY KEY (parent, id))"
         )
         places: dict[str, int] = {}
-        pages = ((mark.list, page) for _, mark, page in archive.thread_pages(thread, kind))
-        for name, record in ((name, record) for name, page in pages for record in page):
-            place = places.setdefault(name, len(places))
+        # a list has its place by its first page, though that be empty
+        pages = (
+            (places.setdefault(mark.list, len(places)), page) for _, mark, page in archive.thread_pages(thread, kind)
+        )
+        for place, record in ((place, record) for place, page in pages for record in page):
             # "#" begins no id: a position stands for what has none
             key = f"#{record.seq}" if record.id is None else json.dumps(record.id)
             values = (json.dumps(record.parent), key, place, record.seq, next(number))

@@ -97,8 +97,9 @@ def test_status_of_an_archive_without_a_backup(shell: Shell) -> None:
 def test_show_is_readable_and_cannot_steer_the_terminal(filled: Shell) -> None:
     text = filled.ok("show", "thread_1").stdout
 
-    assert text.startswith("── user · 2025-10-09 08:53:20\none\n")
-    assert "two \\x1b[2J\\x07 lines\nhere\n" in text
+    assert text.startswith("══ thread_1\n")
+    assert "\n── user · 2025-10-09 08:53:20\n  one\n" in text
+    assert "  two \\x1b[2J\\x07 lines\n  here\n" in text
     assert "\x1b" not in text
 
 

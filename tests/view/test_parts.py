@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -107,7 +107,17 @@ def _file(night: int) -> Page:
     return Page(ONE, "file", (item,), None, True, library.AT, "files", night)
 
 
+def _messages(name: str, count: int) -> Page:
+    items = tuple(Item(_name(name, seq), json.dumps(_body(name, seq, 0)).encode()) for seq in range(count))
+    return Page(ONE, "message", items, None, True, library.AT, name, 0, parent=name.partition(":")[2] or None)
+
+
+EMPTY_FIRST = [_messages(name, count) for name, count in (("messages", 0), ("items:sub_1", 1), ("messages", 1))]
+"A list whose first page is empty has its place all the same."
+
+
 @settings(deadline=None, max_examples=40)
+@example(made=EMPTY_FIRST, size=1, sealed=set())
 @given(made=pages(), size=st.integers(1, 7), sealed=st.sets(st.integers(0, 20)))
 def test_parts_of_generated_threads_are_the_whole(
     tmp_path_factory: pytest.TempPathFactory, made: list[Page], size: int, sealed: set[int]
