@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NoReturn, Self
 
 from exporter.errors import UsageError
 
@@ -218,10 +218,27 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
+Code = Literal[
+    # the truth: only a copy mends it
+    "manifest_missing", "manifest_damaged", "chain_broken", "other_archive",
+    "segment_missing", "segment_damaged", "records_lost", "content_missing", "content_damaged",
+    # derived: `check --repair` mends it
+    "catalog_damaged", "catalog_differs", "schedule_wrong",
+    "table_missing", "table_damaged", "table_differs", "rows_doubled",
+    # the server has what the archive lacks
+    "server_missing",
+    # worth knowing, and no damage
+    "gap", "journal_open", "salvaged", "stray_file", "content_unnamed", "catalog_behind",
+    "table_unnoted", "table_version", "not_compared", "server_differs", "server_gone", "server_unread",
+]  # fmt: skip
+"""What kind of thing `check` found; the list is closed, and docs/check.md explains each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something `check` found."""
 
+    code: Code
     where: str
     "The file, relative to the archive, or the thread."
     what: str
@@ -258,7 +275,11 @@ class Profile:
 
 
 class Secret:
-    """A credential that does not print: `reveal()` is the only way to its text."""
+    """A credential that does not print: `reveal()` is the only way to its text.
+
+    However it is written (`str`, `repr`, `format`, JSON of `str`), that is `Secret(***)`; it cannot be pickled, a copy
+    is itself, and what was revealed is taken out of every text that goes through `scrubbed`.
+    """
 
     __slots__ = ("_text",)
 
@@ -267,6 +288,7 @@ class Secret:
 
     def reveal(self) -> str:
         """Return the text, for the request header and nothing else."""
+        remember(self._text)
         return self._text
 
     def __bool__(self) -> bool:
@@ -276,6 +298,41 @@ class Secret:
         return "Secret(***)"
 
     __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret cannot be pickled: pass on where it is kept")
+
+
+SHORTEST_SECRET = 8
+"A shorter text is taken out of nothing: it may well be a part of a word."
+REMEMBERED = 64
+"Secrets that are looked for in texts; a token of Entra ID lasts for an hour."
+_revealed: dict[str, None] = {}
+
+
+def remember(secret: str) -> None:
+    """Take a secret out of all that `scrubbed` is given from now on."""
+    text = secret.strip()
+    if len(text) >= SHORTEST_SECRET and text not in _revealed:
+        while len(_revealed) >= REMEMBERED:
+            _revealed.pop(next(iter(_revealed)), None)
+        _revealed[text] = None
+
+
+def scrubbed(text: str) -> str:
+    """Return a text without any secret that this process has revealed."""
+    for secret in tuple(_revealed):
+        text = text.replace(secret, "***")
+    return text
 
 
 THREAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=~-]{0,255}")

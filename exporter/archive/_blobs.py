@@ -131,7 +131,7 @@ class Named:
             self._storage.open(name).close()
         except FileNotFoundError:
             help_ = "restore it from a copy, or run `exporter backup --full`, which asks for it again"
-            return Finding(name, f"it is missing: the content of {whose}", help_)
+            return Finding("content_missing", name, f"it is missing: the content of {whose}", help_)
         except OSError:
             pass  # it is there, and is read later
         return None
@@ -157,19 +157,21 @@ class Blobs:
             found = NAME.fullmatch(name)
             if known and found and found[2] not in self._named:
                 what = "no record names it: one that is being written, or whose record a crash prevented"
-                yield Finding(name, what, "nothing to do; it may be removed while no backup runs", "note")
+                yield Finding(
+                    "content_unnamed", name, what, "nothing to do; it may be removed while no backup runs", "note"
+                )
 
 
 def content(storage: Storage, name: str) -> Iterator[Finding]:
     """Read a content and compare it with its name."""
     found = NAME.fullmatch(name)
     if found is None:
-        yield Finding(name, "it is no content of a file", "move it away", "note")
+        yield Finding("stray_file", name, "it is no content of a file", "move it away", "note")
         return
     try:
         if sha256_of(storage.open(name)) != found[2]:
-            yield damage(name, "its bytes are not those that it is named by", AGAIN)
+            yield damage("content_damaged", name, "its bytes are not those that it is named by", AGAIN)
     except FileNotFoundError:  # removed just now
         return
     except (OSError, ArchiveError) as error:
-        yield damage(name, error, AGAIN)
+        yield damage("content_damaged", name, error, AGAIN)

@@ -104,7 +104,8 @@ class Parts:
         try:
             self._archive.catalog.verify()
         except Damaged as error:
-            yield damage(CATALOG, str(error).split(f"{CATALOG}: ", 1)[-1].rsplit("; ", 1)[0], REBUILD)
+            said = str(error).split(f"{CATALOG}: ", 1)[-1].rsplit("; ", 1)[0]
+            yield damage("catalog_damaged", CATALOG, said, REBUILD)
 
     def _commit(self, name: str, see: See) -> Iterator[Finding]:
         """Read a manifest and its segments."""

@@ -58,9 +58,9 @@ class Published:
         if note and note["pending"]:
             self._settled = False  # it was, or is, being replaced
         if note and found == "" and note["sha256"]:
-            yield damage(name, "it is missing", REBUILD)
+            yield damage("table_missing", name, "it is missing", REBUILD)
         elif note and found not in ("", note["sha256"], note["pending"]):
-            yield damage(name, "it is not the file that was published", REBUILD)
+            yield damage("table_damaged", name, "it is not the file that was published", REBUILD)
         elif found:
             yield from self._content(name, noted=note is not None)
 
@@ -86,14 +86,15 @@ class Published:
             self._settled = False
             return
         except (pa.ArrowException, OSError) as error:
-            yield damage(name, f"it cannot be read: {error}", REBUILD)
+            yield damage("table_damaged", name, f"it cannot be read: {error}", REBUILD)
             return
         if int(footer.get(b"exporter.manifest", 0)) > self._published:
             self._settled = False  # a publication ended between two files, or goes on
         if not footer.get(b"exporter.schema", b"").startswith(name.encode().split(b"/")[0] + b"/"):
-            yield damage(name, "its footer does not say which table it is of", REBUILD)
+            yield damage("table_damaged", name, "its footer does not say which table it is of", REBUILD)
         elif not noted:
-            yield Finding(name, "its hash is noted nowhere, as after a lost catalog", f"{REBUILD} to note it", "note")
+            what = "its hash is noted nowhere, as after a lost catalog"
+            yield Finding("table_unnoted", name, what, f"{REBUILD} to note it", "note")
 
     def counts(self, fresh: int, walked: Iterable[ThreadRef], published: int) -> Iterator[Finding]:
         """Compare the rows of messages with the messages in the segments, unless a publication is under way.
@@ -105,7 +106,8 @@ class Published:
             return
         there = fresh + sum(_surplus(self._archive, thread, published) for thread in walked)
         if there != self._rows:
-            yield damage("messages", f"the table has {self._rows} rows for {there} messages in the segments", REBUILD)
+            what = f"the table has {self._rows} rows for {there} messages in the segments"
+            yield damage("table_differs", "messages", what, REBUILD)
 
 
 def _surplus(archive: Archive, thread: ThreadRef, published: int) -> int:

@@ -11,7 +11,7 @@ from exporter.archive import _manifests, _segments
 from exporter.archive._lines import read_mark, read_seqs
 from exporter.archive._manifests import Manifest
 from exporter.errors import ArchiveError, Damaged
-from exporter.model import Finding, Mark, Segment, ThreadRef
+from exporter.model import Code, Finding, Mark, Segment, ThreadRef
 from exporter.storage import Storage
 
 RESTORE = "restore this file from a copy"
@@ -22,12 +22,12 @@ See = Callable[[Mark, list[bytes]], None]
 "Is told of every page: its mark, and its lines, the mark's being the last."
 
 
-def damage(where: str, error: object, help_: str = RESTORE) -> Finding:
+def damage(code: Code, where: str, error: object, help_: str = RESTORE) -> Finding:
     """A finding from an error or a sentence; what an error says to do is its last part."""
     what = str(error).removeprefix(f"{where}: ")
     if isinstance(error, ArchiveError) and "; " in what:
         what, help_ = what.rsplit("; ", 1)
-    return Finding(where, what, help_)
+    return Finding(code, where, what, help_)
 
 
 def manifests(storage: Storage, archive: str, at_least: int) -> Iterator[Manifest | Finding]:
@@ -53,10 +53,10 @@ def _one(storage: Storage, archive: str, number: int, last: Manifest | None) -> 
     try:
         found = _manifests.read(storage, number)
     except UNREADABLE as error:
-        yield damage(name, error)
+        yield damage("manifest_damaged", name, error)
         return
     if found is None:
-        yield damage(name, "it is missing")
+        yield damage("manifest_missing", name, "it is missing")
     else:
         yield from _misfits(found, last, name, archive)
         yield found
@@ -64,32 +64,41 @@ def _one(storage: Storage, archive: str, number: int, last: Manifest | None) -> 
 
 def _misfits(manifest: Manifest, last: Manifest | None, name: str, archive: str) -> Iterator[Finding]:
     if manifest.number != _manifests.number_of(name):
-        yield damage(name, f"it says that its number is {manifest.number}")
+        yield damage("manifest_damaged", name, f"it says that its number is {manifest.number}")
     if manifest.archive != archive:
-        yield damage(name, "it is of another archive than archive.json says", "restore the one that was changed")
+        what = "it is of another archive than archive.json says"
+        yield damage("other_archive", name, what, "restore the one that was changed")
     if last and manifest.previous != last.file_sha256:
-        yield damage(last.name, f"it is not the file that {name} follows")
+        yield damage("chain_broken", last.name, f"it is not the file that {name} follows")
 
 
-def segment(one: Segment, storage: Storage, archive: str, see: See) -> Iterator[Finding]:
-    """Read a segment and compare it with what its manifest says: at most one finding."""
+def segment(one: Segment, storage: Storage, archive: str, see: See, walk: Walk | None = None) -> Iterator[Finding]:
+    """Read a segment and compare it with what its manifest says: at most one finding.
+
+    With `walk`, which was given to all segments before, positions have to go on where those ended.
+    """
+    walk = Walk() if walk is None else walk
     try:
         with storage.open(one.name) as file:
-            found = _read(file, one.name, archive, see)
+            found = _read(file, one.name, archive, see, walk)
     except FileNotFoundError:
-        yield damage(one.name, "it is missing")
+        yield damage("segment_missing", one.name, "it is missing")
     except UNREADABLE as error:
-        yield damage(one.name, error)
+        yield damage("segment_damaged", one.name, error)
     else:
         if found != one:
-            yield damage(one.name, "it is not the file that its manifest names")
+            yield damage("segment_damaged", one.name, "it is not the file that its manifest names")
+        walk.ended(whole=found == one)
+        return
+    walk.ended(whole=False)
 
 
-def _read(file: BinaryIO, name: str, archive: str, see: See) -> Segment:
+def _read(file: BinaryIO, name: str, archive: str, see: See, walk: Walk) -> Segment:
     if _segments.read_header(file, name).get("archive") != archive:
         raise Damaged(f"{name}: its header names another archive; {RESTORE}")
     file.seek(0)
-    hashing, walk = _Hashing(file), _Walk(name)
+    hashing = _Hashing(file)
+    walk.name = name
 
     def seen(lines: list[bytes]) -> None:
         mark = read_mark(lines[-1])
@@ -116,20 +125,28 @@ class _Hashing:
         return self._digest.hexdigest()
 
 
-class _Walk:
-    """The lists of one segment: positions go on where the page before ended, or begin again."""
+class Walk:
+    """The lists of segments: positions go on where the page before ended, or begin again."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._next: dict[tuple[ThreadRef, str], int] = {}
+    def __init__(self) -> None:
+        self.name = ""
+        "The segment that is being read."
+        self._next: dict[tuple[ThreadRef, str], tuple[int, bool]] = {}
+        "Of each list, what comes next, and whether its first walk goes on after this page."
 
     def step(self, mark: Mark, lines: list[bytes]) -> None:
+        """Take a page; `Damaged` where it does not follow the one before."""
         if read_seqs(lines) != list(range(mark.seq, mark.seq + mark.count)):
-            raise Damaged(f"{self._name}: {mark.thread}: positions in {mark.list} do not ascend by one; {RESTORE}")
+            raise Damaged(f"{self.name}: {mark.thread}: positions in {mark.list} do not ascend by one; {RESTORE}")
         if mark.kind in ("registration", "visit"):
             return
-        expected = self._next.get((mark.thread, mark.list), mark.seq)
-        self._next[mark.thread, mark.list] = max(mark.position.seq, mark.seq + mark.count)
+        expected, _ = self._next.get((mark.thread, mark.list), (mark.seq, True))
+        after = max(mark.position.seq, mark.seq + mark.count)
+        self._next[mark.thread, mark.list] = after, mark.fresh and mark.position.more
         # a walk from the beginning writes only what changed, and leaves out the positions between
         if mark.fresh and mark.seq > expected:
-            raise Damaged(f"{self._name}: {mark.thread}: {mark.list} misses positions from {expected}; {RESTORE}")
+            raise Damaged(f"{self.name}: {mark.thread}: {mark.list} misses positions from {expected}; {RESTORE}")
+
+    def ended(self, *, whole: bool) -> None:
+        """End a segment: of those lists that were in the middle of a walk, the next one goes on; else they are few."""
+        self._next = {of: place for of, place in self._next.items() if whole and place[1]}

@@ -54,7 +54,13 @@ def command(archive: Path, rebuild: bool, subset: Part | None) -> int:
     for finding in check(archive, rebuild=rebuild, subset=subset):
         damages += finding.severity == "damage"
         notes += finding.severity == "note"
-        fields = {"severity": finding.severity, "where": finding.where, "what": finding.what, "help": finding.help}
+        fields = {
+            "code": finding.code,
+            "severity": finding.severity,
+            "where": finding.where,
+            "what": finding.what,
+            "help": finding.help,
+        }
         out.item("finding", fields, printable(f"{finding.severity}: {finding.where}: {finding.what}; {finding.help}"))
     code = Damaged.exit_code if damages else 0
     if not damages and subset is None:
