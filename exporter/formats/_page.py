@@ -56,7 +56,7 @@ def rendered(text: str) -> Any:
         nh3.clean(
             made,
             tags={*TAGS, "span"},
-            attributes={"a": {"href"}, "ol": {"start"}, "span": {"class"}, "pre": {"data-lang"}},
+            attributes={"*": set(), "a": {"href"}, "ol": {"start"}, "span": {"class"}, "pre": {"data-lang"}},
             attribute_filter=_kept,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
