@@ -1,25 +1,33 @@
-"""aiohttp as what carries requests: a seventh of the SDK's work, and the SDK's own headers.
+"""aiohttp's connections as what carries requests, and the SDK's own headers: a tenth of the SDK's work.
 
-It keeps no cookies, follows nothing and asks for nothing by itself. Proxies and certificates are those of the
+aiohttp connects, keeps connections, speaks TLS and to proxies, and parses what comes; its session, which makes a
+request and a response of many parts for each question, is left out, as it costs more than all of that. What is sent is
+put together here: only GET, no body, no cookies, nothing followed. Proxies and certificates are those of the
 environment, as the SDK reads them. Errors of aiohttp end here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from exporter.transport._identity import Identity
 from exporter.transport._login import Login, connectable
 from exporter.transport._retrying import Again, Unusable
-from exporter.transport._wire import Incoming, joined
+from exporter.transport._wire import Incoming
 
 if TYPE_CHECKING:
-    import aiohttp
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.http import RawResponseMessage
+    from aiohttp.streams import StreamReader
+    from multidict import CIMultiDictProxy
 
 PLAIN = "%/!$&'()*+,;=:@?~"
 "What stands in a path and its query as it is; anything else is written with its number."
@@ -27,32 +35,58 @@ LINE = 2**16
 "Bytes of one header, at most."
 READ_AHEAD = 2**18
 "Bytes that may wait to be read, of each answer."
+BREAKS = re.compile(r"[\r\n\0]")
+"What would end a header early."
+
+
+class Headers(Mapping[str, str]):
+    """An answer's headers by their names in lower case, put together when they are looked at."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self, said: CIMultiDictProxy[str]) -> None:
+        self._said = said
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._said.getall(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(map(str.lower, self._said)))
+
+    def __len__(self) -> int:
+        return len(dict.fromkeys(map(str.lower, self._said)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._said
 
 
 class Arriving:
-    """An answer that comes in through aiohttp."""
+    """An answer that comes in through one of aiohttp's connections."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = joined(list(response.headers.items()))
-        self._response = response
+    def __init__(self, message: RawResponseMessage, content: StreamReader, connection: Connection) -> None:
+        self.status = message.code
+        self.headers: Mapping[str, str] = Headers(message.headers)
+        self._content, self._connection = content, connection
 
     async def read(self) -> bytes:
         """Return what came next of the body; nothing at its end."""
         import aiohttp
 
         try:
-            return await self._response.content.readany()
+            return await self._content.readany()
         except TimeoutError:
             trouble = Again("no answer in time")
         except (aiohttp.ClientError, OSError) as error:
             trouble = Again(f"no whole answer came ({type(error).__name__})")
-        # raised outside of the handlers: the library's exception holds the request, and so the key
+        # raised outside of the handlers: the library's exception may hold what was sent, and so the key
         raise trouble
 
     async def aclose(self) -> None:
         """Give the connection back; one in the middle of a body is closed."""
-        self._response.close()
+        if self._content.is_eof():
+            self._connection.release()
+        else:
+            self._connection.close()
 
 
 class LeanWire:
@@ -61,68 +95,125 @@ class LeanWire:
     def __init__(self, login: Login, endpoint: str, timeout: tuple[float, float]) -> None:
         self._login, self._endpoint, self._timeout = login, endpoint, timeout
         self._identity = Identity(login, timeout[1])
-        self._session: aiohttp.ClientSession | None = None
+        self._line: Line | None = None
         self._proxy = proxy(endpoint)
+        self._said: tuple[Mapping[str, str] | None, dict[frozenset[tuple[str, str]], tuple[bytes, int]]] = (None, {})
+        "Headers as they are sent, and the hash of the token in them; by what comes on top of the profile's own."
 
     async def send(self, target: str, headers: Mapping[str, str]) -> tuple[Incoming, int]:
         """GET a path with its query under the endpoint; return what comes, and the hash of the token."""
         import aiohttp
-        from multidict import CIMultiDict
-        from yarl import URL
+        from aiohttp.http_exceptions import HttpProcessingError
 
         trouble: Exception
-        sent = CIMultiDict(await self._identity.headers())
-        sent.update(headers)
+        own = await self._identity.headers()
         try:
-            url = URL(self._endpoint + quote(target, safe=PLAIN), encoded=True)
-            session = self._session or self._opened()
-            response = await session.get(url, headers=sent, allow_redirects=False, proxy=self._proxy)
-            return Arriving(response), hash(sent.get("Authorization", "").removeprefix("Bearer "))
+            said, token = self._printed(own, headers)
+            line = self._line or self._opened()
+            return await line.ask(quote(target, safe=PLAIN), said), token
         except TimeoutError:
             trouble = Again("no answer in time")
         except aiohttp.InvalidURL as error:
             trouble = Unusable(f"it could not be sent ({type(error).__name__})")
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             trouble = Again(f"no whole answer came ({type(error).__name__})")
         except (UnicodeError, ValueError) as error:
             trouble = Unusable(f"it could not be sent ({type(error).__name__})")
-        # raised outside of the handlers: the library's exception holds the request, and so the key
+        # raised outside of the handlers: the library's exception may hold what was sent, and so the key
         raise trouble
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        if self._line is not None:
+            await self._line.aclose()
 
-    def _opened(self) -> aiohttp.ClientSession:
-        import aiohttp
+    def _printed(self, own: Mapping[str, str], more: Mapping[str, str]) -> tuple[bytes, int]:
+        """Return the headers as they are sent, made once; the ones on top win over the profile's own."""
+        if own is not self._said[0]:
+            self._said = own, {}
+        known, key = self._said[1], frozenset(more.items())
+        if key not in known:
+            said = {name.lower(): (name, text) for name, text in (*own.items(), *more.items())}
+            text = "".join(f"{name}: {_fitting(text)}\r\n" for name, text in said.values())
+            _, login = said.get("authorization", ("", ""))
+            known[key] = text.encode("utf-8"), hash(login.removeprefix("Bearer "))
+        return known[key]
 
-        connect, read = self._timeout
+    def _opened(self) -> Line:
         with connectable(self._login):
-            connector = aiohttp.TCPConnector(limit=0, ssl=trust())
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect, sock_read=read),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            middlewares=[_once],
-            read_bufsize=READ_AHEAD,
-            max_line_size=LINE,
-            max_field_size=LINE,
+            self._line = Line(self._endpoint, self._timeout, self._proxy, trust())
+        return self._line
+
+
+class Line:
+    """aiohttp's connections to one endpoint, without its session."""
+
+    def __init__(self, endpoint: str, timeout: tuple[float, float], by: str | None, trusted: ssl.SSLContext) -> None:
+        import aiohttp
+        from aiohttp.helpers import strip_auth_from_url
+        from yarl import URL
+
+        connect, self._read = timeout
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect)
+        self._connector = aiohttp.TCPConnector(limit=0, ssl=trusted)
+        self._url = URL(endpoint, encoded=True)
+        proxy_url, login = strip_auth_from_url(URL(by)) if by else (None, None)
+        self._address = aiohttp.ClientRequest(
+            "GET", self._url, loop=asyncio.get_running_loop(), proxy=proxy_url, proxy_auth=login
         )
-        return self._session
+        "Whom to connect to; it is never sent."
+        self._absolute = by is not None and self._url.scheme == "http"
+        path = str(self._url) if self._absolute else self._url.raw_path
+        self._begin = b"GET " + quote(path, safe=PLAIN).rstrip("/").encode("ascii")
+        self._host = f" HTTP/1.1\r\nHost: {self._address.headers['Host']}\r\n".encode("ascii")
+
+    async def ask(self, target: str, said: bytes) -> Arriving:
+        """Send one question and wait for the beginning of its answer; nothing is sent twice, whatever breaks."""
+        connection = await self._connector.connect(self._address, traces=[], timeout=self._timeout)
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None:
+            connection.close()
+            raise ConnectionResetError
+        try:
+            protocol.set_response_params(
+                read_until_eof=True,
+                auto_decompress=False,
+                read_timeout=self._read,
+                read_bufsize=READ_AHEAD,
+                max_line_size=LINE,
+                max_field_size=LINE,
+            )
+            transport.write(b"".join((self._begin, target.encode("ascii"), self._host, said, self._proxied())))
+            protocol.start_timeout()
+            return Arriving(*await _final(protocol), connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close them."""
+        await self._connector.close()
+
+    def _proxied(self) -> bytes:
+        """Return the end of the headers, with what the proxy wants to know where it reads them."""
+        if not self._absolute:
+            return b"\r\n"
+        login = self._address.headers.get("Proxy-Authorization")
+        return f"Proxy-Authorization: {_fitting(login)}\r\n\r\n".encode() if login else b"\r\n"
 
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send one request; aiohttp would send it once more where a connection breaks, which no budget would know of."""
-    import aiohttp
+async def _final(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
+    """Return the answer that is none of those that only say that one will come."""
+    while True:
+        message, content = await protocol.read()
+        if not 100 <= message.code < 200:
+            return message, content
 
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        trouble = Again(f"no whole answer came ({type(error).__name__})")
-    raise trouble
+
+def _fitting(text: str) -> str:
+    if BREAKS.search(text):
+        raise ValueError("a header with a line break")
+    return text
 
 
 def trust() -> ssl.SSLContext:
