@@ -103,7 +103,7 @@ class HttpTransport:
                 return got
             return self._client.answer(got, await whole(got, self._max_bytes, patience))
 
-        return await self._insist(f"GET {printable(path)} at {self.endpoint}", once, patience)
+        return await self._insist(path, once, patience)
 
     async def download(self, path: str, sink: Sink, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         """GET bytes into a sink, as `Downloader` promises.
@@ -126,8 +126,7 @@ class HttpTransport:
                 return await self._followed(path, got, sink, patience)
             return await self._poured(got, sink, patience)
 
-        where = f"{printable(path)} at {self.endpoint}" if path.startswith("/") else "the content"
-        return await self._insist(f"GET {where}", once, patience)
+        return await self._insist(path, once, patience)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -142,7 +141,7 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"HttpTransport({self.endpoint!r})"
 
-    async def _insist(self, what: str, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
+    async def _insist(self, path: str, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
         """Try until there is an answer that no other attempt may better."""
         trouble: Exception
         try:
@@ -151,11 +150,14 @@ class HttpTransport:
             except Again as again:
                 return await self._again(again, once, patience)
         except Again as last:
-            trouble = Temporary(f"{what}: {last} (attempt {last.attempt}); run again later")
+            trouble = Temporary(f"{self._what(path)}: {last} (attempt {last.attempt}); run again later")
         except Unusable as error:
-            trouble = BadAnswer(f"{what}: {error}")
+            trouble = BadAnswer(f"{self._what(path)}: {error}")
         # raised outside of the handlers: nothing foreign hangs on our errors
         raise trouble
+
+    def _what(self, path: str) -> str:
+        return f"GET {printable(path)} at {self.endpoint}" if path.startswith("/") else "GET the content"
 
     async def _again(self, first: Again, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
         """Try on; the first attempt was made without stamina, which almost none needs and which costs."""

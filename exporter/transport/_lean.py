@@ -13,51 +13,31 @@ import os
 import re
 import ssl
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from exporter.transport._identity import Identity
 from exporter.transport._login import Login, connectable
 from exporter.transport._retrying import Again, Unusable
-from exporter.transport._wire import Incoming
+from exporter.transport._wire import Incoming, joined
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
-    from multidict import CIMultiDictProxy
 
 PLAIN = "%/!$&'()*+,;=:@?~"
 "What stands in a path and its query as it is; anything else is written with its number."
 LINE = 2**16
 "Bytes of one header, at most."
+SENT_AS_IT_IS = re.compile(r"[\w.\-%/!$&'()*+,;=:@?~]*", re.ASCII)
+"A path and query of which nothing has to be written with its number."
 READ_AHEAD = 2**18
 "Bytes that may wait to be read, of each answer."
 BREAKS = re.compile(r"[\r\n\0]")
 "What would end a header early."
-
-
-class Headers(Mapping[str, str]):
-    """An answer's headers by their names in lower case, put together when they are looked at."""
-
-    __slots__ = ("_said",)
-
-    def __init__(self, said: CIMultiDictProxy[str]) -> None:
-        self._said = said
-
-    def __getitem__(self, name: str) -> str:
-        return ", ".join(self._said.getall(name))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(map(str.lower, self._said)))
-
-    def __len__(self) -> int:
-        return len(dict.fromkeys(map(str.lower, self._said)))
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._said
 
 
 class Arriving:
@@ -65,11 +45,13 @@ class Arriving:
 
     def __init__(self, message: RawResponseMessage, content: StreamReader, connection: Connection) -> None:
         self.status = message.code
-        self.headers: Mapping[str, str] = Headers(message.headers)
+        self.headers: Mapping[str, str] = joined(list(message.headers.items()))
         self._content, self._connection = content, connection
 
     async def read(self) -> bytes:
         """Return what came next of the body; nothing at its end."""
+        if self._content.at_eof():
+            return b""
         import aiohttp
 
         try:
@@ -109,8 +91,8 @@ class LeanWire:
         own = await self._identity.headers()
         try:
             said, token = self._printed(own, headers)
-            line = self._line or self._opened()
-            return await line.ask(quote(target, safe=PLAIN), said), token
+            where = target if SENT_AS_IT_IS.fullmatch(target) else quote(target, safe=PLAIN)
+            return await (self._line or self._opened()).ask(where, said), token
         except TimeoutError:
             trouble = Again("no answer in time")
         except aiohttp.InvalidURL as error:

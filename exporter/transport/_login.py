@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from exporter.endpoint import endpoint_of, is_local
 from exporter.errors import CredentialsRefused, ProfileUnusable, UsageError
-from exporter.model import Profile, Secret, printable
+from exporter.model import Profile, Secret, printable, remember
 from exporter.sources import Answer
 from exporter.transport import _entra
 
@@ -35,6 +35,8 @@ COMPLAINTS = re.compile(
     re.IGNORECASE,
 )
 "What Azure says of the version itself; other refusals may speak of it too."
+UNRESERVED = re.compile(r"[\w.~-]*", re.ASCII)
+"What stands in a query as it is."
 SHORTEST = 8
 "A shorter key is taken out of nothing: it may well be a part of a word."
 REMEMBERED = 8
@@ -48,6 +50,7 @@ class Login:
         check(profile)
         self.profile = profile
         self._shown: deque[str] = deque(maxlen=REMEMBERED)
+        self._query = _query(profile)
         self._tokens = _entra.Tokens(profile) if profile.auth == "entra" and not profile.key else None
 
     def client(self, web: httpx2.AsyncClient, token: Callable[[], Awaitable[str]] | None = None) -> AsyncOpenAI:
@@ -70,9 +73,7 @@ class Login:
 
     def url(self, path: str, params: Sequence[tuple[str, str]]) -> str:
         """Return path and query: what the base URL and the profile say goes along with every request."""
-        version = self.profile.api_version
-        kept = [pair for pair in parse_qsl(urlsplit(self.profile.base_url).query) if not version or pair[0] != VERSION]
-        query = urlencode([*kept, *([(VERSION, version)] if version else []), *params])
+        query = "&".join((*self._query, *(f"{_quoted(name)}={_quoted(text)}" for name, text in params)))
         return f"{path}?{query}" if query else path
 
     async def renewed(self, refused: int) -> bool:
@@ -109,9 +110,23 @@ class Login:
         return self._noted(await self._tokens()) if self._tokens else self.key() or "none"
 
     def _noted(self, secret: str) -> str:
+        remember(secret)
         if len(secret) >= SHORTEST and secret not in self._shown:
             self._shown.append(secret)
         return secret
+
+
+def _query(profile: Profile) -> tuple[str, ...]:
+    """Return what the base URL and the profile say in every query."""
+    version = profile.api_version
+    kept = [pair for pair in parse_qsl(urlsplit(profile.base_url).query) if not version or pair[0] != VERSION]
+    query = urlencode([*kept, *([(VERSION, version)] if version else [])])
+    return (query,) if query else ()
+
+
+def _quoted(text: str) -> str:
+    """Return a name or a value as `urlencode` writes it, which looks at each letter: most ids need nothing."""
+    return text if UNRESERVED.fullmatch(text) else quote_plus(text)
 
 
 def check(profile: Profile) -> None:

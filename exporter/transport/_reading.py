@@ -26,19 +26,21 @@ WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
 
 async def whole(incoming: Incoming, max_bytes: int, patience: Patience) -> bytes:
     """Return the unpacked body; `Unusable` as soon as it is longer than `max_bytes`."""
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     try:
         unpack = _unpacking(incoming.headers)
         while piece := await _next(incoming, patience):
             for part in unpack.feed(piece):
-                body += part
-                if len(body) > max_bytes:
+                parts.append(part)
+                size += len(part)
+                if size > max_bytes:
                     raise Unusable(f"the body is longer than {max_bytes:,} bytes")
     finally:
         await incoming.aclose()
     if not unpack.whole:
         raise Again("the packed content ended early")
-    return bytes(body)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def beginning(incoming: Incoming, most: int, patience: Patience) -> bytes:
