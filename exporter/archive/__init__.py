@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +18,16 @@ from typing import Any, Self
 from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
 from exporter.archive._blobs import Blob, Kept, blob_name
-from exporter.archive._commits import Commits, frames, index
+from exporter.archive._commits import Commits, absent, frames, index
+from exporter.archive._erasing import Eraser, Found, look
 from exporter.archive._hints import beside, hints, note_hints
 from exporter.archive._journal import Journal
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_records, record_line
 from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
 from exporter.archive._published import TABLES
+from exporter.archive._receipts import Receipts
+from exporter.archive._tombstones import NEWEST, Erasures, hashed
 from exporter.archive.catalog import Catalog, owner_of, plain
 from exporter.errors import ArchiveError, Damaged
 from exporter.files import make_folder
@@ -58,6 +61,8 @@ class Archive:
         self._lock = lock
         self._journal = Journal(path / "journal", self.id)
         self._commits = Commits(path, self.id, self.run, self.storage, catalog)
+        self.receipts = Receipts(path, self.storage)
+        self._eraser = Eraser(path, self.id, self.storage, catalog, self._commits)
         self._unfinished = False
         "Whether a commit failed halfway: nothing is written before it is finished as after a crash."
 
@@ -87,7 +92,7 @@ class Archive:
             raise
         try:
             shutil.rmtree(path / ".exporter" / "tmp", ignore_errors=True)
-            archive._commits.recover()
+            archive._recover()
         except BaseException:
             archive.close()
             raise
@@ -149,8 +154,50 @@ class Archive:
     def _ready(self) -> None:
         self._writable()
         if self._unfinished:
-            self._commits.recover()
+            self._recover()
             self._unfinished = False
+
+    def _recover(self) -> None:
+        self._commits.recover()
+        self._eraser.recover()
+
+    # Erasing
+
+    def held(self, threads: Collection[ThreadRef]) -> Found:
+        """Read all segments, and return what there is of these threads; `Damaged` where one cannot be read."""
+        return look(self.storage, self.path, threads)
+
+    def erase(self, threads: Collection[ThreadRef], about: dict[str, Any]) -> Manifest:
+        """Take these threads out of everything but the tables, durably; publishing takes their rows out of those.
+
+        `about` says in the manifest and in the receipt how it was asked for. A crash leaves all of it or nothing,
+        and the next opening removes what is left.
+        """
+        self.seal()
+        self._unfinished = True
+        manifest = self._eraser.erase(threads, about, self.run)
+        self._unfinished = False
+        return manifest
+
+    def erased(self, threads: Iterable[ThreadRef]) -> set[ThreadRef]:
+        """Return those of these threads that were erased once; they may be registered again since."""
+        return self.catalog.erased(self.id, threads)
+
+    def erasures(self, since: int, until: int) -> Erasures | None:
+        """Return what was erased after one manifest and up to another; None for nothing."""
+        if int(self.catalog.fact(NEWEST) or 0) <= since:
+            return None
+        found = [one.erased for one in _manifests.erasing(self.storage, since) if one.number <= until]
+        return Erasures(self.id, frozenset(stone for one in found if one for stone in one.threads))
+
+    def note_published(self, newest: int) -> None:
+        """Note that the tables hold all up to a manifest, and with that complete the receipts of what was erased."""
+        before = int(self.catalog.fact("published") or 0)
+        self.catalog.note_fact("published", str(newest))
+        if int(self.catalog.fact(NEWEST) or 0) > min(before, newest - 1):
+            for manifest in _manifests.erasing(self.storage):
+                if manifest.number <= newest:
+                    self.receipts.complete(manifest)
 
     # Reading
 
@@ -182,18 +229,28 @@ class Archive:
 
     def pages(self, since: int = 0) -> Iterator[tuple[int, Mark, list[Record]]]:
         """Whole pages of the segments committed after manifest `since`, in order, with their manifest's number."""
+        return ((number, mark, read_records(lines)) for number, mark, lines in self.lines(since))
+
+    def lines(self, since: int = 0) -> Iterator[tuple[int, Mark, list[bytes]]]:
+        """Do what `pages` does, with the lines of the records for who reads many at once."""
         for manifest in self.manifests(since):
             for segment in manifest.segments:
                 for frame in frames(segment.name, self.storage):
                     for lines in frame.pages:
-                        yield manifest.number, read_mark(lines[-1]), read_records(lines[:-1])
+                        yield manifest.number, read_mark(lines[-1]), lines[:-1]
 
-    def thread_pages(self, thread: ThreadRef, kind: str) -> Iterator[tuple[int, Mark, list[Record]]]:
-        """All committed pages of one thread and kind, in order, with their manifest's number."""
+    def thread_pages(
+        self, thread: ThreadRef, kind: str, *, what_is_left: bool = False
+    ) -> Iterator[tuple[int, Mark, list[Record]]]:
+        """All committed pages of one thread and kind, in order, with their manifest's number.
+
+        Raises `Damaged` at a page that cannot be read; with `what_is_left` that one is passed over.
+        """
         for name, offset in self.catalog.frames_of(thread, kind):
             number = int(name.rsplit("/", 1)[-1].split("-", 1)[0])
-            for mark, lines in self.lines_at(thread, kind, name, offset):
-                yield number, mark, read_records(lines)
+            with suppress(Damaged) if what_is_left else nullcontext():
+                for mark, lines in self.lines_at(thread, kind, name, offset):
+                    yield number, mark, read_records(lines)
 
     def lines_at(self, thread: ThreadRef, kind: str, name: str, offset: int) -> Iterator[tuple[Mark, list[bytes]]]:
         """Pages of one thread and kind in one frame that `Catalog.frames_of` names, with the lines of their records."""
@@ -207,7 +264,7 @@ class Archive:
                     if mark.kind == kind:
                         yield mark, lines[:-1]
         except FileNotFoundError as error:
-            raise Damaged(f"{name}: it is missing; restore this file from a copy") from error
+            raise absent(name, self.storage) from error
 
     def records(self, thread: ThreadRef | None = None, kind: str = "message") -> Iterator[Record]:
         """Records of one thread or of all, in the order they were archived."""
@@ -259,14 +316,19 @@ class Archive:
 __all__ = [
     "TABLES",
     "Archive",
+    "Erasures",
+    "Found",
     "Kept",
     "Manifest",
     "TableFile",
+    "absent",
     "beside",
     "blob_name",
+    "hashed",
     "hints",
     "note_hints",
     "read_id",
+    "read_records",
     "record_line",
     "who_writes",
 ]

@@ -18,6 +18,7 @@ from exporter.check._catalog import WRONG, CatalogView, schedule, unreadable
 from exporter.check._derived import gaps, moved, rebuilt
 from exporter.check._log import Log, left_behind
 from exporter.check._losses import losses
+from exporter.check._repair import COPY, Mended, repair
 from exporter.model import Finding
 from exporter.storage import load as load_storage
 
@@ -83,3 +84,6 @@ def _doubled(archive: Archive, published: int) -> Iterator[Finding]:
     found = list(doubled(archive.path))
     if not moved(archive, published):
         yield from found
+
+
+__all__ = ["COPY", "Mended", "check", "repair"]

@@ -31,6 +31,7 @@ TABLES: dict[Kind, tuple[str, str, str | None]] = {
 }
 "Of each kind of object: its table, the column of its id, and that of what it hangs on."
 
+OWN = "the thread itself"
 Place = tuple[str, int]
 "A frame: the segment's name and the offset."
 Object = tuple[str | None, str | int]
@@ -49,9 +50,11 @@ def losses(archive: Archive, damaged: Iterable[Finding]) -> Iterator[Finding]:
         lost = Counter[str]()
         for kind in sorted(TABLES.keys() & kinds):
             lost[TABLES[kind][0]] = len(rows[thread, kind] - _readable(archive, thread, kind))
+        if "thread" in kinds:
+            lost[OWN] = not any(archive.thread_pages(thread, "thread", what_is_left=True))
         known = archive.catalog.find(thread)
-        if known is not None and (lost.total() or kinds - TABLES.keys()):
-            yield damage("records_lost", str(thread), _what(lost, kinds), _help(known))
+        if known is not None and lost.total():
+            yield damage("records_lost", str(thread), _what(lost), _help(known))
 
 
 def _segments(archive: Archive, damaged: Iterable[Finding]) -> Iterator[str]:
@@ -119,11 +122,13 @@ def _rows(archive: Archive, by_thread: dict[ThreadRef, set[Kind]]) -> dict[tuple
     return found
 
 
-def _what(lost: Counter[str], kinds: set[Kind]) -> str:
-    told = [f"{count:,} {table if count > 1 else table[:-1]}" for table, count in sorted(lost.items()) if count]
-    told += ["its own object"] if "thread" in kinds else []
-    told += ["how visits ended"] if "visit" in kinds else []
-    return f"no file that can be read holds {', '.join(told) or 'some of its records'}; the tables still do"
+def _what(lost: Counter[str]) -> str:
+    told = [
+        OWN if table == OWN else f"{count:,} {table if count > 1 else table[:-1]}"
+        for table, count in sorted(lost.items())
+        if count
+    ]
+    return f"no file that can be read holds {', '.join(told)} of it any more; the tables still do"
 
 
 def _help(known: Known) -> str:
@@ -131,10 +136,10 @@ def _help(known: Known) -> str:
     if known.state == "gone":
         return f"{copy}: the server has this thread no more"
     ask = f"`exporter backup --full {printable(known.thread.id)}` asks the server for them again"
-    return f"{copy}; else {ask}" + (", which may have forgotten them by now" if _forgotten(known) else "")
+    return f"{copy}; else {ask}" + (", which may have forgotten them by now" if forgotten(known) else "")
 
 
-def _forgotten(known: Known) -> bool:
+def forgotten(known: Known) -> bool:
     """Tell whether the source may have deleted the thread, or parts of it, since."""
     active = datetime.fromisoformat(known.active_at) if known.active_at else None
     last = deadline(Standing(known.thread, None, active, active), policy(known.thread.source, known.thread.endpoint))

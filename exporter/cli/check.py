@@ -1,21 +1,34 @@
-"""`exporter check`: prove that the archive is whole."""
+"""`exporter check`: prove that the archive is whole, mend what can be made again, ask the server for a sample."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exporter.cli._command import archive_option, makes_command
-from exporter.cli._output import Output
+from exporter.cli._output import Output, redacted
+from exporter.cli.backup import Positive
 from exporter.errors import Damaged
 from exporter.model import now, printable
 
 if TYPE_CHECKING:
     from exporter.archive._parts import Part
+    from exporter.check._server import Asked
+    from exporter.model import Finding
 
-EXAMPLES = ("exporter check", "exporter check --rebuild --json", "exporter check --subset 3/30")
+EXAMPLES = (
+    "exporter check",
+    "exporter check --rebuild --json",
+    "exporter check --repair",
+    "exporter check --subset 3/30",
+    "OPENAI_API_KEY=... exporter check --server 20 --rate 2",
+)
 
 
 def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Part | None:
@@ -31,41 +44,136 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Part
         raise click.BadParameter(f"{value} is no part of anything; 3/30 is the third of thirty", ctx, param) from None
 
 
-@makes_command(EXAMPLES, exits=(0, 5, 10))
-@click.option("--rebuild", is_flag=True, help="Also make tables and catalog again, beside, and compare.")
-@click.option(
-    "--subset", metavar="K/N", callback=_part, help="Read only the K-th of N parts, as each backup does with one of 30."
-)
+def _options(function: Any) -> Any:
+    """Add what says what to look at, and how to ask a server."""
+    config = "Profiles.  [env var: EXPORTER_CONFIG; default: ./exporter.toml]"
+    of = "Read only the K-th of N parts, as each backup does with one of 30."
+    repair = "Mend what can be made again, never segments, manifests or contents; then check again."
+    for option in reversed(
+        (
+            click.option("--rebuild", is_flag=True, help="Also make tables and catalog again, beside, and compare."),
+            click.option("--repair", is_flag=True, help=repair),
+            click.option("--subset", metavar="K/N", callback=_part, help=of),
+            click.option("--server", metavar="N", type=click.IntRange(1), help="Fetch N threads anew, and compare."),
+            click.option("--seed", type=click.IntRange(0), help="Which threads: a number that --server printed."),
+            click.option("--rate", type=Positive(), help="With --server: requests per second, at most."),
+            click.option("--max-requests", type=click.IntRange(1), help="With --server: stop after so many requests."),
+            click.option("--config", metavar="FILE", help=config),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@makes_command(EXAMPLES, exits=(0, 3, 5, 10, 11, 12, 13, 14, 75))
+@_options
 @archive_option
-def command(archive: Path, rebuild: bool, subset: Part | None) -> int:
+def command(
+    *,
+    archive: Path,
+    rebuild: bool,
+    repair: bool,
+    subset: Part | None,
+    server: int | None,
+    seed: int | None,
+    rate: float | None,
+    max_requests: int | None,
+    config: str | None,
+) -> int:
     """Read every byte of the archive and compare it with what was committed.
 
     Finds changed, missing and alien files, broken pages, holes in the commit log, tables that differ from the
-    records; names the file and what to do. Changes nothing, but notes in the catalog when all was whole.
-    """
-    import json
+    records, objects with two rows, times that cannot be true; names the file, and what to do. Where a segment is
+    damaged, it names the threads that lose by it, and what of each. docs/check.md explains every finding.
 
+    Changes nothing, but notes in the catalog when all was whole. --repair does what --rebuild does, makes catalog and
+    tables again where they are wrong, and checks again: what is left then, only a copy mends, or the server.
+
+    --server walks N threads of the archive, picked at random, from their beginning on their server, and compares every
+    object; nothing is archived. It is damage (exit code 5) if the server has what the archive should have and has
+    not; changes, deletions and what is newer than the last visit are none. 3: some threads could not be read.
+    """
+    if sum((rebuild or repair, subset is not None, server is not None)) > 1:
+        raise click.UsageError("--rebuild, --repair, --subset and --server are different checks; leave all but one out")
+    if server is None and not (seed is None and rate is None and max_requests is None):
+        raise click.UsageError("--seed, --rate and --max-requests are for --server")
+    if server is not None:
+        return _ask(archive, server, seed, config, {"rate": rate, "max_requests": max_requests})
+    if repair:
+        return _repair(archive, config)
+    return _check(archive, rebuild=rebuild, subset=subset)
+
+
+def _check(archive: Path, *, rebuild: bool, subset: Part | None) -> int:
     from exporter.archive import note_hints
     from exporter.check import check
 
-    if rebuild and subset:
-        raise click.UsageError("--rebuild compares the whole archive; leave --subset out")
-    out, damages, notes = Output.of(), 0, 0
-    for finding in check(archive, rebuild=rebuild, subset=subset):
-        damages += finding.severity == "damage"
-        notes += finding.severity == "note"
-        fields = {
-            "code": finding.code,
-            "severity": finding.severity,
-            "where": finding.where,
-            "what": finding.what,
-            "help": finding.help,
-        }
-        out.item("finding", fields, printable(f"{finding.severity}: {finding.where}: {finding.what}; {finding.help}"))
-    code = Damaged.exit_code if damages else 0
-    if not damages and subset is None:
+    counts = _told(check(archive, rebuild=rebuild, subset=subset))
+    if not counts["damage"] and subset is None:
         note_hints(archive, {"last_check": json.dumps({"at": f"{now():%Y-%m-%dT%H:%M:%SZ}", "rebuild": rebuild})})
-    counts = {"damage": damages, "notes": notes, "exit_code": code}
     good = f"{archive} is whole" if subset is None else f"part {subset.number} of {subset.of} of {archive} is whole"
-    out.summary(counts, f"DAMAGE: {damages:,} found in {archive}" if damages else good)
+    return _end(archive, counts, good)
+
+
+def _told(findings: Iterable[Finding]) -> Counter[str]:
+    """Tell what is found, as it is found; return how much of each severity."""
+    out, counts = Output.of(), Counter[str](damage=0, note=0)
+    for one in findings:
+        counts[one.severity] += 1
+        out.item("finding", asdict(one), redacted(printable(f"{one.severity}: {one.where}: {one.what}; {one.help}")))
+    return counts
+
+
+def _end(archive: Path, counts: Counter[str], good: str, **more: Any) -> int:
+    code = Damaged.exit_code if counts["damage"] else 0
+    fields = {"damage": counts["damage"], "notes": counts["note"], **more, "exit_code": code}
+    Output.of().summary(fields, f"DAMAGE: {counts['damage']:,} found in {archive}" if code else good)
     return code
+
+
+def _repair(archive: Path, config: str | None) -> int:
+    from exporter.check import COPY, check, repair
+    from exporter.config import profiles
+
+    policies, out = profiles(config).policies, Output.of()
+    found = list(check(archive, rebuild=True))
+    _told(found)
+    mended = 0
+    for one in repair(archive, found, policies):
+        mended += one.done
+        verb = "mended" if one.done else "not mended"
+        out.item("mended", asdict(one), printable(f"{verb}: {one.where}: {one.what}"))
+    left = list(check(archive, rebuild=True))
+    copies = sum(one.code in COPY and one.severity == "damage" for one in left)
+    out.say(f"checked again after {mended:,} repairs")
+    counts = _told(left)
+    if copies:
+        out.complain(f"exporter: {copies:,} of these cannot be made again: only a copy of the archive mends them")
+    return _end(archive, counts, f"{archive} is whole", mended=mended, only_a_copy=copies)
+
+
+def _ask(archive: Path, count: int, seed: int | None, config: str | None, tuning: dict[str, Any]) -> int:
+    from exporter.check._server import ask_server
+    from exporter.config import profiles
+    from exporter.crawl import Options
+
+    out, counts = Output.of(), Counter[str]()
+
+    def begun(asked: Asked, size: int) -> None:
+        out.say(f"walking {size:,} threads on their servers; --seed {asked.seed} picks the same again")
+
+    def found(one: Finding) -> None:
+        counts[one.severity] += 1
+        out.item("finding", asdict(one), redacted(printable(f"{one.severity}: {one.where}: {one.what}; {one.help}")))
+
+    known, options = profiles(config), Options(jobs=1, **tuning)
+    asked = ask_server(archive, known, count, options, seed=seed, on_finding=found, on_sample=begun)
+    for error in asked.stopped:
+        out.complain(f"exporter: {redacted(printable(str(error)))}")
+    read = f"{asked.objects:,} objects of {asked.threads:,} threads compared, {asked.requests:,} requests"
+    sentences = {0: f"the archive has what the server has: {read}", 5: f"DAMAGE: {asked.damage:,} found; {read}"}
+    numbers = {name: getattr(asked, name) for name in ("seed", "threads", "unread", "objects", "requests", "damage")}
+    fields = {**numbers, "notes": counts["note"], "exit_code": asked.exit_code}
+    sentence = sentences.get(asked.exit_code, f"NOT COMPLETE: {asked.unread:,} threads were not read; {read}")
+    out.summary(fields, sentence)
+    return asked.exit_code

@@ -1,6 +1,7 @@
 """A walk of a thread from its beginning: what the archive holds already is no news, and what is missing was deleted.
 
 The objects of the thread are read from the archive once, and remembered as hashes: 200,000 of them fit into 40 MB.
+What a damaged segment held is no longer in the archive, so a walk from the beginning brings it again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Sweep:
         self._seen: set[Key] = set()
         self._walked: set[str] = set()
         self._count = 0
-        for segment, _, records in archive.thread_pages(thread, "deletion"):
+        for segment, _, records in archive.thread_pages(thread, "deletion", what_is_left=True):
             for record in records:
                 self._count += 1
                 key = _key(orjson.loads(record.body)["kind"], record.parent, record.id, 0)
@@ -71,7 +72,7 @@ class Sweep:
                 self._count += 1
 
     def _read(self, archive: Archive, kind: Kind) -> None:
-        for segment, mark, records in archive.thread_pages(self._thread, kind):
+        for segment, mark, records in archive.thread_pages(self._thread, kind, what_is_left=True):
             objects = self._objects.setdefault(mark.list, {})
             for record in records:
                 key = _key(kind, record.parent, record.id, record.seq)
