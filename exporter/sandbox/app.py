@@ -19,7 +19,7 @@ from exporter.sandbox import state as known
 from exporter.sandbox.answers import Answer, Ask, Face, Refusal, incorrect_hostname
 from exporter.sandbox.control import control_routes
 from exporter.sandbox.faces import FACES, NOWHERE, nowhere
-from exporter.sandbox.faults import INSTEAD, Trouble, response
+from exporter.sandbox.faults import INSTEAD, Trouble, redirected, response
 from exporter.sandbox.keys import ORGANIZATION
 from exporter.sandbox.meter import Meter
 from exporter.sandbox.raw import indented
@@ -73,6 +73,8 @@ class _Counter:
             fault, answer = "", limited
         elif fault in INSTEAD:
             answer = INSTEAD[fault](request.method, path)
+        elif fault == "redirect":
+            answer = redirected(switches.elsewhere, path)
         elif fault == "reset":
             answer = Answer(0, b"")
         else:

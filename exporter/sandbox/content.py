@@ -27,25 +27,38 @@ class Generated(NamedTuple):
         return digest.hexdigest()
 
 
-Content = bytes | Generated
+class Blank(NamedTuple):
+    """So many bytes: spaces, and at their end some text."""
+
+    size: int
+    end: bytes
+
+
+Content = bytes | Generated | Blank
 
 
 def size(content: Content) -> int:
     """Return the number of bytes."""
-    return content.size if isinstance(content, Generated) else len(content)
+    return len(content) if isinstance(content, bytes) else content.size
 
 
 def head(content: Content, count: int) -> Content:
     """Return the first `count` bytes, or fewer when there are fewer."""
-    if isinstance(content, Generated):
-        return content._replace(size=min(count, content.size))
-    return content[:count]
+    if isinstance(content, bytes):
+        return content[:count]
+    return content._replace(size=min(count, content.size))
 
 
 def pieces(content: Content, length: int = PIECE) -> Iterator[bytes]:
     """Yield the bytes in pieces of this length, the last one shorter."""
     if isinstance(content, bytes):
         yield from (content[at : at + length] for at in range(0, len(content), length))
+        return
+    if isinstance(content, Blank):
+        blank = b" " * length
+        for at in range(0, content.size - len(content.end), length):
+            yield blank[: content.size - len(content.end) - at]
+        yield content.end[: content.size]
         return
     block = random.Random(content.seed).randbytes(PIECE - 8)  # noqa: S311 - data, no secrets
     left, number, rest = content.size, 0, b""

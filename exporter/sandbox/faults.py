@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from functools import cache
 
-from exporter.sandbox.answers import Answer, error, incorrect_hostname
-from exporter.sandbox.content import Generated, head, pieces, size
+from exporter.sandbox.answers import JSON_TYPE, Answer, error, incorrect_hostname
+from exporter.sandbox.content import Blank, head, pieces, size
 from exporter.sandbox.faces import nowhere
 from exporter.sandbox.sending import Drip, Endless, NoLength, Reset, Sent, Short, Truncated, WrongLength
 from exporter.sandbox.switches import Switches
 
+GIGABYTE = 2**30
+NOTHING = b'{"object":"list","data":[],"has_more":false}'
 PAGE = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 
 INSTEAD: dict[str, Callable[[str, str], Answer]] = {
@@ -27,6 +31,9 @@ INSTEAD: dict[str, Callable[[str, str], Answer]] = {
         code="insufficient_quota",
         x_should_retry="false",
     ),
+    "storm": lambda *_: error(429, "Rate limit reached.", kind="requests", code="rate_limit_exceeded", retry_after="0"),
+    "gigabyte": lambda *_: Answer(200, Blank(GIGABYTE, NOTHING)),
+    "gzip_bomb": lambda *_: Answer(200, _bomb(), JSON_TYPE | {"content-encoding": "gzip"}),
     "api_removed": nowhere,
     "wrong_region": lambda *_: incorrect_hostname(),
     "html": lambda *_: Answer(200, PAGE, {"content-type": "text/html"}),
@@ -73,6 +80,18 @@ class Trouble:
         return switches.fault
 
 
+def redirected(elsewhere: str, path: str) -> Answer:
+    """Send who asks to another host."""
+    return Answer(307, b"", {"location": elsewhere + path})
+
+
+@cache
+def _bomb() -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    packed = [packer.compress(piece) for piece in pieces(Blank(GIGABYTE, NOTHING), 2**20)]
+    return b"".join([*packed, packer.flush()])
+
+
 def response(answer: Answer, fault: str = "") -> Sent:
     """Return what is sent for an answer that meets a fault."""
     if fault in SPOILED:
@@ -82,4 +101,4 @@ def response(answer: Answer, fault: str = "") -> Sent:
 
 
 def _whole(answer: Answer) -> bytes:
-    return b"".join(pieces(answer.body)) if isinstance(answer.body, Generated) else answer.body
+    return answer.body if isinstance(answer.body, bytes) else b"".join(pieces(answer.body))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any
 
 from exporter.sandbox import raw
@@ -16,6 +17,9 @@ from exporter.sandbox.series import Entry
 
 Keep = Callable[[Entry], bool]
 SEVENTH = 7
+OVERLAP = 3
+CHANGED = "_changed"
+ANSWERS = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,38 @@ class DuplicateIds:
         return self.view.find(name)
 
 
+@dataclass(frozen=True, slots=True)
+class ChangingIds:
+    """The same list, but every seventh object has another id in each answer; all of them are good as a cursor."""
+
+    view: View
+    number: int
+
+    @property
+    def span(self) -> int:
+        """One past the last position."""
+        return self.view.span
+
+    def at(self, position: int) -> Entry | None:
+        """Return the object at a position, perhaps under an id of this answer only."""
+        entry = self.view.at(position)
+        if entry is None or position % SEVENTH != SEVENTH - 1:
+            return entry
+        return _named(entry, f"{entry.id}{CHANGED}{self.number}")
+
+    def find(self, name: str) -> int | None:
+        """Return the position of any of an object's ids."""
+        return self.view.find(name.partition(CHANGED)[0])
+
+
 def bent_view(view: View, lies: frozenset[str]) -> View:
     """Return the list with the ids that the lies give it."""
     if "position_ids" in lies:
         view = PositionIds(view)
     if "duplicate_ids" in lies:
         view = DuplicateIds(view)
+    if "changing_ids" in lies:
+        view = ChangingIds(view, next(ANSWERS))
     return view
 
 
@@ -91,6 +121,8 @@ def page(view: View, query: Query, keep: Keep, lies: frozenset[str], order: str)
 
 
 def _cut(view: View, query: Query, keep: Keep, lies: frozenset[str]) -> Slice:
+    if query.after is not None and "overlapping_pages" in lies:
+        query = replace(query, after=_before(view, query.after, query.order))
     if query.after is None or not lies & {"inclusive_cursor", "inclusive_cursor_forever", "cursor_by_second"}:
         return cut(view, query, keep)
     position = view.find(query.after)
@@ -103,6 +135,16 @@ def _cut(view: View, query: Query, keep: Keep, lies: frozenset[str]) -> Slice:
         return cut(view, query, lambda e: keep(e) and (int(e.at) > second if later else int(e.at) < second))
     rest = cut(view, replace(query, limit=query.limit - 1), keep)
     return Slice((entry, *rest.entries), rest.more or "inclusive_cursor_forever" in lies)
+
+
+def _before(view: View, after: str, order: str) -> str | None:
+    """Return the id after which a page begins that overlaps the one before; None for the beginning."""
+    position = view.find(after)
+    if position is None:
+        return after
+    earlier = range(position, -1, -1) if order == "asc" else range(position, view.span)
+    found = (entry.id for at in earlier if (entry := view.at(at)) is not None)
+    return next(islice(found, OVERLAP, None), None)
 
 
 def _last(view: View, query: Query, keep: Keep) -> tuple[Entry, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from exporter.errors import UsageError
 from exporter.sandbox.clock import Retention
-from exporter.sandbox.content import Content, Generated
+from exporter.sandbox.content import Content, Generated, pieces
 from exporter.sandbox.series import Series
 from exporter.sandbox.state import Holder, State
 
@@ -80,7 +80,9 @@ def _thawed(name: str, kept: dict[str, Any]) -> Holder:
 
 
 def _packed(content: Content) -> Any:
-    return list(content) if isinstance(content, Generated) else base64.b64encode(content).decode()
+    if isinstance(content, Generated):
+        return list(content)
+    return base64.b64encode(b"".join(pieces(content))).decode()
 
 
 def _unpacked(packed: Any) -> Content:

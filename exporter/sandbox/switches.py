@@ -29,6 +29,10 @@ FAULTS: dict[str, str] = {
     "wrong_length": "the whole body, but Content-Length promises ten bytes more, then the connection breaks",
     "no_length": "the right body without Content-Length, in chunks",
     "endless": "the right body again and again without Content-Length, until the client goes",
+    "storm": "HTTP 429 for a while, with Retry-After: 0",
+    "redirect": "HTTP 307 to the switch `elsewhere`, another host",
+    "gzip_bomb": "a megabyte of gzip that unpacks to a gigabyte",
+    "gigabyte": "a gigabyte of spaces, then an empty list; Content-Length is right",
     "api_removed": "HTTP 404 that names the URL and no thread",
     "wrong_region": "HTTP 401 incorrect_hostname",
 }
@@ -61,6 +65,8 @@ LIES: dict[str, str] = {
     "metadata_underscore": "metadata is called metadata_",
     "position_ids": "ids of objects are item_0, item_1, ... in every thread",
     "duplicate_ids": "every seventh object has the id of the one before it",
+    "changing_ids": "every seventh object has another id in each answer",
+    "overlapping_pages": "a page begins three objects before the one that `after` names",
     "null_ids": "the last object of each page has id null; last_id knows it",
     "null_ids_and_cursor": "the last object of each page has id null, and so has last_id",
     "retrieve_404_first": "a completion or response that is listed is not found the first `denials` times",
@@ -127,6 +133,8 @@ class Switches:
     """How many times the lie retrieve_404_first says that an object is not there."""
     cumulative_input_items: bool = False
     """The input items of a response also hold the earlier turns of its chain, as on some servers."""
+    elsewhere: str = "http://127.0.0.2:9"
+    """Where the fault `redirect` leads."""
     hostname: str = ""
     """The region's hostname that this server insists on: asked under any other, it answers incorrect_hostname."""
     removed: frozenset[str] = frozenset()

@@ -377,6 +377,20 @@ def test_a_second_writer_is_refused_with_the_name_of_the_first_and_a_dead_one_ho
     recover(path)
 
 
+def test_a_disk_that_refuses_even_to_remove_the_note_does_not_hide_what_went_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(DiskFull, match="full"), Archive.write(made(tmp_path / "a")):
+        monkeypatch.setattr(os, "unlink", refused)
+        _disk_full()
+    monkeypatch.undo()
+
+    recover(tmp_path / "a")
+
+
 def test_a_second_writer_in_one_process_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     path = made(tmp_path / "a")
     with Archive.write(path) as archive:

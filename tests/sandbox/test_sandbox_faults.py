@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,7 @@ STATUS = {
     "error_500": (500, "server_error"),
     "error_503": (503, "overloaded"),
     "quota": (429, "insufficient_quota"),
+    "storm": (429, "requests"),
     "api_removed": (404, "invalid_request_error"),
     "wrong_region": (401, "invalid_request_error"),
 }
@@ -126,9 +128,29 @@ def test_an_endless_body_ends_when_the_client_goes(sandbox: Running) -> None:
     assert get(sandbox).status_code == 200
 
 
+def test_a_redirect_leads_elsewhere(sandbox: Running) -> None:
+    sandbox.state.switches = Switches(fault="redirect", elsewhere="http://127.0.0.2:9")
+    answer = get(sandbox)
+
+    assert (answer.status_code, answer.headers["location"]) == (307, f"http://127.0.0.2:9/v1{PATH}")
+
+
+def test_a_bomb_is_small_on_the_wire_and_a_gigabyte_is_not(sandbox: Running) -> None:
+    sandbox.state.switches = Switches(fault="gzip_bomb")
+    with httpx.stream("GET", sandbox.url + PATH, headers=HEADERS, timeout=20) as answer:
+        packed = b"".join(answer.iter_raw())
+    unpacker = zlib.decompressobj(31)
+    assert len(packed) < 2**21
+    assert unpacker.decompress(packed, 2**20) == b" " * 2**20
+    sandbox.state.switches = Switches(fault="gigabyte")
+    with httpx.stream("GET", sandbox.url + PATH, headers=HEADERS, timeout=5) as answer:
+        assert answer.headers["content-length"] == str(2**30)
+        assert next(answer.iter_raw()).isspace()
+
+
 def test_every_fault_is_tested_here() -> None:
     others = {"malformed_json", "cut_json", "html", "empty_body", "html_502", "wrong_content_type", "slow_drip"}
-    sent = {"reset", "truncated", "wrong_length", "no_length", "endless"}
+    sent = {"reset", "truncated", "wrong_length", "no_length", "endless", "redirect", "gzip_bomb", "gigabyte"}
 
     assert set(FAULTS) == set(STATUS) | others | sent
 

@@ -336,6 +336,21 @@ def test_lies_are_told_of_every_list(lie: str) -> None:
             assert (told.status_code, told.content) != (truth.status_code, truth.content), path
 
 
+def test_changing_ids(get: Get, path: str, honest: list[Any]) -> None:
+    one, two = (ids(pages(get, path, "changing_ids", limit=5, order="asc")) for _ in range(2))
+    changed = [n for n, (first, second) in enumerate(zip(one, two, strict=True)) if first != second]
+
+    assert [name.partition("_changed")[0] for name in one] == honest
+    assert changed == list(range(6, len(honest), 7))
+
+
+def test_overlapping_pages(get: Get, path: str, honest: list[Any]) -> None:
+    found = [ids([page]) for page in pages(get, path, "overlapping_pages", limit=8, order="asc")]
+
+    assert [page[:3] for page in found[1:]] == [page[-3:] for page in found[:-1]]
+    assert list(dict.fromkeys(name for page in found for name in page)) == honest
+
+
 def test_every_lie_is_tested_here() -> None:
     told = set(globals()) | {f"test_{lie}" for lie in (*CREATED, *TEXTS, "limit_too_large_400", "limit_too_large_422")}
 
