@@ -6,6 +6,7 @@ Whatever takes time to import is imported late, so that Ctrl-C in that time ends
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -56,7 +57,10 @@ def _run(argv: list[str]) -> int:
     import click
 
     from exporter.cli import cli
+    from exporter.cli._logging import guard_logs
+    from exporter.cli._output import redacted
 
+    guard_logs(redacted)
     try:
         code = cli.main(argv, prog_name="exporter", standalone_mode=False)
     except click.ClickException as error:
@@ -96,9 +100,13 @@ def _json_error(argv: list[str], code: int, message: str) -> None:
 
 
 def _show(argv: list[str], error: click.ClickException) -> None:
+    from exporter.cli._output import redacted
+
     out = _output(argv)
     if out.style == "plain":
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        sys.stderr.write(redacted(shown.getvalue()))  # a key may have been given where an id belongs
     else:
         out.complain(f"exporter: {error.format_message()}", event="error", exit_code=error.exit_code)
 

@@ -41,7 +41,8 @@ MAY = {
     "tables": READS,
     "check": READS | {"crawl", "rebuild", "retention", "sources"},  # the server is asked by the usual way
     "rebuild": READS | {"crawl", "retention"},  # deadlines are worked out again
-    "formats": READS,
+    "pseudonyms": GROUND | {"keys"},
+    "formats": READS | {"pseudonyms"},
     "view": READS | {"formats", "search", "outlook", "sources"},
     "search": READS,
     "notebook": READS | {"formats", "outlook", "retention"},

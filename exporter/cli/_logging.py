@@ -6,8 +6,10 @@ On a terminal, and where nobody asked for anything else, a line is its text.
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -48,6 +50,26 @@ def lines(style: Style, severity: Severity, text: str, fields: Mapping[str, Any]
         return json.dumps({**head, **fields}, ensure_ascii=False, separators=(",", ":"), default=str)
     prefix = {"plain": "", "journal": f"<{PRIORITIES[severity]}>", "text": f"{_time()} {severity.upper()} "}[style]
     return "\n".join(f"{prefix}{line}" for line in text.splitlines())
+
+
+def guard_logs(redacted: Callable[[str], str]) -> None:
+    """Let no logger of any library write a key: whatever is logged from now on is redacted before any handler has it.
+
+    For the process of the command line alone: where we are a library, logging is our caller's.
+    """
+    made = logging.getLogRecordFactory()
+
+    def guarded(*args: Any, **said: Any) -> logging.LogRecord:
+        record = made(*args, **said)
+        try:
+            record.msg, record.args = redacted(record.getMessage()), ()
+        except Exception:  # noqa: BLE001 - a message that cannot be made is not told
+            record.msg, record.args = "(a log message that cannot be formatted)", ()
+        if record.exc_info and record.exc_info[0]:
+            record.exc_text = redacted("".join(traceback.format_exception(*record.exc_info))).rstrip()
+        return record
+
+    logging.setLogRecordFactory(guarded)
 
 
 def _time() -> str:

@@ -15,6 +15,7 @@ import click
 
 from exporter.cli._command import EXITS
 from exporter.cli._output import Output, redacted
+from exporter.endpoint import is_local
 from exporter.errors import ExporterError
 from exporter.model import now, printable
 
@@ -185,6 +186,8 @@ def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None
         good = False
     if not good or not value.isprintable() or " " in value:
         raise click.BadParameter("it is no address; write https://...")
+    if parts.scheme == "http" and (parts.username or parts.password) and not is_local(f"http://{parts.hostname}"):
+        raise click.BadParameter("its credentials are not sent over plain http to another machine; write https://...")
     return value
 
 

@@ -17,7 +17,7 @@ import click
 
 from exporter.cli._logging import Severity, Style, as_style, lines
 from exporter.errors import ExporterError
-from exporter.model import printable
+from exporter.model import printable, scrubbed
 
 KEY = re.compile(r"\b(?:sk|sess|ek)-[A-Za-z0-9_-]{6,}|(?<=Bearer )\S+|\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_.-]+")
 SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
@@ -76,9 +76,7 @@ class Output:
     def complain(self, text: str, severity: Severity = "error", **fields: Any) -> None:
         """Tell people about a failure on stderr, always."""
         sys.stdout.flush()
-        if self.style != "plain":
-            text = redacted(text)
-        click.echo(lines(self.style, severity, text, fields), err=True)
+        click.echo(redacted(lines(self.style, severity, redacted(text), fields)), err=True)
 
     def error(self, error: ExporterError) -> None:
         """End with an error: one line."""
@@ -103,7 +101,8 @@ def dump(fields: Mapping[str, Any]) -> bytes:
 
 
 def redacted(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return a text without anything that looks like a key, or is one in the environment."""
+    """Return a text without any key that was revealed, that is in the environment, or that looks like one."""
+    text = scrubbed(text)
     for name, value in environ.items():
         if len(value) >= SHORTEST and any(word in name.upper() for word in SECRET_NAMES):
             text = text.replace(value, "***")

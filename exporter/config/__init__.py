@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.config import _retention
-from exporter.config._keys import LateSecret, Place, fetched
 from exporter.config._settings import API, Setting, checked_url, fitting, only, setting, suggest
 from exporter.endpoint import is_local
 from exporter.errors import CredentialsRefused, UsageError
+from exporter.keys import LateSecret, Place, fetched
 from exporter.model import Profile, Secret, printable
 from exporter.retention import Policies
 

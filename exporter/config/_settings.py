@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, cast, get_args
 from urllib.parse import parse_qs, urlsplit
 
-from exporter.config import _keys
-from exporter.config._keys import Place
+from exporter import keys
 from exporter.endpoint import endpoint_of
 from exporter.errors import UsageError
+from exporter.keys import Place
 from exporter.model import Auth, printable
 
 API = "https://api.openai.com/v1"
@@ -20,8 +20,8 @@ AUTHS: tuple[str, ...] = get_args(Auth)
 WORDS = ("base_url", "organization", "project", "auth", "api_version", "entra_scope")
 SECRETS = {"api_key": "OPENAI_API_KEY", "session_key": "OPENAI_SESSION_KEY"}
 "What is only named, and the name of a variable as an example."
-TEXTS = (*WORDS, *(f"{secret}_{kind}" for secret in SECRETS for kind in ("env", "file")))
-SETTINGS = (*WORDS, *_keys.settings("api_key"), *_keys.settings("session_key"))
+TEXTS = (*WORDS, *(f"{secret}_{kind}" for secret in SECRETS for kind in ("env", "file", "keyring")))
+SETTINGS = (*WORDS, *keys.settings("api_key"), *keys.settings("session_key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def setting(name: str, said: Mapping[str, Any], file: Path) -> Setting:
         checked_url(words["base_url"], where)
     if "auth" in words:
         words["auth"] = _auth(words["auth"], where)
-    key, session = (_keys.place(secret, said, where) for secret in SECRETS)
+    key, session = (keys.place(secret, said, where) for secret in SECRETS)
     return Setting(name, **words, key=key, session=session, where=where)
 
 
@@ -109,5 +109,5 @@ def _no_secret(said: Mapping[str, Any], where: str) -> None:
         if secret in said:
             raise UsageError(
                 f"{where}: {secret} would keep the key itself in a file; "
-                f'name where it is instead: {secret}_env = "{usual}", {secret}_file or {secret}_command'
+                f'name where it is instead: {secret}_env = "{usual}", {secret}_file, _command or _keyring'
             )
