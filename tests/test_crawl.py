@@ -134,6 +134,11 @@ def test_a_404_without_a_witness_marks_nothing(bench: Bench) -> None:
 
     assert (report.exit_code, report.gone, report.failed) == (3, 0, 1)
     assert report.errors[0].code == "unwitnessed"
+    assert "`exporter backup thread_a ID`" in (report.errors[0].error or "")
+
+    told = bench.backup(filled(bench, 1, "thread_new"), everything=False)
+
+    assert (told.exit_code, told.gone, told.complete) == (0, 1, 1)
 
 
 def test_where_only_what_is_gone_was_due_another_thread_is_the_witness(bench: Bench) -> None:
@@ -394,13 +399,39 @@ def test_a_full_disk_reaches_everybody_who_puts_pages() -> None:
         writer = Writer(full, lambda _: None)
         running = asyncio.create_task(writer.run())
         await writer.put(page)
+        writer.then(lambda: heard.append("archived"))
+        await running
         with pytest.raises(DiskFull):
-            await writer.flush()
+            writer.then(lambda: heard.append("ended"))
         with pytest.raises(DiskFull):
             await writer.put(replace(page, seq=1))
+        with pytest.raises(DiskFull):
+            writer.check()
+
+    heard: list[str] = []
+    asyncio.run(story())
+
+    assert not heard
+
+
+def test_nobody_hears_of_a_visit_before_its_pages_are_archived() -> None:
+    page = Page(ThreadRef("assistants", "http://x", "thread_a"), "message", (), None, False, now(), "messages")
+    heard: list[object] = []
+
+    async def story() -> None:
+        writer = Writer(lambda pages: heard.append(len(pages)), lambda _: None)
+        running = asyncio.create_task(writer.run())
+        writer.then(lambda: heard.append("nothing waits"))
+        await writer.put(page)
+        writer.then(lambda: heard.append("one"))
+        await writer.put(page)
+        writer.then(lambda: heard.append("two"))
+        writer.close()
         await running
 
     asyncio.run(story())
+
+    assert heard == ["nothing waits", 2, "one", "two"]
 
 
 def test_the_key_is_in_no_file(bench: Bench, tmp_path: Path) -> None:

@@ -78,7 +78,10 @@ def _outcome(one: Missing) -> Outcome:
         return Outcome(thread, 0, "failed", f"{thread}: not found; {why}, so it is not marked gone", "unwitnessed")
     if not one.witnessed:
         was = "it was there before" if known.seen_at else "another thread points to it"
-        why = f"{was}, and nothing else of this source could be read in this run, so it is not marked gone"
+        why = (
+            f"{was}, and nothing else of this source could be read in this run, so it is not marked gone. "
+            f"If it is, name it beside one that is there, a new one will do: `exporter backup {thread.id} ID`"
+        )
         return Outcome(thread, 0, "failed", f"{one.message}; {why}", "unwitnessed")
     if known.seen_at:
         return Outcome(thread, 0, "gone", one.message, "gone")
