@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.model import Record, Registration, ThreadRef
+from exporter.archive import record_line
+from exporter.model import Mark, Position, Record, Registration, ThreadRef
 from exporter.rows import row, usual
 from exporter.schemas import SCHEMAS
 from exporter.tables._appending import Appending
 from exporter.tables._changes import Changes
+from exporter.tables._pages import taken_apart
 
 REF = ThreadRef("conversations", "https://api.example/v1", "conv_1")
 SEEN = datetime(2026, 11, 21, 5, 6, 7, 89, tzinfo=UTC)
@@ -106,10 +108,17 @@ class Taken(Changes):
 def together(folder: Path, pages: list[list[Record]]) -> list[dict[str, Any]]:
     taken = Taken(folder)
     appending = Appending(taken)
-    for number, records in enumerate(pages, 1):
-        appending.take(number, records, OWNER)
+    read = [
+        ((number, mark_of(records), list(map(record_line, records))), OWNER) for number, records in enumerate(pages, 1)
+    ]
+    for page in taken_apart(read):
+        appending.take(page)
     appending.flush()
     return sorted(taken.rows, key=lambda one: one["seq"])
+
+
+def mark_of(records: list[Record]) -> Mark:
+    return Mark(REF, "message", "messages", 0, len(records), Position(None, 0, more=False), True, SEEN, "run")
 
 
 def alone(pages: list[list[Record]]) -> list[dict[str, Any]]:

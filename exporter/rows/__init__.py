@@ -19,6 +19,7 @@ from typing import Any
 from exporter.model import Kind, Record, Registration
 from exporter.rows import _file
 from exporter.rows._deletions import Deleted, Deletions, deleted_kind, identity
+from exporter.rows._entries import Entry, entries
 from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, TRACE, TRACE_SHAPE, Shape
 from exporter.rows._times import EPOCH, WHOLE_SECONDS, microseconds, moment, time_of
 from exporter.rows._usual import Columns, Usual, usual
@@ -201,9 +202,11 @@ __all__ = [
     "Columns",
     "Deleted",
     "Deletions",
+    "Entry",
     "Usual",
     "born",
     "deleted_kind",
+    "entries",
     "frame",
     "identity",
     "microseconds",

@@ -5,113 +5,110 @@ The idea: what is the same for all messages of a page is said once per page, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.model import Record, Registration
-from exporter.rows import TABLE_OF, Columns, frame, microseconds, row, usual
+from exporter.archive import read_records
+from exporter.model import Record
+from exporter.rows import TABLE_OF, Columns, Entry, frame, microseconds, row, usual
 from exporter.tables._changes import Changes
+from exporter.tables._columns import column, same
+from exporter.tables._pages import Page, seen
 from exporter.text import plain
-
-HELD_BYTES = 1 << 20
-"Bodies that are taken together."
 
 _OWNED = ("source", "endpoint", "profile", "thread_id", "user", "customer", "title")
 _MONTHS = 12
 
 
 class Appending:
-    """Takes the records of pages; call `flush` after the last."""
+    """Takes the objects of pages; call `flush` when as many are held as may be."""
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
         self._schema = changes.schema("messages")
-        self._records: list[Record] = []
-        self._places: list[tuple[int, Registration, int]] = []
-        "Of each page: its manifest, its owner, and how many records it has."
-        self._bytes = 0
+        self._pages: list[Page] = []
 
-    def take(self, number: int, records: list[Record], owner: Registration) -> None:
-        """Take the records of one page of manifest `number`."""
-        if not records:
-            return
-        if records[0].kind != "message":
-            self._one_by_one((record, owner, number) for record in records)
-            return
-        self._records += records
-        self._places.append((number, owner, len(records)))
-        self._bytes += sum([len(record.body) for record in records])
-        if self._bytes > HELD_BYTES:
-            self.flush()
+    def take(self, page: Page) -> None:
+        """Take the objects of one page."""
+        if page.mark.kind == "message":
+            self._pages.append(page)
+        else:
+            self._one_by_one((record, page) for record in page.records)
 
     def flush(self) -> None:
         """Put in what is held."""
-        records, places = self._records, self._places
-        self._records, self._places, self._bytes = [], [], 0
-        if not records:
-            return
-        found, left = usual(records)
+        pages, self._pages = [page for page in self._pages if page.objects], []
+        objects = [one for page in pages for one in page.objects]
+        found, left = usual(objects)
         if left:
-            whose = [(owner, number) for number, owner, count in places for _ in range(count)]
-            self._one_by_one((records[at], *whose[at]) for at in left)
+            whose = [(page, at) for page in pages for at in range(len(page.objects))]
+            self._one_by_one(
+                (read_records(page.lines[at : at + 1])[0], page) for page, at in map(whose.__getitem__, left)
+            )
         if found:
-            known = _known(records, places)
+            known = _known(objects, pages, self._schema)
         for group in found:
-            whole = len(group.which) == len(records)
-            own = known if whole else {name: [values[at] for at in group.which] for name, values in known.items()}
-            self._changes.put_batch("messages", _batch(self._schema, own | group.columns))
+            own = known if len(group.which) == len(objects) else known.take(pa.array(group.which, pa.int64()))
+            self._changes.put_batch("messages", _batch(self._schema, own, group.columns))
 
-    def _one_by_one(self, taken: Any) -> None:
-        for record, owner, number in taken:
-            if (values := row(record, owner)) is not None:
-                self._changes.put(TABLE_OF[record.kind], values, 2 * len(record.body), number)
+    def _one_by_one(self, taken: Iterable[tuple[Record, Page]]) -> None:
+        for record, page in taken:
+            if (values := row(record, page.owner)) is not None:
+                self._changes.put(TABLE_OF[record.kind], values, 2 * len(record.body), page.number)
 
 
-def _known(records: Sequence[Record], places: Sequence[tuple[int, Registration, int]]) -> Columns:
-    """Return what is known of records but for their bodies."""
+def _known(objects: Sequence[Record | Entry], pages: Sequence[Page], schema: pa.Schema) -> pa.RecordBatch:
+    """Return what is known of objects but for their bodies."""
     out: Columns = {name: [] for name in (*_OWNED, "_number")}
-    begin = 0
-    for number, owner, count in places:
-        first = frame(records[begin], owner)
+    for page in pages:
+        whose = _plain(page)
+        count = len(page.objects)
         for name in _OWNED:
-            out[name] += [first[name]] * count
-        out["_number"] += [number] * count
-        begin += count
-    out["seq"] = [record.seq for record in records]
-    out["message_id"] = [record.id and plain(record.id) for record in records]
-    times: dict[datetime, int] = {}
-    for time in {record.observed_at for record in records}:
-        times[time] = microseconds(time)
-    out["observed_at"] = out["first_seen_at"] = [times[record.observed_at] for record in records]
-    return out
+            out[name] += [whose[name]] * count
+        out["_number"] += [page.number] * count
+    out["seq"] = [one.seq for one in objects]
+    out["message_id"] = [one.id if one.id is None or one.id.isascii() else plain(one.id) for one in objects]
+    told = [one.observed_at for one in objects]
+    times = {time: microseconds(seen(one)) for time, one in dict(zip(told, objects, strict=True)).items()}
+    out["observed_at"] = [times[time] for time in told]
+    made = {name: _column(values, schema.field(name).type) for name, values in out.items()}
+    made["first_seen_at"] = made["observed_at"]
+    return pa.RecordBatch.from_pydict(made)
 
 
-def _batch(schema: pa.Schema, columns: Columns) -> pa.RecordBatch:
+def _plain(page: Page) -> dict[str, Any]:
+    """Return whose the rows of a page are."""
+    ref = page.mark.thread
+    return frame(Record(ref, "message", None, 0, page.mark.fetched_at, b""), page.owner)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
+    return same(values[0], len(values), kind) if values.count(values[0]) == len(values) else column(values, kind)
+
+
+def _batch(schema: pa.Schema, known: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
     """Make a batch of rows of messages from the columns that are not null throughout."""
-    rows = len(columns["seq"])
-    arrays: dict[str, Any] = {}
-    for field in schema:
-        values = columns.get(field.name)
-        if values is not None:
-            arrays[field.name] = _array(values, field.type)
-    created = arrays.get("created_at", pa.nulls(rows, schema.field("ts").type))
-    arrays["ts"] = pc.coalesce(created, arrays["observed_at"])
-    arrays["ts_source"] = pc.if_else(pc.is_valid(created), "created_at", "first_seen_at")
-    arrays["revision"] = pa.array([0], pa.int64()).take(pa.array([0] * rows))
-    plain = arrays["ts"].cast(pa.timestamp("us"))
-    year, of = pc.year(plain), pc.month(plain)
-    arrays["_month"] = pc.add(
-        pc.multiply(year, pa.scalar(_MONTHS, pa.int64())), pc.subtract(of, pa.scalar(1, pa.int64()))
-    )
+    rows = known.num_rows
+    arrays: dict[str, Any] = dict(zip(known.schema.names, known.columns, strict=True))
+    arrays |= {name: column(values, schema.field(name).type) for name, values in columns.items()}
+    observed, created = arrays["observed_at"], arrays.get("created_at")
+    if created is None or created.null_count:
+        created = pa.nulls(rows, observed.type) if created is None else created
+        arrays["ts"] = pc.coalesce(created, observed)
+        arrays["ts_source"] = pc.if_else(pc.is_valid(created), "created_at", "first_seen_at")
+    else:
+        arrays["ts"], arrays["ts_source"] = created, same("created_at", rows, pa.string())
+    arrays["revision"] = same(0, rows, pa.int64())
+    arrays["_month"] = _months(arrays["ts"])
     made = [arrays[f.name] if f.name in arrays else pa.nulls(rows, f.type) for f in schema]
     return pa.RecordBatch.from_arrays(made, schema=schema)
 
 
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
-    if pa.types.is_timestamp(kind):
-        return pa.array(values, pa.int64()).cast(kind)
-    return pa.array(values, kind)
+def _months(times: Any) -> Any:
+    """Return the months since the year 0."""
+    moments = times.cast(pa.timestamp("us"))
+    before = pc.multiply(pc.year(moments), pa.scalar(_MONTHS, pa.int64()))
+    return pc.add(before, pc.subtract(pc.month(moments), pa.scalar(1, pa.int64())))

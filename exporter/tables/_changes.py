@@ -115,13 +115,20 @@ class Flow:
     def _new(self, source: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the rows that are not in the file yet."""
         for batch in source:
-            number = batch.column("_number")
-            again = pc.equal(number, pa.scalar(0))
-            late = pc.or_(again, pc.greater(number, pa.scalar(self._contains)))
-            stale = pc.and_not(self._among(batch, self._folded_ids, self._folded, 3), again)
-            kept = batch.filter(pc.and_not(late, stale)).drop_columns(["_month", "_number"])
+            goes = self._goes(batch)
+            shown = batch.drop_columns(["_month", "_number"])
+            kept = shown if goes.true_count == len(goes) else shown.filter(goes)
             self.put += kept.num_rows
             yield kept
+
+    def _goes(self, batch: pa.RecordBatch) -> Any:
+        """Return which new rows are not in the file yet, and do not come again, folded."""
+        number = batch.column("_number")
+        again = pc.equal(number, pa.scalar(0))
+        late = pc.or_(again, pc.greater(number, pa.scalar(self._contains)))
+        if not self._folded:
+            return late
+        return pc.and_not(late, pc.and_not(self._among(batch, self._folded_ids, self._folded, 3), again))
 
     def _kept(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
         """Yield the old rows that stay."""

@@ -22,6 +22,7 @@ from exporter.rows import LISTED, TABLE_OF, deleted_kind, microseconds, time_of
 from exporter.tables._appending import Appending
 from exporter.tables._changes import Changes
 from exporter.tables._names import key, text, whose
+from exporter.tables._pages import Page, taken_apart
 from exporter.tables._reader import View
 from exporter.tables._repeats import Repeats, keys_of
 from exporter.tables._sorting import Sorter
@@ -74,28 +75,34 @@ class Events:
         self._schema = pa.schema(_COLUMNS)
         self._sorter = Sorter(self._schema, (*_THREAD, "order"), make_folder(folder / "events"))
         self._held: list[tuple[Any, ...]] = []
-        self._bytes = 0
+        self._bytes = self._order = 0
 
     def collect(self, view: View, changes: Changes, repeats: Repeats, *, remember: bool) -> set[str]:
         """Take the new pages, and return the ids of their threads where somebody has to know."""
         touched, appending = set(), Appending(changes)
-        pages = view.owned(view.new_pages(), lambda page: page[1].thread, _size)
-        for order, ((number, mark, records), owner) in enumerate(pages):
-            if remember:
-                touched.add(plain(mark.thread.id))
-            if mark.kind not in LISTED:
-                for record in records:
-                    self._add(order, number, mark, record.observed_at, _said(record))
-                    _fold_deleted(changes, record)
-                continue
-            keys, table = keys_of(mark, records), TABLE_OF[mark.kind]
-            self._add(order, number, mark, records[0].observed_at if records else mark.fetched_at, keys.tobytes())
-            if remember and not mark.fresh and not repeats.take(mark, records, keys):
-                changes.fold(table, whose(mark.thread))
-            if not changes.folds(table, whose(mark.thread)):
-                appending.take(number, records, owner)
-        appending.flush()
+        for some in view.together(view.new_pages(), lambda page: page[1].thread, _size):
+            for page in taken_apart(some):
+                self._order += 1
+                mark = page.mark
+                if remember:
+                    touched.add(plain(mark.thread.id))
+                if mark.kind not in LISTED:
+                    self._say(page, changes)
+                    continue
+                keys, table = keys_of(mark, page.objects), TABLE_OF[mark.kind]
+                self._add(page, page.observed_at, keys.tobytes())
+                if remember and not mark.fresh and not repeats.take(mark, page.objects, keys):
+                    changes.fold(table, whose(mark.thread))
+                if not changes.folds(table, whose(mark.thread)):
+                    appending.take(page)
+            appending.flush()
         return touched
+
+    def _say(self, page: Page, changes: Changes) -> None:
+        """Take a page of what are no objects of a list."""
+        for record in page.records:
+            self._add(page, record.observed_at, _said(record))
+            _fold_deleted(changes, record)
 
     def by_thread(self) -> Iterator[tuple[ThreadRef, list[Event]]]:
         """Yield what happened to each thread, in the order of the pages."""
@@ -105,11 +112,11 @@ class Events:
         for exact, group in itertools.groupby(lines, key=lambda line: line[0]):
             yield ThreadRef(*(text(part) for part in exact)), list(_bounded(event for _, event in group))
 
-    def _add(self, order: int, number: int, mark: Mark, observed_at: datetime, body: bytes | None) -> None:
-        thread = mark.thread
+    def _add(self, page: Page, observed_at: datetime, body: bytes | None) -> None:
+        mark, thread = page.mark, page.mark.thread
         exact = (key(thread.source), key(thread.endpoint), key(thread.id))
         at = microseconds(observed_at)
-        self._held.append((*exact, order, number, mark.kind, mark.count, mark.fresh, at, body, 0))
+        self._held.append((*exact, self._order, page.number, mark.kind, mark.count, mark.fresh, at, body, 0))
         self._bytes += len(body or b"") + HELD_LINE
         if self._bytes > HELD_BYTES:
             self._pack()
@@ -154,5 +161,5 @@ def size_of(happened: tuple[ThreadRef, list[Event]]) -> int:
     return sum(len(event.body or b"") for event in happened[1])
 
 
-def _size(page: tuple[int, Mark, list[Record]]) -> int:
-    return sum(len(record.body) for record in page[2])
+def _size(page: tuple[int, Mark, list[bytes]]) -> int:
+    return sum(map(len, page[2]))

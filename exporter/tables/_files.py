@@ -19,7 +19,7 @@ from exporter.files import make_folder, sync_folder, translated
 from exporter.schemas import SCHEMAS
 from exporter.tables._changes import Changes, Flow
 from exporter.tables._names import month_name
-from exporter.tables._parquet import manifest_of, of_other_version, proven, reading, sha256, write
+from exporter.tables._parquet import Hashed, manifest_of, of_other_version, proven, reading, sha256, write
 from exporter.tables._reader import Reader
 
 EMPTY = "0000-00"
@@ -113,23 +113,23 @@ class Files:
             raise Damaged(f"{path}: the file is not the one that was published; run `exporter rebuild`")
         return contains
 
-    def _written(self, table: str, name: str, tables: Iterator[pa.Table]) -> tuple[Path, int]:
-        """Write a file beside, durably; return it with its number of rows."""
+    def _written(self, table: str, name: str, tables: Iterator[pa.Table]) -> tuple[Path, int, str]:
+        """Write a file beside, durably; return it with its number of rows, and the hash of what was written."""
         beside = self._folder / f"{table}-{name}.parquet"
-        with translated(beside), os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with translated(beside), Hashed(beside) as file:
             rows = write(file, table, self._newest, tables)
             file.flush()
             os.fsync(file.fileno())
-        return beside, rows
+        return beside, rows, file.sha256()
 
-    def _settle(self, table: str, name: str, beside: Path, rows: int) -> None:
+    def _settle(self, table: str, name: str, beside: Path, rows: int, written: str) -> None:
         """Check a written file by reading it, and put it in its place."""
         path = self._path(table, name)
         noted = f"{table}/{path.name}"
         if not rows and name != EMPTY:
             self._remove(table, path)
             return
-        sha = proven(beside, table, rows)
+        sha = proven(beside, table, rows, written)
         self._noted(noted, sha, None)
         with translated(path):
             os.replace(beside, path)  # noqa: PTH105 - one name for the one step that counts

@@ -6,6 +6,8 @@ The idea: row groups and blocks are bounded in bytes, so neither a long thread n
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ from exporter.schemas import SCHEMAS, VERSIONS
 GROUP_BYTES = 8 << 20
 "Of a row group: smaller ones cost a third more time to write, larger ones seven times their size in memory."
 GROUP_ROWS = 100_000
+PAGE_BYTES = 8 << 20
+"Of a page, at most: a column of a row group is compressed as a whole, which makes it smaller and cheaper."
 READ_BYTES = 512 << 10
 "What is read of a file at a time."
 BATCH_ROWS = 16_384
@@ -38,12 +42,12 @@ def write(file: Any, table: str, manifest: int, tables: Iterator[pa.Table]) -> i
         return sum(_write_group(out, group) for group in _groups(tables, SCHEMAS[table]))
 
 
-def batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    """Read a file in blocks of bounded size."""
+def batches(file: pq.ParquetFile, groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
+    """Read a file, or some of its row groups, in blocks of bounded size."""
     about = file.metadata
     size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     rows = max(1, min(GROUP_ROWS, about.num_rows * READ_BYTES // max(1, size)))
-    yield from file.iter_batches(batch_size=rows, use_threads=False)
+    yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=False)
 
 
 def rows_among(path: Path, threads: list[str], columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -65,13 +69,42 @@ def _may_have(file: pq.ParquetFile, group: int, threads: list[str]) -> bool:
     return at < len(threads) and threads[at] <= str(said.max)
 
 
-def proven(path: Path, table: str, rows: int) -> str:
-    """Read a written file back, with its checksums, and return its hash."""
+class Hashed(io.BufferedWriter):
+    """A file that remembers the hash of what is written to it, from its beginning to its end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb"))
+        self._digest = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        """Write some bytes."""
+        self._digest.update(data)
+        return super().write(data)
+
+    def sha256(self) -> str:
+        """Return the hash of what was written."""
+        return self._digest.hexdigest()
+
+
+def proven(path: Path, table: str, rows: int, written: str) -> str:
+    """Read a written file back, and return its hash.
+
+    It is what was written, byte for byte, which the hash of what was handed over tells; its footer says the rows that
+    were meant; and its first row group is decoded, with its checksums: a writer that makes what no reader takes makes
+    it in every group.
+    """
     with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        found = sum(batch.num_rows for batch in batches(file))
-        if found != rows or file.schema_arrow.remove_metadata() != SCHEMAS[table]:
-            raise Damaged(f"{path}: {rows} rows were written and {found} came back; check the disk and run again")
-    return sha256(path)
+        about = file.metadata
+        counted = sum(about.row_group(group).num_rows for group in range(about.num_row_groups))
+        if not about.num_rows == counted == rows or file.schema_arrow.remove_metadata() != SCHEMAS[table]:
+            raise Damaged(f"{path}: {rows} rows were written and {counted} came back; check the disk and run again")
+        if rows and sum(batch.num_rows for batch in batches(file, [0])) != about.row_group(0).num_rows:
+            raise Damaged(f"{path}: rows were written that do not come back; check the disk and run again")
+        del about
+    found = sha256(path)
+    if found != written:
+        raise Damaged(f"{path}: other bytes came back than were written; check the disk and run again")
+    return found
 
 
 @contextmanager
@@ -115,6 +148,7 @@ def _writer(file: Any, schema: pa.Schema) -> pq.ParquetWriter:
         schema,
         compression="zstd",
         compression_level=3,
+        data_page_size=PAGE_BYTES,
         use_dictionary=dictionary,  # type: ignore[arg-type]  # the stubs know only bool
         write_page_checksum=True,
         store_schema=True,

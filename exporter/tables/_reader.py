@@ -5,11 +5,12 @@ The idea: publishing sees the archive as of one manifest; what is committed mean
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from exporter.archive import TableFile
+from exporter.archive import Erasures, TableFile
 from exporter.model import Mark, Record, Registration, ThreadRef
 
 AHEAD = 500
@@ -18,6 +19,7 @@ AHEAD_BYTES = 1 << 20
 
 T = TypeVar("T")
 Pages = Iterator[tuple[int, Mark, list[Record]]]
+Lines = Iterator[tuple[int, Mark, list[bytes]]]
 
 
 class Reader(Protocol):
@@ -25,8 +27,8 @@ class Reader(Protocol):
 
     path: Path
 
-    def pages(self, since: int) -> Pages:
-        """Whole pages of the segments after manifest `since`, in order, with the number of their manifest."""
+    def lines(self, since: int) -> Lines:
+        """Whole pages of the segments after manifest `since`, in order: their manifest, mark, and lines of records."""
 
     def thread_pages(self, thread: ThreadRef, kind: str) -> Pages:
         """All committed pages of one thread and kind, in order, with the number of their manifest."""
@@ -36,6 +38,9 @@ class Reader(Protocol):
 
     def manifest(self) -> int:
         """Number of the newest manifest."""
+
+    def erasures(self, since: int, until: int) -> Erasures | None:
+        """What was erased after one manifest and up to another; None for nothing."""
 
     def tmp(self) -> Path:
         """A fresh folder on the archive's disk."""
@@ -54,9 +59,9 @@ class View:
         self.since, self.newest = since, newest
         self._reader = reader
 
-    def new_pages(self) -> Pages:
+    def new_pages(self) -> Lines:
         """Yield the pages after manifest `since`."""
-        for page in self._reader.pages(self.since):
+        for page in self._reader.lines(self.since):
             if page[0] > self.newest:
                 break
             yield page
@@ -71,16 +76,22 @@ class View:
         self, stream: Iterable[T], thread: Callable[[T], ThreadRef], size: Callable[[T], int]
     ) -> Iterator[tuple[T, Registration]]:
         """Yield what comes, each with the owner of its thread; reads a little ahead."""
+        return itertools.chain.from_iterable(self.together(stream, thread, size))
+
+    def together(
+        self, stream: Iterable[T], thread: Callable[[T], ThreadRef], size: Callable[[T], int]
+    ) -> Iterator[list[tuple[T, Registration]]]:
+        """Yield as much as is read ahead, each with the owner of its thread."""
         held: list[T] = []
         total = 0
         for one in stream:
             held.append(one)
             total += size(one)
             if len(held) == AHEAD or total > AHEAD_BYTES:
-                yield from self._with_owners(held, thread)
+                yield self._with_owners(held, thread)
                 held, total = [], 0
-        yield from self._with_owners(held, thread)
+        yield self._with_owners(held, thread)
 
-    def _with_owners(self, held: list[T], thread: Callable[[T], ThreadRef]) -> Iterator[tuple[T, Registration]]:
+    def _with_owners(self, held: list[T], thread: Callable[[T], ThreadRef]) -> list[tuple[T, Registration]]:
         owners = self._reader.owners({thread(one) for one in held})
-        yield from ((one, owners[thread(one)]) for one in held)
+        return [(one, owners[thread(one)]) for one in held]

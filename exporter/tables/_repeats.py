@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.model import Mark, Record
-from exporter.rows import LISTED, TABLE_OF
+from exporter.rows import LISTED, TABLE_OF, Entry
 from exporter.tables._names import Whose, whose
 from exporter.tables._parquet import rows_among
 from exporter.text import plain
@@ -33,10 +33,10 @@ _COLUMNS = {
 "Of each kind, the columns of the id and of what it hangs on."
 
 
-def keys_of(mark: Mark, records: list[Record]) -> array[int]:
+def keys_of(mark: Mark, objects: Sequence[Record | Entry]) -> array[int]:
     """Return 64 bits for each object; two that are one have the same, two others hardly ever."""
     named, hangs = whose(mark.thread), _COLUMNS[mark.kind][1] is not None
-    return array("q", (_key(named, record.parent if hangs else None, record.id, record.seq) for record in records))
+    return array("q", [_key(named, one.parent if hangs else None, one.id, one.seq) for one in objects])
 
 
 class Repeats:
@@ -48,7 +48,7 @@ class Repeats:
         self._keys: dict[str, set[int]] = defaultdict(set)
         self._count = 0
 
-    def take(self, mark: Mark, records: list[Record], keys: array[int]) -> bool:
+    def take(self, mark: Mark, records: Sequence[Record | Entry], keys: array[int]) -> bool:
         """Take a page; tell whether its objects are going to be looked up."""
         self._count += len(records)
         if self._count > LIMIT:
@@ -81,5 +81,5 @@ class Repeats:
 
 def _key(thread: Whose, parent: str | None, name: str | None, seq: int) -> int:
     """Return 64 bits of what tells an object apart, as the tables have it."""
-    place: Any = seq if name is None else plain(name)
+    place: Any = seq if name is None else name if name.isascii() else plain(name)
     return hash((thread, None if parent is None else plain(parent), place))

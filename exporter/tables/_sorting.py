@@ -169,7 +169,7 @@ class _Cursor:
         if batch is not None:
             self._batch, self._at = batch, 0
             self._columns = [batch.column(key) for key in self._keys]
-            self.last = self._key(batch.num_rows - 1)
+            self._first, self.last = self._key(0), self._key(batch.num_rows - 1)
 
     def _key(self, at: int) -> tuple[Any, ...]:
         return tuple(LAST if (value := column[at].as_py()) is None else value for column in self._columns)
@@ -177,8 +177,11 @@ class _Cursor:
     def take(self, limit: tuple[Any, ...]) -> pa.RecordBatch | None:
         """Return the rows of this batch up to the limit."""
         begin, end = self._at, self._batch.num_rows
+        if self._first > limit:
+            return None
         if self.last > limit:
             end = bisect_right(range(end), limit, lo=begin, key=self._key)
+            self._first = self._key(end)
         self._at = end
         part = self._batch.slice(begin, end - begin)
         if end == self._batch.num_rows:

@@ -174,9 +174,14 @@ def _peak() -> float:
 WORKS: dict[str, Callable[..., Any]] = {work.__name__: work for work in (build, publish, rebuild, write, look_up, scan)}
 
 if __name__ == "__main__":
+    import pyarrow as pa
     import pyarrow.compute
-    import pyarrow.dataset  # noqa: F401 - what is imported late is not part of the work
+    import pyarrow.dataset
 
+    import exporter.rebuild
+    import exporter.tables  # noqa: F401 - what is imported late is not part of the work, nor is what Arrow imports
+
+    pa.array([""])
     began = _cpu()
     told = WORKS[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
     cpu = told if isinstance(told, float) else _cpu() - began
