@@ -228,7 +228,7 @@ Code = Literal[
     # the server has what the archive lacks
     "server_missing",
     # worth knowing, and no damage
-    "gap", "journal_open", "salvaged", "stray_file", "content_unnamed", "catalog_behind",
+    "gap", "journal_open", "erasure_open", "salvaged", "stray_file", "content_unnamed", "catalog_behind",
     "table_unnoted", "table_version", "not_compared", "server_differs", "server_gone", "server_unread",
 ]  # fmt: skip
 """What kind of thing `check` found; the list is closed, and docs/check.md explains each."""

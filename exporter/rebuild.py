@@ -29,7 +29,7 @@ def rebuild(path: Path, policies: Policies | None = None) -> None:
     with Archive.write(path) as archive:
         newest = archive.manifest()
         publish(archive, 0, afresh=True)
-        archive.catalog.note_fact("published", str(newest))
+        archive.note_published(newest)
         work_out(archive, policies or Policies())
 
 
@@ -40,7 +40,7 @@ def _catalog(path: Path) -> None:
             left.unlink()
         with closing(Catalog(folder / "catalog.sqlite", create=True)) as fresh:
             Archive(path, fresh).index_into(fresh)
-            carry_hints(path, fresh)
+            carry_hints(path, read_id(path), fresh)
         put_in_place(folder / "catalog.sqlite", path / "catalog.sqlite")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -193,9 +193,8 @@ class Archive:
     def note_published(self, newest: int) -> None:
         """Note that the tables hold all up to a manifest, and with that complete the receipts of what was erased."""
         before = int(self.catalog.fact("published") or 0)
-        self.catalog.note_fact("published", str(newest))
-        if int(self.catalog.fact(NEWEST) or 0) > min(before, newest - 1):
-            for manifest in _manifests.erasing(self.storage):
+        if int(self.catalog.fact(NEWEST) or 0) > before:
+            for manifest in _manifests.erasing(self.storage, before):
                 if manifest.number <= newest:
                     self.receipts.complete(manifest)
 
@@ -206,6 +205,7 @@ class Archive:
         return _manifests.log(self.storage, since)
 
     def index_into(self, catalog: Catalog, until: int | None = None) -> None:
+        self.catalog.note_fact("published", str(newest))
         """Take the commits that another catalog lacks over into it, all or those up to manifest `until`."""
         for manifest in self.manifests(catalog.indexed()):
             if until is not None and manifest.number > until:

@@ -6,13 +6,16 @@ Every step may be the last one; `recover` goes on from any of them, so that what
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exporter.archive import _journal, _manifests, _segments
-from exporter.archive._manifests import Manifest
+from exporter.archive._forgetting import Erasing
+from exporter.archive._manifests import Erasure, Later, Manifest
 from exporter.archive.catalog import Catalog
-from exporter.errors import Damaged
+from exporter.errors import ArchiveError, Damaged
 from exporter.files import sha256_of, translated
 from exporter.model import Segment, now
 from exporter.storage import Storage
@@ -30,20 +33,23 @@ class Commits:
         self._last: Manifest | None = None
 
     @property
-    def _next(self) -> int:
+    def next(self) -> int:
+        """The number of the next manifest."""
         return self._last.number + 1 if self._last else 1
 
     def seal(self, journal: Path, report: dict[str, Any] | None = None) -> Manifest:
         """Commit a journal of whole pages as a segment, and remove it."""
-        segment, source = _segments.seal(journal, self._next, now(), self._storage.tmp())
+        segment, source = _segments.seal(journal, self.next, now(), self._storage.tmp())
         self._storage.create(segment.name, source)
         manifest = self.commit((segment,), report)
         self._remove(journal)
         return manifest
 
-    def commit(self, made: tuple[Segment, ...], report: dict[str, Any] | None = None) -> Manifest:
+    def commit(
+        self, made: tuple[Segment, ...], report: dict[str, Any] | None = None, erased: Erasure | None = None
+    ) -> Manifest:
         """Write the next manifest and index what it names."""
-        draft = _manifests.draft(self._archive, self._last, self._run, made, report)
+        draft = replace(_manifests.draft(self._archive, self._last, self._run, made, report), erased=erased)
         self._last = _manifests.commit(draft, self._storage)
         index(self._last, self._catalog, self._storage)
         return self._last
@@ -63,7 +69,7 @@ class Commits:
     def _adopt(self) -> None:
         """Commit a whole segment whose manifest the crash prevented."""
         for name in self._storage.names("segments"):
-            if name.rsplit("/", 1)[-1].startswith(f"{self._next:09d}-"):
+            if name.rsplit("/", 1)[-1].startswith(f"{self.next:09d}-"):
                 self.commit((self._described(name),))
                 return
 
@@ -96,14 +102,33 @@ class Commits:
 
 
 def index(manifest: Manifest, catalog: Catalog, storage: Storage) -> None:
-    """Take a manifest's segments over into a catalog."""
-    catalog.index(manifest.number, ((segment, frames(segment.name, storage)) for segment in manifest.segments))
+    """Take over into a catalog what a manifest adds and what it erases."""
+    sealed = ((segment, frames(segment.name, storage)) for segment in manifest.segments)
+    if manifest.erased is None:
+        catalog.index(manifest.number, sealed)
+        return
+    erased = manifest.erased
+    replaced = [(one.new, partial(frames, one.new.name, storage)) for one in erased.replaced]
+    stones, ids = frozenset(erased.threads), frozenset(erased.ids)
+    catalog.index(manifest.number, sealed, Erasing(manifest.archive, stones, ids, replaced))
 
 
 def frames(name: str, storage: Storage) -> Iterator[_segments.Frame]:
-    """Read a segment frame by frame; `Damaged` if it is missing."""
+    """Read a segment, or what it has become, frame by frame; `Damaged` if it is missing."""
     try:
-        with storage.open(name) as file:
-            yield from _segments.frames(file, name)
+        file = storage.open(name)
     except FileNotFoundError as error:
-        raise Damaged(f"{name}: it is missing; restore this file from a copy") from error
+        newest = Later.read(storage).named(name)
+        if newest is None:
+            raise Damaged(f"{name}: it is missing; restore this file from a copy") from error
+        yield from frames(newest.name, storage)
+        return
+    with file:
+        yield from _segments.frames(file, name)
+
+
+def absent(name: str, storage: Storage) -> ArchiveError:
+    """Say why a segment is not there, to who knew where in it something was."""
+    if Later.read(storage).named(name) is not None:
+        return ArchiveError(f"{name}: `exporter erase` wrote it again just now; run the command again")
+    return Damaged(f"{name}: it is missing; restore this file from a copy")

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from exporter.archive._lock import who_writes
+from exporter.archive._tombstones import NEWEST, Quotes
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError, Damaged
+from exporter.model import ThreadRef
 
 PREFIX = "hint "
 MANY = 1_000_000
@@ -54,15 +56,29 @@ def beside(path: Path) -> Iterator[Catalog]:
         yield catalog
 
 
-def carry_hints(path: Path, fresh: Catalog) -> None:
-    """Take over what a catalog holds that no segment says into one that was made again; what is unreadable is lost."""
+def carry_hints(path: Path, archive: str, fresh: Catalog) -> None:
+    """Take over what a catalog holds that no segment says into one that was made again; what is unreadable is lost.
+
+    So is what names threads that were erased from the archive of this id.
+    """
     try:
         with closing(Catalog(path / "catalog.sqlite")) as old:
             found = old.facts(PREFIX)
             waiting = old.waiting(MANY) if old.current else {}
+            erased = _erased(archive, old, fresh) if old.current else set()
     except ArchiveError:
         return
+    waiting = {entry: at for entry, at in waiting.items() if entry.thread not in erased}
     for key, value in found.items():
         fresh.note_fact(key, value)
     for at, entries in groupby(sorted(waiting, key=waiting.__getitem__), key=waiting.__getitem__):
         fresh.touch((), list(entries), datetime.fromisoformat(at))
+    fresh.scrub(Quotes(one.id for one in erased))
+
+
+def _erased(archive: str, old: Catalog, fresh: Catalog) -> set[ThreadRef]:
+    """Return the threads that a catalog knows, and that were erased and not registered again."""
+    if fresh.fact(NEWEST) is None:
+        return set()
+    there = chain((one.thread for one in old.known()), (one.thread for one in old.waiting(MANY)))
+    return {one for one in fresh.erased(archive, there) if fresh.find(one) is None}

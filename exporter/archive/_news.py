@@ -89,6 +89,10 @@ class News:
         ]
         if positions:
             db.execute(_REPLACE_LISTS, positions)
+        self.write_frames(db, segment)
+
+    def write_frames(self, db: Connection, segment: int) -> None:
+        """Write down where the pages are, and nothing else."""
         places = [
             {**named(thread), "_kind": kind, "_segment": segment, "_offset": offset}
             for thread, kind, offset in sorted(self.frames)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from exporter.archive import _verify as verify
 from exporter.archive._blobs import FOLDERS, Named, content
-from exporter.archive._manifests import manifest_name, number_of
+from exporter.archive._manifests import Later, manifest_name, number_of
 from exporter.archive._published import TABLES, Published
+from exporter.archive._tombstones import NEWEST
 from exporter.archive._verify import REBUILD, See, damage
 from exporter.errors import Damaged
 from exporter.model import Finding, Mark
@@ -56,6 +57,7 @@ class Parts:
         self._newest = archive.manifest()
         self._tables = Published(archive, int(archive.catalog.fact("published") or 0))
         self._named = Named(archive.storage)
+        self._later = Later.read(self._storage) if archive.catalog.fact(NEWEST) else Later()
         self.bytes = 0
         "Read so far."
 
@@ -110,11 +112,12 @@ class Parts:
     def _commit(self, name: str, see: See) -> Iterator[Finding]:
         """Read a manifest and its segments."""
         self._count(name)
-        for found in verify.manifest(self._storage, self._archive.id, number_of(name)):
+        for found in verify.manifest(self._storage, self._archive.id, number_of(name), self._later):
             if isinstance(found, Finding):
                 yield found
                 continue
-            for segment in found.segments:
+            rewritten = (one.new for one in found.erased.replaced) if found.erased else ()
+            for segment in (*found.segments, *rewritten):
                 self.bytes += segment.bytes
                 yield from verify.segment(segment, self._storage, self._archive.id, see)
 

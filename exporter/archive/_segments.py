@@ -9,7 +9,7 @@ import hashlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -53,27 +53,48 @@ def seal(journal: Path, number: int, sealed_at: datetime, tmp: Path) -> tuple[Se
 
     Raises `Damaged` if the journal's bytes are not what its marks say.
     """
-    digest, raw, pages, records, size = hashlib.sha256(), 0, 0, 0, 0
     path = tmp / f"{number:09d}.jsonl.zst"
-    with journal.open("rb") as source, writing(path) as out:
-        for block, count in _blocks(source, str(journal)):
+    with journal.open("rb") as source:
+        pages = checked(pages_until_torn(source), str(journal))
+        packed = _packed(source.readline(), pages, path)
+    if packed.raw_bytes != journal.stat().st_size:
+        raise Damaged(f"{journal}: it does not end with a whole page; open the archive again to cut what follows")
+    name = f"segments/{sealed_at:%Y/%m}/{number:09d}-{packed.sha256[:12]}.jsonl.zst"
+    return replace(packed, name=name, journal=journal.stem), path
+
+
+def rewrite(one: Segment, file: BinaryIO, keeps: Callable[[list[bytes]], bool], tmp: Path) -> tuple[Segment, Path]:
+    """Write a segment again, durably, in `tmp`, with those pages that are to be kept, byte for byte.
+
+    It has the number, the month and the journal that it had. Raises `Damaged` if its pages are not what they were.
+    """
+    head, _, _ = _frame(file.read(FRAME), file, one.name)
+    file.seek(0)
+    pages = (lines for frame in frames(file, one.name) for lines in checked(frame.pages, one.name) if keeps(lines))
+    path = tmp / f"{one.number:09d}.jsonl.zst"
+    packed = _packed(head[: head.index(b"\n") + 1], pages, path)
+    name = f"{one.name.rsplit('/', 1)[0]}/{one.number:09d}-{packed.sha256[:12]}.jsonl.zst"
+    return replace(packed, name=name, journal=one.journal), path
+
+
+def _packed(head: bytes, pages: Iterable[list[bytes]], path: Path) -> Segment:
+    """Compress a header and whole pages into a durable file; return what it is, but for its name and its journal."""
+    digest, raw, count, records, size = hashlib.sha256(), 0, 0, 0, 0
+    with writing(path) as out:
+        for block, (of_pages, of_records) in _blocks(head, pages):
             frame = zstd.compress(block, options=OPTIONS)
             digest.update(frame)
             out.write(frame)
-            raw, size, pages = raw + len(block), size + len(frame), pages + count[0]
-            records += count[1]
-    if raw != journal.stat().st_size:
-        raise Damaged(f"{journal}: it does not end with a whole page; open the archive again to cut what follows")
-    sha256 = digest.hexdigest()
-    name = f"segments/{sealed_at:%Y/%m}/{number:09d}-{sha256[:12]}.jsonl.zst"
-    return Segment(name, sha256, records, pages, size, raw, journal.stem), path
+            raw, size, count = raw + len(block), size + len(frame), count + of_pages
+            records += of_records
+    return Segment("", digest.hexdigest(), records, count, size, raw, "")
 
 
-def _blocks(source: BinaryIO, where: str) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def _blocks(head: bytes, whole: Iterable[list[bytes]]) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """Cut a journal between pages into blocks of at least FRAME bytes, with their pages and records counted."""
-    block, pages, records = [source.readline()], 0, 0
-    size = len(block[0])
-    for lines in checked(pages_until_torn(source), where):
+    block, pages, records = [head], 0, 0
+    size = len(head)
+    for lines in whole:
         block += lines
         size += sum(map(len, lines))
         pages, records = pages + 1, records + len(lines) - 1

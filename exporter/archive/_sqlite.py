@@ -13,7 +13,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from exporter.errors import ArchiveError
+from exporter.errors import ArchiveError, Locked
 from exporter.files import sync_folder, translated
 
 PATIENCE = 30
@@ -65,6 +65,25 @@ def put_in_place(fresh: Path, path: Path) -> None:
                 path.with_name(path.name + rest).unlink(missing_ok=True)
             fresh.replace(path)
             sync_folder(path.parent)
+
+
+def shrink(path: Path) -> None:
+    """Write a database again without what was deleted from it, and empty its write-ahead log.
+
+    Raises `Locked` where another program reads it for longer than it is waited for.
+    """
+    try:
+        with closing(_connect(path, "mode=rw")) as db:
+            db.isolation_level = None
+            db.execute("PRAGMA secure_delete=ON")
+            db.execute("VACUUM")
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise ArchiveError(f"{path}: {error}; check the disk, and run again") from error
+        busy = True
+    if busy:
+        raise Locked(f"{path}: another program keeps it open, and with it what was erased; close that and run again")
 
 
 def _frozen(path: Path) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from exporter.archive import _manifests, _segments
 from exporter.archive._lines import read_mark, read_seqs
-from exporter.archive._manifests import Manifest
+from exporter.archive._manifests import Later, Manifest
 from exporter.errors import ArchiveError, Damaged
 from exporter.model import Code, Finding, Mark, Segment, ThreadRef
 from exporter.storage import Storage
@@ -31,24 +31,29 @@ def damage(code: Code, where: str, error: object, help_: str = RESTORE) -> Findi
 
 
 def manifests(storage: Storage, archive: str, at_least: int) -> Iterator[Manifest | Finding]:
-    """Every manifest that can be read, and what is wrong with the log; it must reach `at_least` this number."""
-    last: Manifest | None = None
+    """Every manifest that can be read, and what is wrong with the log; it must reach `at_least` this number.
+
+    Each names the segments as they are now.
+    """
+    last, later = None, Later.read(storage)
     for number in range(1, max(at_least, *_manifests.numbers(storage), 0) + 1):
-        found = list(_one(storage, archive, number, last))
+        found = list(_one(storage, archive, number, last, later))
         yield from found
         last = next((one for one in found if isinstance(one, Manifest)), None)
 
 
-def manifest(storage: Storage, archive: str, number: int) -> Iterator[Manifest | Finding]:
-    """One manifest of the log, if it can be read, and what is wrong with it."""
+def manifest(storage: Storage, archive: str, number: int, later: Later) -> Iterator[Manifest | Finding]:
+    """One manifest of the log, if it can be read, and what is wrong with it; `later` knows what was erased since."""
     try:
         last = _manifests.read(storage, number - 1) if number > 1 else None
     except UNREADABLE:
         last = None  # which is told where that one is looked at
-    yield from _one(storage, archive, number, last)
+    yield from _one(storage, archive, number, last, later)
 
 
-def _one(storage: Storage, archive: str, number: int, last: Manifest | None) -> Iterator[Manifest | Finding]:
+def _one(
+    storage: Storage, archive: str, number: int, last: Manifest | None, later: Later
+) -> Iterator[Manifest | Finding]:
     name = _manifests.manifest_name(number)
     try:
         found = _manifests.read(storage, number)
@@ -58,11 +63,15 @@ def _one(storage: Storage, archive: str, number: int, last: Manifest | None) -> 
     if found is None:
         yield damage("manifest_missing", name, "it is missing")
     else:
-        yield from _misfits(found, last, name, archive)
-        yield found
+        if last and not later.follows(found, last):
+            later = Later.read(storage)  # something may be erased just now
+        yield from _misfits(found, name, archive)
+        if last and not later.follows(found, last):
+            yield damage("chain_broken", last.name, f"it is not the file that {name} follows")
+        yield later.resolved(found)
 
 
-def _misfits(manifest: Manifest, last: Manifest | None, name: str, archive: str) -> Iterator[Finding]:
+def _misfits(manifest: Manifest, name: str, archive: str) -> Iterator[Finding]:
     if manifest.number != _manifests.number_of(name):
         yield damage("manifest_damaged", name, f"it says that its number is {manifest.number}")
     if manifest.archive != archive:
@@ -85,6 +94,10 @@ def segment(one: Segment, storage: Storage, archive: str, see: See, walk: Walk |
         yield damage("segment_missing", one.name, "it is missing")
     except UNREADABLE as error:
         yield damage("segment_damaged", one.name, error)
+        newest = Later.read(storage).segment(one)
+        if newest != one:  # it was written again just now, as something is erased
+            yield from segment(newest, storage, archive, see, walk)
+            return
     else:
         if found != one:
             yield damage("segment_damaged", one.name, "it is not the file that its manifest names")

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from exporter.archive import _touched
+from exporter.archive._cipher import SEALED
 from exporter.archive._compact import ALWAYS, NEVER
 from exporter.archive._due import Due, due, stamp
+from exporter.archive._forgetting import Erasing, forget, scrub
 from exporter.archive._lines import load
 from exporter.archive._news import BY_SESSION, News, digest, is_named, named, plain
 from exporter.archive._schema import (
@@ -36,11 +38,17 @@ from exporter.archive._schema import (
     threads,
 )
 from exporter.archive._segments import Frame
-from exporter.archive._sqlite import engine_for_reading, engine_for_writing
+from exporter.archive._sqlite import engine_for_reading, engine_for_writing, shrink
+from exporter.archive._tombstones import FACT, NEWEST, UNFINISHED, Quotes, hashed, tombstone
 from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
 from exporter.files import make_folder, writing
 from exporter.model import Position, Registration, Segment, State, ThreadRef
 
+if TYPE_CHECKING:
+    from exporter.archive._cipher import Cipher
+
+MAY_QUOTE = ("title", "error")
+"Columns of words that may quote what was said."
 BATCH = 500
 "Threads per statement: SQLite takes 32,766 values in one."
 
@@ -94,6 +102,8 @@ class Catalog:
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
+        self.cipher: Cipher | None = None
+        "Of an encrypted archive: titles and errors are sealed, as they may quote what was said."
         if not create:
             self._engine = engine_for_reading(path)
             return
@@ -158,8 +168,10 @@ class Catalog:
         with self._db() as db:
             _note_fact(db, key, value)
 
-    def index(self, manifest: int, sealed: Iterable[tuple[Segment, Iterable[Frame]]]) -> None:
-        """Take over what the segments of a manifest say, in one transaction."""
+    def index(
+        self, manifest: int, sealed: Iterable[tuple[Segment, Iterable[Frame]]], erasing: Erasing | None = None
+    ) -> None:
+        """Take over what the segments of a manifest say and what it erases, in one transaction."""
         with self._db() as db:
             for segment, parts in sealed:
                 news = News()
@@ -167,7 +179,15 @@ class Catalog:
                     for lines in part.pages:
                         news.add(lines, part.offset)
                 db.execute(insert(segments).values(number=segment.number, name=segment.name).on_conflict_do_nothing())
+                if self.cipher is not None:
+                    _seal(news, self.cipher)
                 news.write(db, segment.number)
+            if erasing is not None:
+                forget(db, erasing)
+                for one in sorted(erasing.tombstones | erasing.ids):
+                    _note_fact(db, FACT + one, str(manifest))
+                _note_fact(db, NEWEST, str(manifest))
+                _note_fact(db, UNFINISHED, str(manifest))
             _note_fact(db, "manifest", str(manifest))
 
     def find(self, thread: ThreadRef) -> Known | None:
@@ -206,6 +226,7 @@ class Catalog:
                 ):
                     thread = ThreadRef(source, endpoint, name)
                     known = tuple(load(tags.encode())) if tags else ()
+                    title = _opened(title, self.cipher, thread, "title")
                     found[thread] = Registration(thread, profile, user, customer, title, known)
         return found
 
@@ -222,7 +243,7 @@ class Catalog:
         whole = (threads.c.source == source, threads.c.profile == profile, threads.c.state == "complete")
         query = _KNOWN.where(*whole).order_by(threads.c.active_at.desc()).limit(limit)
         with self._db() as db:
-            return [_known(row) for row in db.execute(query)]
+            return [self._told(row) for row in db.execute(query)]
 
     def count(self) -> dict[str, int]:
         """How many threads are in each state."""
@@ -331,7 +352,7 @@ class Catalog:
         while batch := list(islice(stream, BATCH)):
             with self._db() as db:
                 rows = {row.no: row for row in db.execute(_KNOWN.where(threads.c.no.in_(batch)))}
-            yield from (_known(rows[number]) for number in batch if number in rows)
+            yield from (self._told(rows[number]) for number in batch if number in rows)
 
     def table_rows(self, beginning: str = "") -> Iterator[Mapping[str, Any]]:
         """What is noted of each table file whose name begins like this."""
@@ -360,11 +381,50 @@ class Catalog:
             joined = sa.join(table, threads, threads.c.no == table.c.thread)
             yield from self.rows(sa.select(*named, *rest).select_from(joined).order_by(*named, *rest))
         yield from self.rows(sa.select(segments).order_by(segments.c.number))
+        yield from sorted(self.facts(FACT).items())
+
+    def erased(self, archive: str, wanted: Iterable[ThreadRef]) -> set[ThreadRef]:
+        """Those of these threads that were erased from the archive of this id, whatever was registered since."""
+        if self.fact(NEWEST) is None:
+            return set()
+        stones = {FACT + tombstone(archive, thread): thread for thread in wanted}
+        found: set[ThreadRef] = set()
+        keys = list(stones)
+        for begin in range(0, len(keys), BATCH):
+            query = sa.select(facts.c.key).where(facts.c.key.in_(keys[begin : begin + BATCH]))
+            found.update(stones[key] for (key,) in self.rows(query))
+        return found
+
+    def erased_id(self, archive: str, name: str) -> bool:
+        """Whether a thread with this id was erased from the archive of that id, whatever its source and endpoint."""
+        return self.fact(FACT + hashed(archive, "thread", name)) is not None
+
+    def scrub(self, quotes: Quotes) -> None:
+        """Take out of the facts what names any of these threads."""
+        with self._db() as db:
+            scrub(db, quotes)
+
+    def shrink(self) -> None:
+        """Leave nothing in the file of what was deleted; `Locked` where another program keeps that from happening."""
+        self._engine.dispose()
+        shrink(self.path)
+
+    def drop_fact(self, key: str) -> None:
+        """Keep nothing under a name."""
+        with self._db() as db:
+            db.execute(sa.delete(facts).where(facts.c.key == key))
 
     def rows(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """What a question is answered, row by row."""
         with self._db() as db:
             yield from map(tuple, db.execute(query))
+
+    def _told(self, row: Sequence[Any]) -> Known:
+        known = _known(row)
+        if not any((text or "").startswith(SEALED) for text in (known.title, known.error)):
+            return known
+        opened = {name: _opened(getattr(known, name), self.cipher, known.thread, name) for name in MAY_QUOTE}
+        return replace(known, **opened)  # type: ignore[arg-type]
 
     def _known(self, *where: sa.ColumnElement[bool]) -> Iterator[Known]:
         last = 0
@@ -372,7 +432,7 @@ class Catalog:
             query = _KNOWN.where(threads.c.no > last, *where).order_by(threads.c.no).limit(BATCH)
             with self._db() as db:
                 rows = db.execute(query).all()
-            yield from map(_known, rows)
+            yield from map(self._told, rows)
             if len(rows) < BATCH:
                 return
             last = rows[-1].no
@@ -381,6 +441,25 @@ class Catalog:
 def owner_of(known: Known) -> Registration:
     """What is known about a thread's owner."""
     return Registration(known.thread, known.profile, known.user, known.customer, known.title, known.tags)
+
+
+def _seal(news: News, cipher: Cipher) -> None:
+    """Seal what may quote a text; an empty one says nothing, and stays what it is."""
+    for thread, said in news.threads.items():
+        for name in MAY_QUOTE:
+            if said.get(name):
+                said[name] = cipher.seal_text(said[name], _whose(thread, name))
+
+
+def _opened(text: str | None, cipher: Cipher | None, thread: ThreadRef, name: str) -> str | None:
+    """Return a text as it was before it was sealed; None where that cannot be had without the key."""
+    if not text or not text.startswith(SEALED):
+        return text
+    return cipher.open_text(text, _whose(thread, name)) if cipher else None
+
+
+def _whose(thread: ThreadRef, name: str) -> tuple[str, ...]:
+    return name, thread.source, plain(thread.endpoint), plain(thread.id)
 
 
 def _is(thread: ThreadRef) -> sa.ColumnElement[bool]:

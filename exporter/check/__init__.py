@@ -70,6 +70,12 @@ def _derived(archive: Archive, log: Log, published: int, *, rebuild: bool) -> It
     if log.damaged:
         yield from losses(archive, log.damaged)
         return  # what the segments say is not known
+    if archive.erasures(published, archive.manifest()) is not None:
+        what = "they still have rows of threads that were erased, so they were not compared"
+        yield Finding(
+            "erasure_open", "tables", what, "run `exporter erase --finish`, or the next backup does it", "note"
+        )
+        return
     yield from tables.counts(log.records, log.walked, published)
     if not damaged:
         yield from _doubled(archive, published)

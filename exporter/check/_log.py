@@ -9,11 +9,13 @@ from exporter.archive import TABLES
 from exporter.archive import _verify as verify
 from exporter.archive._journal import header, whole_pages
 from exporter.archive._lines import read_mark
+from exporter.archive._manifests import Later
 from exporter.archive._verify import See, Walk
 from exporter.check._catalog import CATALOG, CatalogView
 from exporter.model import Finding, Mark, ThreadRef
 from exporter.storage import Storage
 
+FINISH = "run `exporter erase --finish`; if it stays, remove it"
 WAIT = "nothing to do: the next backup goes on from here"
 
 
@@ -61,9 +63,13 @@ class Log:
 
     def _strays(self) -> Iterator[Finding]:
         """Files that nothing names; a segment beyond the log is one whose commit is under way, or was cut short."""
+        later = Later.read(self._storage)
         for folder in ("manifests", "segments"):
             for name in self._storage.names(folder):
-                if name not in self._named:
+                if later.named(name) is not None:
+                    what = "what stands in it was erased: it is being removed, or a copy of the archive brought it back"
+                    yield Finding("erasure_open", name, what, FINISH, "note")
+                elif name not in self._named:
                     yield Finding("stray_file", name, "no commit names it", self._advice(name), "note")
         for table in TABLES:
             for name in self._storage.names(table):

@@ -122,7 +122,7 @@ def _publish(archive: Archive) -> int:
     since = int(archive.catalog.fact("published") or 0)
     newest = archive.manifest()
     published = publish(archive, since)
-    archive.catalog.note_fact("published", str(newest))
+    archive.note_published(newest)
     return published.files
 
 

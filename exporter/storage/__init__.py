@@ -1,6 +1,6 @@
 """The storage room: where sealed segments, manifests and tables are kept.
 
-A member is one file with a class `<Name>Storage` that offers the five verbs below.
+A member is one file with a class `<Name>Storage` that offers the six verbs below.
 Names are relative, with `/`; they come from us, never from a server.
 """
 
@@ -30,6 +30,9 @@ class Storage(Protocol):
 
     def names(self, folder: str) -> Iterator[str]:
         """Name all files below a folder, in order; none if there is no such folder, an error if it cannot be read."""
+
+    def remove(self, name: str) -> None:
+        """Remove a kept file, durably; nothing happens where there is none."""
 
     def tmp(self) -> Path:
         """Return a local folder for files on their way here."""

@@ -49,6 +49,16 @@ class LocalStorage:
             else:
                 yield f"{folder}/{name}"
 
+    def remove(self, name: str) -> None:
+        """See `Storage.remove`."""
+        path = self.path / name
+        with translated(path):
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            sync_folder(path.parent)
+
     def tmp(self) -> Path:
         """See `Storage.tmp`."""
         return make_folder(self.path / ".exporter" / "tmp")

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from exporter.tables._changes import Changes
 from exporter.tables._comparing import compare
+from exporter.tables._erased import drop_erased
 from exporter.tables._events import Events, size_of
 from exporter.tables._files import EMPTY, Files, outdated
 from exporter.tables._known import Known
@@ -57,7 +58,8 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
         touched = events.collect(view, changes, repeats, remember=files.any)
         for table, whose in repeats.found(files.paths):
             changes.fold(table, whose)
-        known = Known(files.paths("threads"), files.paths("gaps"), touched)
+        erased = drop_erased(files, changes, reader.erasures(view.since, newest))
+        known = Known(files.paths("threads"), files.paths("gaps"), touched, erased)
         threads = Threads(view, changes, known, torn=files.newer_than(view.since))
         for (thread, happened), owner in view.owned(events.by_thread(), itemgetter(0), size_of):
             threads.join(thread, happened, owner)
@@ -87,10 +89,12 @@ def _plain_memory() -> Iterator[None]:
 
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
-    """Let Python look for cycles seldom: rows are many objects that live shortly and hold none."""
+    """Let Python look for cycles seldom, and not in what is there already: rows live shortly and hold none."""
     before = gc.get_threshold()
     gc.set_threshold(*COLLECTED)
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         gc.set_threshold(*before)

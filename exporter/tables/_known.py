@@ -7,7 +7,7 @@ its file which manifest that includes; so a thread that only grew is not read ag
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -38,18 +38,24 @@ class Old:
 class Known:
     """The rows of the touched threads."""
 
-    def __init__(self, threads: list[Path], gaps: list[Path], touched: set[str]) -> None:
+    def __init__(
+        self, threads: list[Path], gaps: list[Path], touched: set[str], erased: Collection[Whose] = frozenset()
+    ) -> None:
         self._old: dict[Whose, Old] = {}
+        self._erased = erased
         self._open: set[Whose] = set()
         wanted = sorted(touched)
         for path in threads:
             self._take(path, wanted)
         for path in gaps:
             self._open |= {_whose(gap) for gap in _rows(path, wanted, [*_WHOSE, "closed_at"]) if not gap["closed_at"]}
+        self._open -= set(erased)
 
     def _take(self, path: Path, wanted: list[str]) -> None:
         manifest, months = manifest_of(path), (month_of(path),)
         for values in _rows(path, wanted, [*_WHOSE, *_KEPT]):
+            if _whose(values) in self._erased:
+                continue
             kept = {name: values[name] for name in _KEPT}
             kept["state"] = kept["state"] and sys.intern(kept["state"])
             found, before = Old(manifest, months, **kept), self._old.get(_whose(values))

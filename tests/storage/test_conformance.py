@@ -98,6 +98,16 @@ def test_what_is_not_there_is_not_found(storage: Storage) -> None:
         storage.open("a/b")
 
 
+def test_what_is_removed_is_not_there_any_more_and_may_be_removed_again(storage: Storage) -> None:
+    storage.create("a/one", source(storage, b"x"))
+    storage.create("a/two", source(storage, b"y"))
+    storage.remove("a/one")
+    storage.remove("a/one")
+    storage.remove("nothing/at/all")
+
+    assert list(storage.names("a")) == ["a/two"]
+
+
 def test_a_folder_that_cannot_be_read_is_an_error_and_not_empty(storage: Storage) -> None:
     storage.create("f", source(storage, b"a file"))
     with pytest.raises(ArchiveError):

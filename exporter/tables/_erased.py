@@ -1,0 +1,46 @@
+"""Rows of threads that were erased since the tables were published: they go out of every file that has any.
+
+The idea: what was erased is known by its tombstone only, so the files say which threads they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from exporter.archive import Erasures
+from exporter.model import ThreadRef
+from exporter.schemas import SCHEMAS
+from exporter.tables._changes import Changes
+from exporter.tables._files import Files
+from exporter.tables._names import Whose, month_of
+from exporter.tables._parquet import BATCH_ROWS, reading
+
+_WHOSE = ["source", "endpoint", "thread_id"]
+
+
+def drop_erased(files: Files, changes: Changes, erased: Erasures | None) -> set[Whose]:
+    """Let all rows of erased threads go, and return whose those are."""
+    found: set[Whose] = set()
+    for table in SCHEMAS if erased is not None else ():
+        columns = [*_WHOSE, "kind"] if table == "revisions" else _WHOSE
+        for path in files.paths(table):
+            for whose in _threads(path, columns):
+                if erased is not None and ThreadRef(*whose[:3]) in erased:
+                    changes.drop(table, [month_of(path)], whose)
+                    found.add(whose[:3])
+    return found
+
+
+def _threads(path: Path, columns: list[str]) -> Iterator[Whose]:
+    """Yield the threads of which a file has rows, each once."""
+    seen: set[Whose] = set()
+    with reading(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=columns, batch_size=BATCH_ROWS):
+            distinct = pa.Table.from_batches([batch]).select(columns).group_by(columns).aggregate([])
+            rows = zip(*(distinct.column(name).to_pylist() for name in columns), strict=True)
+            yield from (whose for whose in rows if whose not in seen)
+            seen.update(zip(*(distinct.column(name).to_pylist() for name in columns), strict=True))
