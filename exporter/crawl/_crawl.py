@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from itertools import islice
 
 from exporter.archive import Archive
@@ -84,9 +86,10 @@ class Crawl:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            await self._writer.close()
+            self._writer.close()
             await writing
             self.timetable.flush()
+        self._writer.check()
         for door, error in self._doors.closed():
             self.tally.close(door.name, error, door.left_out, door.profile if self._doors.several else None)
 
@@ -175,8 +178,10 @@ class Crawl:
         if outcome.records or outcome.state != known.state or outcome.code != known.code:
             lived = lifetime(self._archive, known) if outcome.state == "gone" else {}
             await self._writer.put(visit_page(outcome, lived))
-            await self._writer.flush()
-        self.timetable.visited(known, visit, outcome, now())
+        self._writer.then(partial(self._ended, known, outcome, visit, now()))
+
+    def _ended(self, known: Known, outcome: Outcome, visit: Visit | None, at: datetime) -> None:
+        self.timetable.visited(known, visit, outcome, at)
         self.tally.add(outcome)
         self._on_outcome(outcome)
 

@@ -1,4 +1,8 @@
-"""Many fetchers, one writer: pages wait here, bounded by their bytes, and go to the disk together with one fsync."""
+"""Many fetchers, one writer: pages wait here, bounded by their bytes, and go to the disk together with one fsync.
+
+Nobody waits for the disk but who fetches faster than it writes: what is to happen once pages are archived is left here
+with them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from exporter.model import Page
 
 WAITING_BYTES = 32 * 1024 * 1024
 "Pages waiting for the disk, together; beyond it fetchers wait."
+LINGER = 0.02
+"Seconds in which more may come before what waits is written: an fsync and a thread's turn cost more than a page."
 
 
 class Writer:
@@ -17,63 +23,76 @@ class Writer:
     def __init__(self, append: Callable[[Sequence[Page]], None], on_page: Callable[[Page], None]) -> None:
         self._append = append
         self._on_page = on_page
-        self._changed = asyncio.Condition()
         self._waiting: list[Page] = []
+        self._then: list[Callable[[], None]] = []
+        "What is to be done once what waits is archived."
         self._bytes = 0
-        self._put = 0
-        self._done = 0
+        self._writing = False
         self._closing = False
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
         self._error: Exception | None = None
 
     async def put(self, page: Page) -> None:
         """Hand a page over; raises what stopped the writing, if something did."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._error or self._bytes < WAITING_BYTES)
-            self._raise()
-            self._waiting.append(page)
-            self._bytes += _size(page)
-            self._put += 1
-            self._changed.notify_all()
+        self.check()
+        while self._bytes >= WAITING_BYTES:
+            self._room.clear()
+            await self._room.wait()
+            self.check()
+        self._waiting.append(page)
+        self._bytes += _size(page)
+        self._news.set()
 
-    async def flush(self) -> None:
-        """Wait until every page put so far is archived."""
-        async with self._changed:
-            target = self._put
-            await self._changed.wait_for(lambda: self._error or self._done >= target)
-            self._raise()
+    def then(self, call: Callable[[], None]) -> None:
+        """Have something done once every page put so far is archived: now, if that is so already."""
+        self.check()
+        if self._waiting or self._then or self._writing:
+            self._then.append(call)
+            self._news.set()
+        else:
+            call()
 
     async def run(self) -> None:
-        """Write until closed; the first error ends it and reaches everybody who puts or flushes."""
-        while batch := await self._take():
+        """Write until closed; the first error ends it and reaches everybody who puts or checks."""
+        while self._waiting or self._then or not self._closing:
+            await self._news.wait()
+            if not self._closing:
+                await asyncio.sleep(LINGER)
+            self._news.clear()
             try:
-                await asyncio.to_thread(self._append, batch)
+                await self._write()
             except Exception as error:  # noqa: BLE001 - it is raised again where pages are put
                 self._error = error
-            async with self._changed:
-                self._done += len(batch)
-                self._bytes -= sum(map(_size, batch))
-                self._changed.notify_all()
-            if self._error:
                 return
-            for page in batch:
-                self._on_page(page)
+            finally:
+                self._room.set()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let `run` end once everything put is written."""
-        async with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._closing = True
+        self._news.set()
 
-    async def _take(self) -> list[Page]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._waiting or self._closing)
-            batch, self._waiting = self._waiting, []
-            return batch
-
-    def _raise(self) -> None:
+    def check(self) -> None:
+        """Raise what stopped the writing, if something did."""
         if self._error:
             raise self._error
 
+    async def _write(self) -> None:
+        batch, self._waiting = self._waiting, []
+        then, self._then = self._then, []
+        self._writing = True
+        try:
+            if batch:
+                await asyncio.to_thread(self._append, batch)
+        finally:
+            self._writing = False
+            self._bytes -= sum(map(_size, batch))
+        for page in batch:
+            self._on_page(page)
+        for call in then:
+            call()
+
 
 def _size(page: Page) -> int:
-    return sum(len(item.body) for item in page.items) + 256
+    return sum([len(item.body) for item in page.items]) + 256
