@@ -13,6 +13,7 @@ from exporter.cli._command import archive_option, makes_command
 from exporter.cli._output import Output
 from exporter.cli._painting import When, color_option, colored, paint
 from exporter.cli._times import Time
+from exporter.errors import Damaged
 
 if TYPE_CHECKING:
     from exporter.archive import Archive
@@ -52,7 +53,7 @@ def command(
     no_deleted: bool,
     color: When,
     **asked: Any,
-) -> None:
+) -> int:
     """Find words in messages, calls of tools and what they gave, titles and names of files, in any language.
 
     All words have to be there, in any order. "Words in quotes" follow each other, deploy* is the beginning of a word;
@@ -76,6 +77,7 @@ def command(
             for hit in results.hits:
                 out.item("hit", _fields(hit), None if out.as_json else _text(reading, hit, bold=colored(color)))
             _report(out, index, results, query.offset)
+    return Damaged.exit_code if any(hit.damage for hit in results.hits) else 0
 
 
 def _fields(hit: Hit) -> dict[str, Any]:
@@ -97,7 +99,8 @@ def _text(archive: Archive, hit: Hit, *, bold: bool) -> str:
     what = {"message": hit.role or hit.type or "", "thread": "title", "file": "file"}[hit.kind]
     gone = "deleted" if hit.deleted else ""
     about = " · ".join(filter(None, (paint(title, "title") if bold else title, *owner, when, line(what), gone)))
-    return f"{about}\n  {_marked(hit, bold=bold)}\n  {dim(_hint(archive, hit))}\n"
+    said = f"(its text cannot be read: {line(hit.damage)})" if hit.damage else _marked(hit, bold=bold)
+    return f"{about}\n  {said}\n  {dim(_hint(archive, hit))}\n"
 
 
 def _marked(hit: Hit, *, bold: bool) -> str:
@@ -129,5 +132,8 @@ def _report(out: Output, index: Index, results: Results, offset: int) -> None:
     if results.stale:
         behind = f"the index holds manifest {index.manifest:,} of {newest:,}: what was archived later is not found"
         out.say(f"{index.note}; {behind}" if index.note else behind, severity="warning")
+    damaged = sum(hit.damage is not None for hit in results.hits)
+    if damaged:
+        out.say(f"the texts of {damaged:,} of these cannot be read; run `exporter check`", severity="warning")
     sentence = f"{total:,} found" if shown == total else f"{total:,} found, {shown:,} shown from {offset + 1:,}"
     out.summary({**fields, "newest": newest, "note": index.note}, sentence)

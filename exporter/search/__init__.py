@@ -16,10 +16,10 @@ from typing import Self, TypeVar
 from filelock import FileLock, Timeout
 
 from exporter.archive import Archive, _manifests
-from exporter.errors import ArchiveError, Locked, UsageError
+from exporter.errors import ArchiveError, Damaged, Locked, UsageError
 from exporter.files import FILE_MODE, make_folder, translated
 from exporter.model import Registration, ThreadRef, printable
-from exporter.rows import row
+from exporter.rows import row, time_of
 from exporter.search._asking import Hit, Query, Results
 from exporter.search._compile import compiled
 from exporter.search._entry import Entry, key_of
@@ -158,6 +158,8 @@ class Index:
         if fits and about.manifest:
             held = _manifests.read(self.archive.storage, about.manifest)
             fits = held is not None and held.file_sha256 == about.sha256
+            # what is erased from a segment moves what the index knows of the others in it
+            fits = fits and self.archive.erasures(about.manifest, self.archive.manifest()) is None
         if fits:
             self._store = store
         else:
@@ -217,8 +219,11 @@ class Index:
         return known
 
     def _hit(self, score: float, entry: Entry, wanted: tuple[Needle, ...]) -> Hit:
-        line, marks = snippet(self._text(entry), wanted)
-        owned = entry.owned
+        damage, owned = None, entry.owned
+        try:
+            line, marks = snippet(self._text(entry), wanted)
+        except (Damaged, OSError) as error:
+            line, marks, damage = "", (), str(error)
         return Hit(
             thread=entry.thread,
             message_id=entry.message if entry.kind == "file" else entry.id,
@@ -226,7 +231,7 @@ class Index:
             seq=entry.seq,
             role=entry.role,
             type=entry.type,
-            ts=entry.ts,
+            ts=None if entry.ts is None else time_of(entry.ts),
             score=score,
             snippet=line,
             marks=marks,
@@ -235,6 +240,7 @@ class Index:
             customer=owned.customer,
             deleted=entry.deleted or owned.gone,
             kind=entry.kind,
+            damage=damage,
         )
 
     def _text(self, entry: Entry) -> str:

@@ -57,6 +57,8 @@ class Hit:
     deleted: bool
     "Whether the server has deleted it, or its thread as a whole."
     kind: Literal["message", "thread", "file"] = "message"
+    damage: str | None = None
+    "Why its text cannot be read, in a sentence; its snippet is empty then."
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from exporter.rows import microseconds
 from exporter.search._asking import Query
-from exporter.search._entry import microseconds, term
+from exporter.search._entry import term
 from exporter.search._needles import Needle
 from exporter.search._store import Store, engine
 
@@ -48,7 +49,7 @@ def _filters(query: Query, threads: Iterable[str] | None, store: Store) -> Itera
     if threads is not None:
         yield make.term_set_query(store.schema, "thread", list(threads))
     if query.since is not None or query.until is not None:
-        begin, end = microseconds(query.since), microseconds(query.until)
+        begin, end = (None if time is None else microseconds(time) for time in (query.since, query.until))
         kind = engine().FieldType.Integer
         yield make.range_query(store.schema, "ts", kind, begin, None if end is None else end - 1)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from exporter.archive import _lines
 from exporter.model import ThreadRef
-from exporter.rows import EPOCH
 from exporter.search._places import Place
 from exporter.text import plain
 
@@ -29,8 +28,7 @@ class Owned:
     gone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One object of the index, without its words."""
 
     kind: Sort
@@ -45,7 +43,8 @@ class Entry:
     "Of a file, the id of the message that points to it."
     role: str | None
     type: str | None
-    ts: datetime | None
+    ts: int | None
+    "Microseconds since 1970."
     deleted: bool
     own_title: str | None = None
     "Of a thread, the title that the server has."
@@ -64,7 +63,7 @@ class Entry:
             owned.gone,
         )
         where = (place.segment, place.offset) if place else (None, 0)
-        what = (self.seq, self.id, self.parent, self.message, self.role, self.type, microseconds(self.ts), self.deleted)
+        what = (self.seq, self.id, self.parent, self.message, self.role, self.type, self.ts, self.deleted)
         return _lines.dump((*whose, *where, *what, self.own_title))
 
 
@@ -75,14 +74,8 @@ def load(text: bytes) -> Entry:
     )
     seq, id_, parent, message, role, type_ = what
     owned, place = Owned(title, user, customer, gone), Place(segment, offset) if segment else None
-    when = None if time is None else EPOCH + timedelta(microseconds=time)
     thread = ThreadRef(source, endpoint, name)
-    return Entry(kind, thread, owned, place, seq, id_, parent, message, role, type_, when, deleted, own)
-
-
-def microseconds(time: datetime | None) -> int | None:
-    """Return the microseconds since 1970."""
-    return None if time is None else (time - EPOCH) // timedelta(microseconds=1)
+    return Entry(kind, thread, owned, place, seq, id_, parent, message, role, type_, time, deleted, own)
 
 
 def key_of(thread: ThreadRef) -> str:
@@ -91,6 +84,7 @@ def key_of(thread: ThreadRef) -> str:
     return hashlib.blake2b(named.encode(), digest_size=16).hexdigest()
 
 
+@lru_cache(4096)
 def term(word: str) -> str:
     """Return a filter's word as the index has it: no term may be of any length."""
     data = plain(word).encode()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from exporter.archive import Archive, Manifest
 from exporter.archive._commits import frames
-from exporter.archive._lines import dump, dump_ascii, read_mark, read_record
+from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, read_records
 from exporter.archive._segments import read_at
 from exporter.errors import Damaged
 from exporter.model import Kind, Mark, Record, ThreadRef
@@ -38,7 +38,7 @@ def new_pages(archive: Archive, manifest: Manifest) -> Iterator[list[Page]]:
     for segment in manifest.segments:
         for frame in frames(segment.name, archive.storage):
             place = Place(segment.name, frame.offset)
-            yield [(place, read_mark(lines[-1]), [read_record(line) for line in lines[:-1]]) for lines in frame.pages]
+            yield [(place, read_mark(lines[-1]), read_records(lines[:-1])) for lines in frame.pages]
 
 
 def thread_pages(archive: Archive, thread: ThreadRef, kind: Kind, until: int) -> Iterator[Page]:

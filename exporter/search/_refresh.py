@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
 
 from exporter.archive import Archive, Manifest
 from exporter.archive.catalog import Known, plain
 from exporter.model import Kind, Record, Registration, ThreadRef
-from exporter.rows import Deletions, row
+from exporter.rows import Deletions, microseconds, row
 from exporter.search import _words
 from exporter.search._entry import Entry, Owned, key_of
 from exporter.search._places import Page, Place, new_pages, thread_pages
+from exporter.search._said import SEARCHED, Said, said_by, said_on
 from exporter.search._store import VERSION, About, Store, Writer
 from exporter.tables._folding import Fold
 
@@ -27,7 +26,6 @@ STEP_BYTES = 128 << 20
 "What is committed together, before compression: what happened to its threads is held in memory."
 AHEAD_BYTES = 1 << 20
 "Pages whose threads are looked up together."
-SEARCHED: tuple[Kind, ...] = ("message", "file")
 
 OnProgress = Callable[[int, int], None]
 "Is told how many bytes of how many are read."
@@ -102,7 +100,8 @@ class _Touched:
     "What the index has of it as a whole."
     title: str | None
     "What the server calls it."
-    ts: datetime | None
+    ts: int | None
+    "When the server made it."
     used: Owned | None = None
     "What was said of the thread with its objects that went in."
     again: bool = False
@@ -131,7 +130,7 @@ class _News:
         """Take pages in their order."""
         pages = [page for page in pages if page[1].thread not in self._without]
         self._look_up({mark.thread for _, mark, _ in pages} - self._touched.keys())
-        for place, mark, records in pages:
+        for (place, mark, records), told in zip(pages, said_on(pages), strict=True):
             touched = self._touched[mark.thread]
             if mark.kind == "thread" and records:
                 _see(touched, records[-1])
@@ -140,8 +139,8 @@ class _News:
             elif mark.kind in SEARCHED and not touched.again:
                 owned = touched.owned
                 touched.again = touched.used not in (None, owned)
-                for record in records:
-                    self._add(touched, owned, record, place, row(record, Registration(mark.thread)) or {})
+                for record, said in zip(records, told, strict=True):
+                    self._add(touched, owned, record, place, said)
 
     def finish(self) -> None:
         """Make what has to be made again, and what is known of the threads as a whole."""
@@ -196,32 +195,32 @@ class _News:
             records = _noting(self._history(thread, kind), standing)
             for table, values, _ in fold.rows(records, Registration(thread), fold.months):
                 if table != "revisions":
-                    self._add(touched, owned, standing[-1][1], standing[-1][0], values)
+                    place, record = standing[-1]
+                    self._add(touched, owned, record, place, said_by(kind, values))
 
     def _history(self, thread: ThreadRef, kind: Kind) -> Iterator[tuple[Place, Record]]:
         for place, _, records in thread_pages(self._archive, thread, kind, self._until):
             yield from ((place, record) for record in records)
 
-    def _add(self, touched: _Touched, owned: Owned, record: Record, place: Place, values: dict[str, Any]) -> None:
+    def _add(self, touched: _Touched, owned: Owned, record: Record, place: Place, said: Said) -> None:
         """Take in an object that has words."""
-        of_file = record.kind == "file"
-        words = _words.words(values.get("name" if of_file else "text") or "")
+        words = _words.words(said.text or "")
         if not words or words.isspace():
             return
         touched.used = owned
         entry = Entry(
-            "file" if of_file else "message",
+            "file" if record.kind == "file" else "message",
             record.thread,
             owned,
             place,
-            values["seq"],
+            said.seq,
             record.id,
             record.parent,
-            values.get("message_id"),
-            values.get("role"),
-            values.get("type"),
-            values["ts"],
-            values.get("deleted_at") is not None,
+            said.message,
+            said.role,
+            said.type,
+            said.ts,
+            said.deleted,
         )
         self._writer.add(entry, touched.key, words)
 
@@ -229,7 +228,8 @@ class _News:
 def _see(touched: _Touched, record: Record) -> None:
     """Take over what the thread's own object says."""
     values = row(record, Registration(record.thread)) or {}
-    touched.title, touched.ts = values.get("title"), values.get("created_at")
+    created = values.get("created_at")
+    touched.title, touched.ts = values.get("title"), None if created is None else microseconds(created)
 
 
 def _noting(history: Iterator[tuple[Place, Record]], standing: list[tuple[Place, Record]]) -> Iterator[Record]:

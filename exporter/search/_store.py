@@ -20,7 +20,7 @@ import orjson
 
 from exporter.errors import DiskFull, Locked, UsageError
 from exporter.files import FILE_MODE, make_folder, translated
-from exporter.search._entry import Entry, load, microseconds, term
+from exporter.search._entry import Entry, load, term
 
 if TYPE_CHECKING:
     import tantivy
@@ -217,17 +217,20 @@ class Writer:
     def add(self, entry: Entry, key: str, words: str) -> None:
         """Add an object of the thread that has this key."""
         document = self._document()
-        owned = entry.owned
-        said = {"source": entry.thread.source, "role": entry.role, "user": owned.user, "customer": owned.customer}
-        for name, word in said.items():
-            if word is not None:
-                document.add_text(name, term(word))
-        document.add_text("text", words)
-        document.add_text("kind", entry.kind)
-        document.add_text("thread", key)
+        put, owned = document.add_text, entry.owned
+        put("text", words)
+        put("kind", entry.kind)
+        put("thread", key)
+        put("source", term(entry.thread.source))
+        if entry.role is not None:
+            put("role", term(entry.role))
+        if owned.user is not None:
+            put("user", term(owned.user))
+        if owned.customer is not None:
+            put("customer", term(owned.customer))
         document.add_boolean("deleted", entry.deleted or owned.gone)
         if entry.ts is not None:
-            document.add_integer("ts", microseconds(entry.ts))
+            document.add_integer("ts", entry.ts)
         document.add_bytes("entry", entry.dump())
         self._inner.add_document(document)
 

@@ -82,9 +82,17 @@ def asked(text: str) -> tuple[tuple[str, ...], bool]:
 def _separated(folded: str) -> str:
     if not folded.isascii():
         folded = _RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", folded)
-    if max(map(len, folded.split()), default=0) > LONGEST:
-        return _LONG.sub(r"\1 ", folded)
-    return folded
+    return _LONG.sub(r"\1 ", folded) if _has_long(folded) else folded
+
+
+def _has_long(folded: str) -> bool:
+    """Tell whether a word is longer than any may be: from space to space, as far as each step can go."""
+    at, last = -1, len(folded) - LONGEST - 1
+    while at < last:
+        at = folded.rfind(" ", at + 1, at + LONGEST + 2)
+        if at < 0:
+            return True
+    return False
 
 
 def spans(text: str) -> list[Span]:

@@ -140,6 +140,7 @@ def _shown(archive: Archive, results: Results, previews: Previews) -> Iterator[d
             "time": hit.ts and f"{hit.ts:%Y-%m-%d %H:%M}",
             "deleted": hit.deleted,
             "parts": list(_parts(hit)),
+            "damage": line(hit.damage or ""),
         }
 
 

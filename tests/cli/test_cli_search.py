@@ -127,3 +127,25 @@ def test_without_the_engine_it_says_what_to_install(filled: Shell, monkeypatch: 
 
 def test_without_an_archive_it_says_so(shell: Shell) -> None:
     assert shell.run("search", "refund").exit_code == 10
+
+
+def test_a_damaged_segment_costs_the_texts_in_it_and_nothing_else(filled: Shell) -> None:
+    segments = list(filled.archive.glob("segments/*/*/*.zst"))
+    filled.state.add_conversation("conv_search3")
+    filled.state.add_item("conv_search3", said("No refund without a receipt"))
+    filled.ok("backup", "conv_search3")
+    filled.ok("search", "refund")
+    for segment in segments:
+        segment.chmod(0o600)
+        segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
+
+    done = filled.run("search", "refund")
+    *hits, summary = filled.json("search", "refund")
+
+    assert done.exit_code == 5
+    assert "No **refund** without a receipt" in done.stdout
+    assert "(its text cannot be read: segments/" in done.stdout
+    assert "exporter check" in done.stderr
+    assert summary["total"] == len(hits) == 4
+    assert sorted(bool(hit["damage"]) for hit in hits if hit["message_type"] == "hit") == [False, True, True, True]
+    assert all(bool(hit["snippet"]) != bool(hit["damage"]) for hit in hits)

@@ -69,6 +69,8 @@ def test_what_is_not_there_is_a_page(path: Path, address: str, status: int) -> N
 
 
 def test_a_damaged_archive_says_what_to_do(path: Path) -> None:
+    found = client(path).get("/search?q=number").text
+    assert found.count('class="snippet"') == found.count('class="hit"') > 0
     segments = list(path.glob("segments/**/*.zst"))
     for segment in segments:
         segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
@@ -77,6 +79,8 @@ def test_a_damaged_archive_says_what_to_do(path: Path) -> None:
     assert answer.status_code == 500
     assert "restore this file from a copy" in answer.text
     assert client(path).get("/").status_code == 200
+    unread = client(path).get("/search?q=number").text
+    assert unread.count("Its text cannot be read: segments/") == found.count('class="hit"')
     for segment in segments:
         segment.unlink()
     assert "it is missing" in client(path).get(PAGE).text
