@@ -40,6 +40,7 @@ MAY = {
     "ids": GROUND | {"pasted", "sources"},
     "tables": READS,
     "check": READS | {"crawl", "rebuild", "retention", "sources"},  # the server is asked by the usual way
+    "erase": READS,
     "rebuild": READS | {"crawl", "retention"},  # deadlines are worked out again
     "pseudonyms": GROUND | {"keys"},
     "formats": READS | {"pseudonyms"},

@@ -11,6 +11,7 @@ import click
 
 from exporter.cli._command import archive_option, makes_command
 from exporter.cli._output import Output
+from exporter.cli._sharing import Sharing
 from exporter.cli._times import Time
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class FormatName(click.types.StringParamType):
 @click.option("--since", type=Time(), metavar="TIME", help="Only objects from this time on, such as 2026-11-21.")
 @click.option("--until", type=Time(), metavar="TIME", help="Only objects before this time.")
 @click.option("--no-deleted", is_flag=True, help="Without what the server has deleted: messages, and gone threads.")
+@click.option("--pseudonymise", is_flag=True, help="Words that stand for people, ids, addresses, numbers, keys.")
+@click.option(
+    "--names", type=click.File(encoding="utf-8"), help="With --pseudonymise: names to look for, one per line."
+)
+@click.option("--phone-region", metavar="CC", help="With --pseudonymise: whose phone numbers have no +, such as DE.")
 @click.option("--bom", is_flag=True, help="csv: begin with the mark by which Excel knows UTF-8.")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @archive_option
@@ -62,6 +68,9 @@ def command(
 
     A file gets its name when it is whole, or not at all. The last line says how much was written, and what was dropped
     because the format has no words for it. With --json that summary needs stdout for itself, so -o is needed too.
+
+    --pseudonymise is for sharing: a user, an id, an address is the same word in every export with the same key, which
+    EXPORTER_PSEUDONYM_KEY has or EXPORTER_PSEUDONYM_KEY_FILE names. docs/sharing.md says what it cannot find.
     """
     from exporter.archive import Archive
     from exporter.formats import load
@@ -71,21 +80,24 @@ def command(
     from exporter.formats._story import Wanted
 
     out, form = Output.of(), load(format_)
+    sharing = Sharing(
+        asked.pop("names"), pseudonymise=asked.pop("pseudonymise"), region=asked.pop("phone_region"), out=out
+    )
     force, bom, deleted = asked.pop("force"), asked.pop("bom"), not asked.pop("no_deleted")
     path, into_folder = Path(output) if output else None, _into_folder(form, output, per_thread=per_thread)
     _check(out, path, into_folder=into_folder, force=force)
     base = path.resolve().parent if path else None
     job = Job(base=base or Path.cwd(), scratch=base if path and not _is_stream(path) else None, bom=bom)
-    with Archive.open(archive) as reading:
-        wanted = Wanted(ids=ids, deleted=deleted, **asked)
-        stories = (conversations if getattr(form, "CHAINS", False) else chosen)(reading, wanted, job)
+    asks = Wanted(ids=ids, deleted=deleted, **asked)
+    with Archive.open(archive) as reading, sharing.of(reading, asks) as (shelf, wanted):
+        stories = (conversations if getattr(form, "CHAINS", False) else chosen)(shelf, wanted, job)
         if into_folder:
             assert path
             write_folder(form, stories, path, job, force=force)
         else:
             with _opened(path) if path else out.stdout() as file:
                 form.write(stories, file, job)
-    _report(out, job, format_, output)
+    _report(out, job, format_, output, sharing)
 
 
 def _into_folder(form: Format, output: str | None, *, per_thread: bool) -> bool:
@@ -118,11 +130,11 @@ def _check(out: Output, output: Path | None, *, into_folder: bool, force: bool) 
         free(output, force=force)
 
 
-def _report(out: Output, job: Job, format_: str, output: str | None) -> None:
+def _report(out: Output, job: Job, format_: str, output: str | None, sharing: Sharing) -> None:
     """Say what was written, and what was not."""
     counts = {"threads": job.threads, "messages": job.messages, "records": job.records, "empty": job.empty}
     dropped = dict(job.dropped.most_common())
-    fields = {**counts, "dropped": dropped, "format": format_, "output": output}
+    fields: dict[str, Any] = {**counts, "dropped": dropped, "format": format_, "output": output}
     sentence = f"complete: {job.threads:,} threads, {job.messages:,} messages"
     if job.records != job.messages:
         sentence += f", {job.records:,} {'lines' if format_ == 'chat' else 'objects'}"
@@ -130,6 +142,10 @@ def _report(out: Output, job: Job, format_: str, output: str | None) -> None:
         sentence += f"; {job.empty:,} threads have nothing of it"
     if dropped:
         sentence += f"; dropped: {', '.join(f'{count:,} {kind}' for kind, count in dropped.items())}"
+    if sharing.counts is not None:
+        fields["pseudonyms"] = sharing.counts
+        told = ", ".join(f"{count:,} {kind}" for kind, count in sharing.counts.items())
+        sentence += f"; pseudonyms stand for {told or 'nothing'}"
     from exporter.model import printable
 
     out.summary(fields, printable(sentence))

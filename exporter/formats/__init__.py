@@ -13,11 +13,10 @@ import pkgutil
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from exporter.archive import Archive
 from exporter.errors import UsageError
 from exporter.formats._job import Job
 from exporter.formats._newest import newest
-from exporter.formats._pages import Reader
+from exporter.formats._pages import Reader, Shelf
 from exporter.model import Kind, Record, ThreadRef, printable
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def records(archive: Reader, thread: ThreadRef, kinds: Iterable[Kind] = KINDS) -
         yield from newest(archive, thread, kind)
 
 
-def found(archive: Archive, thread_id: str, source: str | None = None) -> ThreadRef:
+def found(archive: Shelf, thread_id: str, source: str | None = None) -> ThreadRef:
     """Return the thread that people mean by an id; `UsageError` where it is none or several."""
     known = [one.thread for one in archive.catalog.named(thread_id) if source in (None, one.thread.source)]
     shown = printable(thread_id[:80])

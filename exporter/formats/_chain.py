@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from exporter.archive import Archive
 from exporter.formats._newest import newest
 from exporter.formats._pages import Reader
 from exporter.model import ThreadRef
@@ -29,7 +28,7 @@ class Chain:
     "Whether the oldest goes on from one of the others: a server may say anything."
 
 
-def chain(archive: Archive, thread: ThreadRef) -> Chain:
+def chain(archive: Reader, thread: ThreadRef) -> Chain:
     """Return the thread with all that it goes on from."""
     found = [thread]
     seen = {thread}
@@ -43,7 +42,7 @@ def chain(archive: Archive, thread: ThreadRef) -> Chain:
     return Chain(tuple(reversed(found)))
 
 
-def _back(archive: Archive, thread: ThreadRef) -> Iterator[ThreadRef]:
+def _back(archive: Reader, thread: ThreadRef) -> Iterator[ThreadRef]:
     """Yield what each thread names as the one before it."""
     while (earlier := before(archive, thread)) is not None:
         yield earlier
@@ -59,6 +58,6 @@ def before(archive: Reader, thread: ThreadRef) -> ThreadRef | None:
     return None if name is None else replace(thread, id=name)
 
 
-def _has(archive: Archive, thread: ThreadRef) -> bool:
+def _has(archive: Reader, thread: ThreadRef) -> bool:
     """Tell whether anything of a thread is in the archive."""
     return any(True for kind in ("thread", "message") for _ in archive.thread_pages(thread, kind))

@@ -12,11 +12,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from exporter.archive import Archive
 from exporter.archive.catalog import Known
 from exporter.formats import found
 from exporter.formats._chain import before, chain
 from exporter.formats._job import Job
+from exporter.formats._pages import Shelf
 from exporter.formats._story import Story, Wanted
 from exporter.model import ThreadRef
 
@@ -24,7 +24,7 @@ CHAINED = "responses"
 "The source whose threads go on from one another."
 
 
-def chosen(archive: Archive, wanted: Wanted, job: Job) -> Iterator[Story]:
+def chosen(archive: Shelf, wanted: Wanted, job: Job) -> Iterator[Story]:
     """Yield the wanted threads; the empty ones are counted."""
     for story in _all(archive, wanted):
         if story.is_empty():
@@ -33,7 +33,7 @@ def chosen(archive: Archive, wanted: Wanted, job: Job) -> Iterator[Story]:
             yield story
 
 
-def conversations(archive: Archive, wanted: Wanted, job: Job) -> Iterator[Story]:
+def conversations(archive: Shelf, wanted: Wanted, job: Job) -> Iterator[Story]:
     """Yield the wanted threads, a chain of responses once, with all that the last one goes on from."""
     with closing(sqlite3.connect("")) as db:  # gone when closed
         db.execute("CREATE TABLE earlier (thread TEXT PRIMARY KEY)")
@@ -54,7 +54,7 @@ def conversations(archive: Archive, wanted: Wanted, job: Job) -> Iterator[Story]
                     yield _chained(db, story)
 
 
-def _all(archive: Archive, wanted: Wanted, source: str | None = None) -> Iterator[Story]:
+def _all(archive: Shelf, wanted: Wanted, source: str | None = None) -> Iterator[Story]:
     named = [found(archive, one, wanted.source) for one in dict.fromkeys(wanted.ids)]
     known: Iterable[Known]
     if named:
@@ -65,7 +65,7 @@ def _all(archive: Archive, wanted: Wanted, source: str | None = None) -> Iterato
     yield from (Story(archive, one, wanted) for one in known if wanted.takes(one))
 
 
-def conversation(archive: Archive, thread: ThreadRef, wanted: Wanted) -> Story:
+def conversation(archive: Shelf, thread: ThreadRef, wanted: Wanted) -> Story:
     """Return a known thread as the conversation that it is, or ends."""
     known = archive.catalog.find(thread)
     assert known is not None

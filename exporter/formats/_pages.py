@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
-from exporter.archive import Archive
+from exporter.archive.catalog import Known
 from exporter.model import Mark, Record, ThreadRef
 
 KEEP_BYTES = 1 << 20
@@ -26,10 +27,38 @@ class Reader(Protocol):
         """All committed pages of one thread and kind, in order, with their manifest's number."""
 
 
+class Registry(Protocol):
+    """Who knows which threads there are: a catalog, or somebody who calls them otherwise."""
+
+    def find(self, thread: ThreadRef) -> Known | None:
+        """The thread, if it is registered."""
+
+    def named(self, thread_id: str) -> list[Known]:
+        """All threads with this id, whatever their source and endpoint."""
+
+    def known(self, **equal: str | None) -> Iterator[Known]:
+        """Threads whose columns equal what is given (None: any), in the order they were registered."""
+
+    def kinds_of(self, thread: ThreadRef) -> set[str]:
+        """Of which kinds there are records of a thread."""
+
+
+class Shelf(Reader, Protocol):
+    """What formats need of an archive."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+
+    @property
+    def catalog(self) -> Registry:
+        """Which threads there are."""
+
+
 class Pages:
     """The pages of one thread as it is now; others are asked of the archive."""
 
-    def __init__(self, archive: Archive, thread: ThreadRef) -> None:
+    def __init__(self, archive: Shelf, thread: ThreadRef) -> None:
         self._archive, self._thread = archive, thread
         self._kept: dict[str, list[Page]] = {}
 

@@ -12,11 +12,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from exporter.archive import Archive
 from exporter.archive.catalog import Known, owner_of
 from exporter.formats._lasting import Lasting
 from exporter.formats._newest import newest
-from exporter.formats._pages import Pages
+from exporter.formats._pages import Pages, Shelf
 from exporter.model import Kind, Record, ThreadRef
 from exporter.rows import born, row
 from exporter.tables._visits import visited
@@ -75,7 +74,7 @@ class Told:
 class Story:
     """One thread, and for a conversation that is spread over several, those before it."""
 
-    def __init__(self, archive: Archive, known: Known, wanted: Wanted = Wanted()) -> None:
+    def __init__(self, archive: Shelf, known: Known, wanted: Wanted = Wanted()) -> None:
         self.archive, self.known, self.wanted = archive, known, wanted
         self.pages = Pages(archive, known.thread)
         self.before: tuple[Story, ...] = ()

@@ -111,9 +111,9 @@ class _Order:
 class _Thread:
     """One thread of a conversation."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, archive: Archive, story: Story) -> None:
         self.story = story
-        self._order = _Order(story.archive, story.thread)
+        self._order = _Order(archive, story.thread)
         self._reading = Reading(story)
         self._lasting = self._changed()
         self._steps = Steps(story)
@@ -195,9 +195,9 @@ class _Thread:
 class Windows:
     """A conversation whose parts can be asked for in any order; one at a time. `close` it."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, archive: Archive, story: Story) -> None:
         self._story = story
-        self._threads = [_Thread(one) for one in (*story.before, story)]
+        self._threads = [_Thread(archive, one) for one in (*story.before, story)]
         self._begins = [0, *accumulate(one.slots for one in self._threads)]
 
     def __len__(self) -> int:

@@ -76,7 +76,7 @@ class Reading:
             self.manifest = self._archive.manifest()
             self._blobs = Blobs(path)
             self._story = conversation(self._archive, thread, Wanted())
-            self._windows = Windows(self._story)
+            self._windows = Windows(self._archive, self._story)
             head = self._story.head()
             self._title, self._facts = title_of(self._story, head), facts_of(self._story, head)
             mark = doubled_in(self._archive, thread)

@@ -39,7 +39,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 def same(archive: Archive, thread: ThreadRef, sizes: list[int]) -> None:
     whole = list(entries(conversation(archive, thread, ALL)))
-    windows = Windows(conversation(archive, thread, ALL))
+    windows = Windows(archive, conversation(archive, thread, ALL))
     for size in sizes:
         ranges = [(begin, min(begin + size, len(windows))) for begin in range(0, len(windows), size)]
         parts = {part: list(windows.part(*part)) for part in random.Random(size).sample(ranges, len(ranges))}
@@ -137,7 +137,7 @@ def test_parts_of_generated_threads_are_the_whole(
 def test_a_message_is_found_by_its_position(sources: Library) -> None:
     with Archive.open(sources.path) as archive:
         for one in archive.catalog.known():
-            windows = Windows(conversation(archive, one.thread, ALL))
+            windows = Windows(archive, conversation(archive, one.thread, ALL))
             for record in archive.records(one.thread):
                 slot = windows.find(one.thread, record.seq, record.parent)
                 assert slot is not None

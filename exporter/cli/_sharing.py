@@ -1,0 +1,54 @@
+"""What an export shows of an archive: all of it, or pseudonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from exporter.archive import Archive
+    from exporter.cli._output import Output
+    from exporter.formats._pages import Shelf
+    from exporter.formats._story import Wanted
+    from exporter.pseudonyms import Pseudonyms
+
+FOR_ONCE = "nothing names a key, so another export will have other pseudonyms; EXPORTER_PSEUDONYM_KEY keeps them"
+
+
+class Sharing:
+    """What was asked for: pseudonyms or not."""
+
+    def __init__(self, names: TextIO | None, *, pseudonymise: bool, region: str | None, out: Output) -> None:
+        """Raise `UsageError` for a country that is none, a key that can be guessed, and where the extra is missing."""
+        from exporter.errors import UsageError
+
+        self._names: Pseudonyms | None = None
+        if (region or names) and not pseudonymise:
+            raise UsageError("--phone-region and --names go with --pseudonymise")
+        self._more = [line.strip() for line in names or () if line.strip()]
+        if pseudonymise:
+            from exporter.pseudonyms import Pseudonyms, any_key, key_of
+            from exporter.pseudonyms._patterns import checked_region
+
+            self._region = checked_region(region)
+            key = key_of()
+            if key is None:
+                out.say(FOR_ONCE, severity="warning")
+            self._names = Pseudonyms(key or any_key())
+
+    @contextmanager
+    def of(self, archive: Archive, wanted: Wanted) -> Iterator[tuple[Shelf, Wanted]]:
+        """Lend an archive as others may see it, and say what is wanted in its words."""
+        if self._names is None:
+            yield archive, wanted
+            return
+        from exporter.formats._pseudonymous import Pseudonymous
+
+        with Pseudonymous(archive, self._names, self._region, self._more) as hidden:
+            yield hidden, hidden.wanted(wanted)
+
+    @property
+    def counts(self) -> dict[str, int] | None:
+        """How many of each kind were replaced; None without pseudonyms."""
+        return None if self._names is None else dict(self._names.counts.most_common())

@@ -1,0 +1,168 @@
+"""Replaces in JSON, by the name of a field and by what a text looks like."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from exporter.pseudonyms import Pseudonyms, longest_first
+from exporter.pseudonyms._patterns import is_card, is_data, spans
+
+IDS = re.compile(r"(?:.*_)?ids?|.*[a-z]Ids?", re.DOTALL)
+REFERS = frozenset({"message", "container", "conversation", "session", "thread", "after", "before", "cursor"})
+"Fields that may be an id, where they are one word."
+PEOPLE = frozenset(
+    {"user", "username", "user_name", "login", "email", "mail", "phone", "phone_number", "customer", "account"}
+    | {"tenant", "organization", "company", "name", "first_name", "last_name", "full_name", "display_name", "surname"}
+    | {"author", "owner", "address", "street", "ip", "ip_address", "safety_identifier", "prompt_cache_key"}
+)
+"Fields that say who somebody is, where a user's own words are: in metadata, in arguments."
+ALWAYS = frozenset({"user", "safety_identifier", "prompt_cache_key", "email", "username"})
+"Fields that say so wherever they are."
+FILES = frozenset({"filename", "file_name"})
+OWN = frozenset({"metadata", "arguments", "input", "output", "parameters", "state_variables"})
+"Fields below which a user's own names of fields begin."
+KEPT = frozenset({"type", "object", "role", "status", "model", "kind", "mime_type", "finish_reason", "purpose"})
+"Fields of which the API says what may stand in them."
+PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]{1,80}")
+DEPTH = 200
+SHORTEST = 5
+"Characters of an id that is looked for in texts: `1` is none."
+
+
+def _ids(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield what an object says to be an id."""
+    if depth > DEPTH:
+        raise RecursionError
+    for name, one in value.items() if isinstance(value, dict) else ():
+        if isinstance(one, str) and IDS.fullmatch(name):
+            yield one
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        if isinstance(one, dict | list):
+            yield from _ids(one, depth + 1)
+
+
+class Redaction:
+    """Replaces in the texts and objects of one thread; its people, and its own id, are looked for by name."""
+
+    def __init__(
+        self, pseudonyms: Pseudonyms, people: Sequence[tuple[str, str | None]] = (), region: str | None = None
+    ) -> None:
+        self._pseudonyms, self._region = pseudonyms, region
+        kinds = {name: kind for kind, name in people if name}
+        self._people = {name.casefold(): (kind, name) for name, kind in kinds.items()}
+        names = "|".join(re.escape(one) for one in longest_first(kinds))
+        self._named = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE) if names else None
+        self._ids: set[str] = set()
+        "Those that the object says in its fields: they are looked for in its texts, however they look."
+
+    def body(self, body: bytes, own: str | None = None) -> bytes:
+        """Return the object of an id with everything replaced; what is no JSON is left out."""
+        try:
+            return self._dumped(self.value(json.loads(body), own))
+        except (ValueError, RecursionError):
+            self._pseudonyms.counts["unreadable"] += 1
+            return b"null"
+
+    def value(self, value: Any, own: str | None = None) -> Any:
+        """Return what JSON holds, with everything replaced; `RecursionError` where it is nested too deep."""
+        self._ids = {one for one in (own, *_ids(value)) if one and len(one) >= SHORTEST}
+        return self._value(value, "")
+
+    def text(self, text: str) -> str:
+        """Return a text with pseudonyms in it."""
+        if is_data(text):
+            self._pseudonyms.counts["data"] += 1
+            return f"[{len(text):,} characters of data]"
+        return self._spanned(text)
+
+    def _spanned(self, text: str) -> str:
+        found = sorted(self._found(text), key=lambda one: (one[0], one[0] - one[1]))
+        parts, at = [], 0
+        for begin, end, kind, same in found:
+            if begin >= at:
+                parts += [text[at:begin], self._stand_in(kind, same)]
+                at = end
+            elif end > at:  # what begins inside of another, and reaches beyond it
+                at = end
+        return "".join([*parts, text[at:]])
+
+    def _stand_in(self, kind: str, same: str) -> str:
+        return self._pseudonyms.id(same) if kind == "id" else self._pseudonyms.of(kind, same)
+
+    def _found(self, text: str) -> list[tuple[int, int, str, str]]:
+        found = list(spans(text, self._region))
+        for one in self._named.finditer(text) if self._named else ():
+            kind, name = self._people.get(one[0].casefold(), ("name", one[0]))
+            found.append((one.start(), one.end(), kind, name))
+        for told in self._ids:
+            if told in text:
+                whole = re.finditer(rf"(?<![\w-]){re.escape(told)}(?![\w-])", text)
+                found += [(one.start(), one.end(), "id", told) for one in whole]
+        return found
+
+    def _value(self, value: Any, field: str, *, own: bool = False, depth: int = 0) -> Any:
+        if depth > DEPTH:
+            raise RecursionError
+        if isinstance(value, dict):
+            return self._members(value, own=own, depth=depth)
+        if isinstance(value, list):
+            return [self._value(one, field, own=own, depth=depth + 1) for one in value]
+        if isinstance(value, str):
+            return self._string(value, field, own=own, depth=depth)
+        if isinstance(value, int | float) and not isinstance(value, bool) and is_card(str(value)):
+            return self._pseudonyms.of("card", str(value))
+        return value
+
+    def _members(self, value: dict[str, Any], *, own: bool, depth: int) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for name, one in value.items():
+            key = self._spanned(name)
+            field = "user" if name == "name" and "role" in value else name  # who takes part in a conversation
+            made[key] = self._value(one, field, own=own or name in OWN, depth=depth + 1)
+        return made
+
+    def _string(self, value: str, field: str, *, own: bool, depth: int) -> str:
+        if not value or (field in KEPT and not own and PLAIN.fullmatch(value)):
+            return value
+        if (known := self._people.get(value.casefold())) is not None:
+            return self._stand_in(*known)
+        if (told := self._by_field(value, field, own=own)) is not None:
+            return told
+        inner = self._inner(value, depth) if own and value[:1] in "[{" else None
+        return self.text(value) if inner is None else inner
+
+    def _by_field(self, value: str, field: str, *, own: bool) -> str | None:
+        """Replace what stands in a field that says what it is; None for any other."""
+        low = field.lower()
+        if low in FILES:
+            return self.file_name(value)
+        if low in ALWAYS or (own and low in PEOPLE):
+            return self._pseudonyms.of(low if low in {"mail", "phone"} else "user", value)
+        if IDS.fullmatch(field) or (low in REFERS and not re.search(r"\s", value)):
+            return self._pseudonyms.id(value)
+        if field == "list" and ":" in value:  # our own name of a list: what it lists, and of whom
+            what, _, whose = value.partition(":")
+            return f"{what}:{self._pseudonyms.id(whose)}"
+        return None
+
+    def _inner(self, value: str, depth: int) -> str | None:
+        """Replace in JSON that is a text: what calls of tools are made of."""
+        try:
+            return self._dumped(self._value(json.loads(value), "", own=True, depth=depth + 1)).decode()
+        except ValueError:
+            return None
+
+    def file_name(self, name: str) -> str:
+        """Return what stands for the name of a file: how it ends stays."""
+        suffix = PurePosixPath(name).suffix
+        plain = suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ""
+        return self._pseudonyms.of("file", name) + plain
+
+    @staticmethod
+    def _dumped(value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":")).encode()

@@ -1,0 +1,155 @@
+"""What stands for names, ids and numbers: the same for the same, and nothing of what it stands for."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import UsageError
+from exporter.model import Secret
+from exporter.pseudonyms import VARIABLE, Pseudonyms, any_key, key_of
+from exporter.pseudonyms._patterns import checked_region
+from exporter.pseudonyms._values import Redaction
+
+KEY = Secret("a key that nobody guesses")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=60),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
+FOUND = {
+    "mail": ["ann.smith+x@example.co.uk", "Jörg@bücher.example", "a@b.museum"],
+    "phone": ["+49 170 1234567", "+1 (415) 555-2671", "+44 20 7946 0958"],
+    "card": ["4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005"],
+    "iban": ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432"],
+    "ip": ["192.168.17.4", "2001:db8::8a2e:370:7334"],
+    "key": [
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "sk-proj-Abcdefghijklmn0pqrstuvwxyz0123456789ABCDEFG",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7\n-----END RSA PRIVATE KEY-----",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+    ],
+    "id": ["msg_abc123def456ghi", "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "550e8400-e29b-41d4-a716-446655440000"],
+}
+STAYS = [
+    "I paid 12.50 EUR for order 4711 on 2026-11-21 at 12:30:45, see chapter 3.1.4",
+    "def thread_pool_executor(max_workers=10): return snake_case_name_of_mine",
+    "The password reset page is broken; my secret is safe",
+    "version 1.2.3 of https://docs.example/guide/intro has 1,234,567 downloads",
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in FOUND.items() for text in texts])
+@pytest.mark.parametrize("frame", ["{}", "Please note: {}, thanks.", "({})\nsecond line", '"{}"'])
+def test_what_has_a_shape_is_replaced(kind: str, text: str, frame: str) -> None:
+    names = Pseudonyms(KEY)
+    told = Redaction(names).text(frame.format(text))
+
+    assert text not in told
+    assert not any(part in told for part in re.findall(r"[\w@]{5,}", text) if part not in {"PRIVATE", "chatcmpl"})
+    assert names.counts[kind] == 1, (names.counts, told)
+
+
+@pytest.mark.parametrize("text", STAYS)
+def test_what_is_nobodys_stays(text: str) -> None:
+    assert Redaction(Pseudonyms(KEY)).text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "hidden"),
+    [
+        ("see https://ann:pw1@host.example/a/b?token=abc#frag now", "@host.example/a/b?", "pw1 abc frag"),
+        ("password: hunter2!x and PWD=s3cr3t-word", "password: ", "hunter2 s3cr3t"),
+        ("call 030/1234567 in Berlin", "call phone-", "1234567"),
+    ],
+)
+def test_what_is_in_front_and_behind_stays(text: str, kept: str, hidden: str) -> None:
+    told = Redaction(Pseudonyms(KEY), region=checked_region("de")).text(text)
+
+    assert kept in told
+    assert not any(one in told for one in hidden.split())
+
+
+def test_the_same_is_the_same_however_it_is_written() -> None:
+    redaction = Redaction(Pseudonyms(KEY))
+
+    assert redaction.text("Ann@Example.com") == redaction.text("ann@example.COM")
+    assert redaction.text("+49 170 1234567") == redaction.text("+49-170-1234567")
+    assert redaction.text("4111 1111 1111 1111") == redaction.text("4111-1111-1111-1111")
+
+
+def test_a_key_decides() -> None:
+    one, same, other = Pseudonyms(KEY), Pseudonyms(KEY), Pseudonyms(any_key())
+
+    assert one.of("user", "ann") == same.of("user", "ann") != other.of("user", "ann")
+    assert one.of("user", "ann") != one.of("customer", "ann").replace("customer", "user")
+    assert re.fullmatch(r"thread_[a-z2-7]{16}", one.id("thread_abc"))
+    assert one.id("thread_abc") != one.id("thread_abd")
+
+
+def test_the_people_of_a_thread_are_found_in_its_texts_and_fields() -> None:
+    people = [("user", "Ann Smith"), ("customer", "ACME"), ("id", "thread_1")]
+    names = Pseudonyms(KEY)
+    body = {
+        "id": "thread_1",
+        "metadata": {"user_id": "ann smith", "firm": "ACME", "note": "for Ann Smith of Acme"},
+        "content": "Hello ann smith, ACME's order is in thread_1. Annually, smiths meet.",
+    }
+    told = json.loads(Redaction(names, people).body(json.dumps(body).encode()))
+    user, customer, thread = names.of("user", "Ann Smith"), names.of("customer", "ACME"), names.id("thread_1")
+
+    assert told["metadata"] == {"user_id": user, "firm": customer, "note": f"for {user} of {customer}"}
+    assert told["content"] == f"Hello {user}, {customer}'s order is in {thread}. Annually, smiths meet."
+    assert told["id"] == thread
+
+
+def test_calls_of_tools_are_looked_into() -> None:
+    inner = json.dumps({"email": "x", "amount": 12, "to": "ann@example.com", "order_id": "o-1"})
+    told = json.loads(
+        Redaction(Pseudonyms(KEY)).body(json.dumps({"type": "function_call", "arguments": inner}).encode())
+    )
+    arguments = json.loads(told["arguments"])
+
+    assert told["type"] == "function_call"
+    assert arguments["amount"] == 12
+    assert arguments["to"].startswith("mail-")
+    assert arguments["email"] != "x"
+    assert arguments["order_id"] != "o-1"
+
+
+@given(JSON)
+def test_any_json_stays_json_and_of_the_same_shape(value: Any) -> None:
+    told = json.loads(Redaction(Pseudonyms(KEY)).body(json.dumps(value).encode()))
+
+    assert type(told) is type(value) or isinstance(told, str)  # a number that could be a card
+    assert not isinstance(value, list) or len(told) == len(value)
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_a_mail_address_never_stays(before: str, after: str) -> None:
+    told = Redaction(Pseudonyms(KEY)).text(f"{before} someone.special@example.org {after}")
+
+    assert "someone.special@example.org" not in told
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_json_is_left_out(body: bytes) -> None:
+    json.loads(Redaction(Pseudonyms(KEY)).body(body))
+
+
+def test_what_is_nested_too_deep_is_left_out() -> None:
+    assert Redaction(Pseudonyms(KEY)).body(b"[" * 100_000 + b"]" * 100_000) == b"null"
+
+
+def test_a_key_that_can_be_guessed_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least 16 characters"):
+        key_of({VARIABLE: "short"})
+    assert key_of({}) is None
+    with pytest.raises(UsageError, match="no country"):
+        checked_region("XX")
