@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from exporter.errors import ArchiveError, Damaged
-from exporter.model import Kind, Mark, Page, Position, Record, ThreadRef
+from exporter.model import Kind, Mark, Page, Position, Record, ThreadRef, printable
 
 FORMAT = 1
 BODY = b',"body":'
@@ -46,7 +46,7 @@ def load(line: bytes) -> Any:
 
 def stamp(time: datetime) -> str:
     """Time as it stands in lines: UTC, microseconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def header_line(archive: str, writer: str, started_at: datetime) -> bytes:
@@ -71,14 +71,15 @@ def record_line(record: Record) -> bytes:
 def page_lines(page: Page, run: str) -> bytes:
     """A page as it stands in the journal: its records, then its mark."""
     whose, observed_at, parent = _whose(page.thread, page.kind), stamp(page.fetched_at), _parent(page.parent)
-    lines: list[bytes] = []
+    begin = dump(whose)[:-1]
+    end = b",%b,%b" % (dump({"observed_at": observed_at, "run": run, **parent})[1:-1], BODY[1:])
+    parts: list[bytes] = []
     for seq, item in enumerate(page.items, page.seq):
         if b"\n" in item.body:
             raise ArchiveError(f"{page.thread}: object {seq} of {page.list!r} holds a line break, so it is no line")
-        fields = {**whose, "id": item.id, "seq": seq, "observed_at": observed_at, "run": run, **parent}
-        lines.append(_line(fields, item.body))
-    records = b"".join(lines)
-    return records + _mark_line(page, run, whose, records)
+        parts += (begin, b',"id":%b,"seq":%d' % (dump(item.id), seq), end, item.body, b"}\n")
+    records = b"".join(parts)
+    return records + _mark_line(page, run, whose, observed_at, records)
 
 
 def _whose(thread: ThreadRef, kind: Kind) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def _line(fields: dict[str, Any], body: bytes) -> bytes:
     return b"".join((dump(fields)[:-1], BODY, body, b"}\n"))
 
 
-def _mark_line(page: Page, run: str, whose: dict[str, Any], records: bytes) -> bytes:
+def _mark_line(page: Page, run: str, whose: dict[str, Any], fetched_at: str, records: bytes) -> bytes:
     position = page.position
     mark = {
         **whose,
@@ -106,7 +107,7 @@ def _mark_line(page: Page, run: str, whose: dict[str, Any], records: bytes) -> b
         "count": len(page.items),
         "seq": page.seq,
         "fresh": page.fresh,
-        "fetched_at": stamp(page.fetched_at),
+        "fetched_at": fetched_at,
         "run": run,
         "notes": page.notes,
         "bytes": len(records),
@@ -126,8 +127,14 @@ def is_whole(records: Sequence[bytes], mark_line: bytes) -> bool:
 
 
 def read_mark(line: bytes) -> Mark:
-    """Read a page mark."""
-    fields = load(line)
+    """Read a page mark; `Damaged` where it is none."""
+    try:
+        return _mark(load(line))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(line, error) from error
+
+
+def _mark(fields: dict[str, Any]) -> Mark:
     return Mark(
         thread=ThreadRef(fields["source"], fields["endpoint"], fields["thread"]),
         kind=_kind(fields["of"]),
@@ -143,8 +150,20 @@ def read_mark(line: bytes) -> Mark:
 
 
 def read_record(line: bytes) -> Record:
-    """Read a record line; its body stays as it is."""
-    at = line.index(BODY)
+    """Read a record line; its body stays as it is. `Damaged` where it is none."""
+    try:
+        return _record(line, line.index(BODY))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(line, error) from error
+
+
+def _unreadable(line: bytes, error: Exception) -> Damaged:
+    """Say that a line is no mark or record although its page is as it was written."""
+    shown = printable(line[:60].decode("utf-8", "replace"))
+    return Damaged(f"{shown}...: another program wrote this line ({error!r}); restore this file from a copy")
+
+
+def _record(line: bytes, at: int) -> Record:
     fields = load(line[:at] + b"}")
     return Record(
         thread=ThreadRef(fields["source"], fields["endpoint"], fields["thread"]),
@@ -177,11 +196,15 @@ _HEADS = msgspec.json.Decoder(list[_Head])
 
 def read_records(lines: Sequence[bytes]) -> list[Record]:
     """Read record lines, as `read_record` does each; what they have in common is made once."""
-    cuts = [line.index(BODY) for line in lines]
     try:
+        cuts = [line.index(BODY) for line in lines]
         heads = _HEADS.decode(_heads(lines, cuts))
-    except msgspec.MsgspecError:  # half of a surrogate pair in an id
+        return _records(lines, cuts, heads)
+    except ValueError:  # half of a surrogate pair in an id, or a line that is no record
         return [read_record(line) for line in lines]
+
+
+def _records(lines: Sequence[bytes], cuts: Sequence[int], heads: Sequence[_Head]) -> list[Record]:
     records: list[Record] = []
     common: tuple[str, ...] = ()
     for line, at, head in zip(lines, cuts, heads, strict=True):

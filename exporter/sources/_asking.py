@@ -17,7 +17,7 @@ from exporter.model import Gap, Kind, Page, ThreadRef, now
 from exporter.sources import Answer, Transport
 from exporter.sources._answers import ATTEMPTS, not_json, refusal
 from exporter.sources._habits import Habits, settled, smaller
-from exporter.sources._split import Body, Piece, compact, name, piece, split
+from exporter.sources._split import Body, Piece, compact, name, parted, piece
 
 Params = tuple[tuple[str, str], ...]
 Children = Callable[[Piece], AsyncIterator[Page | Gap]]
@@ -215,7 +215,7 @@ class Desk:
 
 def _split(body: bytes, listing: Listing) -> Body:
     try:
-        return split(body)
+        return parted(body)
     except ValueError as error:
         raise BadAnswer(f"{listing.thread}: GET {listing.path} answered no list: {_reason(error)}") from None
 

@@ -17,6 +17,8 @@ import msgspec
 STRING = rb'"(?:[^"\\]++|\\.)*+"'
 BETWEEN = re.compile(rb"(" + STRING + rb")|[ \t\r\n]++", re.DOTALL)
 TOKEN = re.compile(STRING + rb'|[\[\]{}:,]|[^\[\]{}:,"]++', re.DOTALL)
+HALVES = re.compile("[\ud800-\udfff]")
+"Half of a surrogate pair, which no URL holds."
 BOM = b"\xef\xbb\xbf"
 RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -34,13 +36,22 @@ class Piece(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A list's answer: its fields but `data`, and the objects of `data`; None where `data` is no list."""
+    """A list's answer: `has_more` and `last_id`, and the objects of `data`; None where `data` is no list."""
 
     envelope: dict[str, Any]
     pieces: tuple[Piece, ...] | None
 
 
-class _Head(msgspec.Struct):
+class _Envelope(msgspec.Struct, gc=False):
+    data: list[msgspec.Raw] | None = None
+    has_more: Any = None
+    last_id: Any = None
+
+
+ENVELOPES = msgspec.json.Decoder(_Envelope)
+
+
+class _Head(msgspec.Struct, gc=False):
     id: Any = None
     created_at: Any = None
     created: Any = None
@@ -64,12 +75,26 @@ def compact(body: bytes) -> bytes:
 
 def split(body: bytes) -> Body:
     """Return envelope and objects of a list's answer; ValueError when it is no JSON object."""
-    small = compact(body)
+    return parted(compact(body))
+
+
+def parted(small: bytes) -> Body:
+    """Return envelope and objects of a list's answer that is compact already; ValueError when it is no JSON object."""
+    try:
+        found = ENVELOPES.decode(small)
+    except (msgspec.MsgspecError, RecursionError):
+        return _parted(small)
+    pieces = None if found.data is None else tuple([piece(bytes(part)) for part in found.data])
+    return Body({"has_more": found.has_more, "last_id": found.last_id}, pieces)
+
+
+def _parted(small: bytes) -> Body:
+    """Return the same where msgspec refuses it, or where `data` is no list."""
     fields = dict(_members(small))
     if small[:1] != b"{":
         raise ValueError("not a JSON object")
-    data = fields.pop("data", None)
-    envelope = {name: _loads(value) for name, value in fields.items()}
+    data = fields.get("data")
+    envelope = {name: _loads(fields[name]) if name in fields else None for name in ("has_more", "last_id")}
     if data is None or data[:1] != b"[":
         return Body(envelope, None)
     return Body(envelope, tuple(piece(part) for part in _elements(data)))
@@ -102,7 +127,7 @@ def name(value: Any) -> str | None:
     """Return an id or a cursor that can be asked for: text as it is, an integer as digits, else None."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str) or not value or any("\ud800" <= c <= "\udfff" for c in value):
+    if not isinstance(value, str) or not value or HALVES.search(value):
         return None
     return value
 
