@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from exporter.archive._lines import dump, load, read_mark, read_record
+from exporter.archive._many import Many
 from exporter.archive._schema import frames, lists, threads
 from exporter.model import Mark, Position, Record, ThreadRef
 
@@ -79,16 +81,14 @@ class News:
 
     def write(self, db: Connection, segment: int) -> None:
         """Write it all down."""
-        if self.threads:
-            db.execute(_INSERT, [named(thread) for thread in self.threads])
+        _INSERT.write(db, map(named, self.threads))
         self.update(db)
         positions = [
             {**named(thread), "_list": dump(name).decode(), "_cursor": dump(at.cursor).decode(), "_seq": at.seq}
             | {"_more": at.more}
             for (thread, name), at in self.lists.items()
         ]
-        if positions:
-            db.execute(_REPLACE_LISTS, positions)
+        _REPLACE_LISTS.write(db, positions)
         self.write_frames(db, segment)
 
     def write_frames(self, db: Connection, segment: int) -> None:
@@ -97,13 +97,12 @@ class News:
             {**named(thread), "_kind": kind, "_segment": segment, "_offset": offset}
             for thread, kind, offset in sorted(self.frames)
         ]
-        if places:
-            db.execute(_REPLACE_FRAMES, places)
+        _REPLACE_FRAMES.write(db, places)
 
     def update(self, db: Connection) -> None:
         """Write what is said of threads that are known."""
         for columns, rows in _alike(self.threads):
-            db.execute(_update(columns), rows)
+            _update(columns).write(db, rows)
 
 
 def digest(body: bytes) -> str:
@@ -113,6 +112,8 @@ def digest(body: bytes) -> str:
 
 def plain(text: str) -> str:
     """Text that a database takes: lone surrogates are U+FFFD."""
+    if text.isascii():
+        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -141,26 +142,27 @@ def is_named() -> sa.ColumnElement[bool]:
     return sa.and_(*(threads.c[name] == _bound(threads, name) for name in IDENTITY))
 
 
-def _update(columns: tuple[str, ...]) -> sa.Executable:
+@lru_cache(64)
+def _update(columns: tuple[str, ...]) -> Many:
     said: dict[str, Any] = {name: _bound(threads, name, "") for name in columns}
     said |= {name: sa.func.coalesce(threads.c[name], said[name]) for name in columns if name in FIRST}
-    return sa.update(threads).where(is_named()).values(said)
+    return Many(sa.update(threads).where(is_named()).values(said))
 
 
-def _replace(table: sa.Table, *columns: str) -> sa.Executable:
+def _replace(table: sa.Table, *columns: str) -> Many:
     """Insert rows of a thread that is named by what it is, not by its number."""
     values = [_bound(table, name) for name in columns]
     rows = sa.select(threads.c.no, *values).where(is_named())
-    return sa.insert(table).prefix_with("OR REPLACE").from_select(["thread", *columns], rows)
+    return Many(sa.insert(table).prefix_with("OR REPLACE").from_select(["thread", *columns], rows))
 
 
-def _insert() -> sa.Executable:
+def _insert() -> Many:
     """Insert a thread that is not there yet, as one of the default profile that was never visited."""
     first = {"profile": "default", "state": "new"}
     values = [_bound(threads, name) for name in IDENTITY]
     given = [sa.literal(value, threads.c[name].type) for name, value in first.items()]
     row = sa.select(*values, *given).where(sa.not_(sa.exists(sa.select(threads.c.no).where(is_named()))))
-    return sa.insert(threads).from_select([*IDENTITY, *first], row)
+    return Many(sa.insert(threads).from_select([*IDENTITY, *first], row))
 
 
 _INSERT = _insert()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from exporter.cli._numbers import many
 from exporter.cli._output import Output
 from exporter.model import Outcome, Page, Registration, printable
 
@@ -41,7 +42,7 @@ class Progress:
         """It is known what will be visited."""
         self._total = plan.count
         with suppress(OSError):
-            self._out.log(f"{self._total:,} threads to visit", event="start", threads=self._total)
+            self._out.log(f"{many(self._total, 'threads')} to visit", event="start", threads=self._total)
             if self._out.style == "plain" and sys.stderr.isatty() and self._out.verbosity >= 0:
                 self._bar = _bar()
                 self._task = self._bar.add_task("backup", total=self._total, told="")
@@ -67,7 +68,8 @@ class Progress:
     def _page(self, page: Page) -> None:
         self._pages += 1
         self._objects += len(page.items) if page.kind not in ("visit", "registration") else 0
-        self._out.say(f"{page.thread}: {page.list} {page.seq}+{len(page.items)}", level=2)
+        if self._out.verbosity >= 2:  # the words cost more than all the rest
+            self._out.say(f"{page.thread}: {page.list} {page.seq}+{len(page.items)}", level=2)
         self._tell()
 
     def _outcome(self, outcome: Outcome) -> None:
@@ -81,7 +83,7 @@ class Progress:
         elif outcome.code == "expired_link":
             self._line(f"gone: {outcome.error}")
         elif outcome.state == "gone" or self._out.verbosity > 0:
-            self._line(f"{outcome.state}: {outcome.thread}: {outcome.records:,} new objects")
+            self._line(f"{outcome.state}: {outcome.thread}: {many(outcome.records, 'new objects')}")
         self._tell()
 
     def _failed(self, outcome: Outcome, fields: dict[str, str]) -> None:
@@ -107,11 +109,11 @@ class Progress:
             self._bar.update(self._task, completed=self._threads, total=self._total, told=self._rates(now))
         elif now - self._said >= self._every:
             self._said = now
-            self._out.say(f"{self._threads:,} of {self._total:,} threads, {self._rates(now)}", event="progress")
+            self._out.say(f"{self._threads:,} of {many(self._total, 'threads')}, {self._rates(now)}", event="progress")
 
     def _rates(self, now: float) -> str:
         seconds = max(now - self._started, 1e-9)
-        return f"{self._objects:,} objects, {self._pages / seconds:,.1f} pages/s"
+        return f"{many(self._objects, 'objects')}, {self._pages / seconds:,.1f} pages/s"
 
     def __enter__(self) -> Self:
         return self
