@@ -28,21 +28,30 @@ class Registered:
     new: int
     changed: int
     unchanged: int
+    erased: int = 0
+    "Threads that were erased from this archive, and stay out of it."
 
 
-def register(archive: Archive, entries: Iterable[Registration], *, move: bool = False) -> Registered:
+def register(
+    archive: Archive, entries: Iterable[Registration], *, move: bool = False, again: bool = False
+) -> Registered:
     """Add threads to the registry, durably; what is said of a known thread replaces what was known.
 
     The profile `default` says nothing of a thread that has another one, unless it is said on purpose: `move`.
+    A thread that was erased stays out unless it is said on purpose that it is to be kept `again`.
     """
-    new = changed = unchanged = 0
+    new = changed = unchanged = left_out = 0
     archive.seal()  # what the catalog says is compared, and it knows what is sealed
     stream = iter(entries)
     while batch := list(islice(stream, BATCH)):
         known = _known(archive, batch)
+        erased = set() if again else archive.erased(one.thread for one in batch if one.thread not in known)
         news: dict[ThreadRef, Registration] = {}
         for entry in batch:
             before = known.get(entry.thread)
+            if entry.thread in erased:
+                left_out += 1
+                continue
             after = _merged(before, entry, move=move)
             if before is None:
                 new += 1
@@ -54,7 +63,7 @@ def register(archive: Archive, entries: Iterable[Registration], *, move: bool = 
             known[entry.thread] = news[entry.thread] = after
         archive.append(map(registration_page, news.values()))
         archive.seal()
-    return Registered(new, changed, unchanged)
+    return Registered(new, changed, unchanged, left_out)
 
 
 def register_touched(archive: Archive) -> int:

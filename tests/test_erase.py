@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from exporter.archive import Archive
-from exporter.erase import Asked, choose, erase
-from exporter.model import ThreadRef
+from exporter.archive import Archive, _manifests
+from exporter.check import check
+from exporter.erase import Asked, choose, erase, finish
+from exporter.errors import ArchiveError, UsageError
+from exporter.model import Registration, ThreadRef
 from exporter.rebuild import rebuild
+from exporter.registry import register
+from exporter.storage.local import LocalStorage
 from tests.archive.making import in_memory
-from tests.archive.publishing import publish_all
-from tests.erasing import THREADS, Maker, known, left, noticed, records, rows, with_traces
+from tests.archive.publishing import messages, publish_all
+from tests.archive.test_crashes import Crashed, crashing
+from tests.erasing import QUIET, THREADS, Maker, copied, known, left, noticed, records, rows, with_traces
 
 GONE = THREADS[:2]
+STRIDE = int(os.environ.get("ERASE_STRIDE", "8"))
+"Steps between the crashes that are tried: all of them take minutes."
 
 
 def archived(path: Path, seed: int, nights: int = 4) -> Path:
@@ -27,11 +41,7 @@ def archived(path: Path, seed: int, nights: int = 4) -> Path:
     return path
 
 
-def others(found: dict[ThreadRef, object], gone: Sequence[ThreadRef]) -> dict[ThreadRef, object]:
-    return {thread: said for thread, said in found.items() if thread not in gone}
-
-
-def erased(path: Path, threads: Sequence[ThreadRef] = GONE) -> dict[str, object]:
+def erased(path: Path, threads: Sequence[ThreadRef] = GONE) -> dict[str, Any]:
     with Archive.write(path) as archive:
         asked = [Asked("thread", one.id) for one in threads]
         return erase(archive, choose(archive, asked).threads, asked)
@@ -65,3 +75,142 @@ def test_nothing_of_them_is_left_and_everything_of_others_is_as_it_was(seed: int
         rebuild(path)
         assert rows(path) == after[0]
         assert left(path, gone) == []
+
+
+@pytest.mark.parametrize(("after", "at"), [(False, 1), (False, 3), (True, 2), (True, 4)])
+def test_a_crash_at_any_step_erases_all_or_nothing_and_the_next_opening_finishes(
+    monkeypatch: pytest.MonkeyPatch, after: bool, at: int
+) -> None:
+    with in_memory() as root:
+        base = root / "base"
+        Maker(base, 11).make(2)
+        with_traces(base, GONE[0])
+        with Archive.write(base) as archive:
+            publish_all(archive)
+            threads = choose(archive, [Asked("thread", one.id) for one in GONE]).threads
+        before, ids, outcomes = (records(base), rows(base), known(base)), {one.id for one in GONE}, set[bool]()
+        finished = False
+        while not finished:
+            at += STRIDE
+            path = copied(base, root / str(at))
+            archive = Archive.write(path)
+            with crashing(monkeypatch, at, Crashed, after=after) as done, suppress(Crashed):
+                erase(archive, threads)
+            finished = done[0] < at
+            archive._lock.release()  # type: ignore[union-attr]  # the system does that when a process dies
+            archive.catalog.close()
+
+            with Archive.write(path) as archive:
+                finish(archive)
+            decided = bool(list(_manifests.erasing(LocalStorage(path))))
+            outcomes.add(decided)
+            gone = GONE if decided else ()
+            without = ids if decided else set()
+
+            assert not decided or left(path, gone) == [], at
+            assert records(path) == {one: said for one, said in before[0].items() if one not in gone}, at
+            assert rows(path) == {name: said for name, said in before[1].items() if name not in without}, at
+            assert known(path) == {name: said for name, said in before[2].items() if name not in without}, at
+            found = {found.code for found in check(path, rebuild=finished)}
+            assert found <= {"salvaged", *QUIET}, at
+            assert not decided or all(one["finished_at"] for one in receipts(path)), at
+            shutil.rmtree(path)
+        assert outcomes == {False, True}
+        assert at > 20
+
+
+def receipts(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(file.read_bytes()) for file in sorted((path / "receipts").iterdir())]
+
+
+def test_one_erasure_after_another_and_a_thread_that_comes_back_keep_the_chain_whole(tmp_path: Path) -> None:
+    path = archived(tmp_path / "a", 5, 3)
+    before = records(path), rows(path)
+    for one in THREADS[:3]:
+        erased(path, [one])
+    again = Registration(THREADS[0], user="somebody")
+    with Archive.write(path) as archive:
+        assert register(archive, [again]).erased == 1
+        assert archive.catalog.find(THREADS[0]) is None
+        assert register(archive, [again], again=True).new == 1
+        archive.append([messages(0, 2, THREADS[0])])
+        archive.seal()
+        assert register(archive, [replace(again, title="more")]).changed == 1
+        publish_all(archive)
+
+    assert {found.code for found in noticed(path)} <= set()
+    assert len(rows(path)[THREADS[0].id]) == 3
+    assert {one: said for one, said in records(path).items() if one in THREADS[3:]} == {
+        one: said for one, said in before[0].items() if one in THREADS[3:]
+    }
+    erased(path, [THREADS[0]])
+    assert left(path, THREADS[:3]) == []
+    assert noticed(path) == []
+    rebuild(path)
+    assert {name: said for name, said in before[1].items() if name > THREADS[2].id} == rows(path)
+    assert noticed(path) == []
+
+
+def test_what_is_asked_for_after_it_was_erased_is_known_by_its_tombstone_and_never_by_its_name(tmp_path: Path) -> None:
+    path = archived(tmp_path / "a", 3, 2)
+    with Archive.write(path) as archive:
+        users = Asked("user", "user-1")
+        chosen = choose(archive, [users])
+        receipt = erase(archive, chosen.threads, [users], "TICKET-1")
+        assert {one.id for one in chosen.threads} == {"thread_e001", "thread_e003"}
+        assert choose(archive, [Asked("thread", "thread_e001")]).before == (Asked("thread", "thread_e001"),)
+        with pytest.raises(UsageError, match="thread_unknown: not in "):
+            choose(archive, [Asked("thread", "thread_e000"), Asked("thread", "thread_unknown")])
+        number = archive.manifest()
+        archive_id = archive.id
+
+    assert json.loads((path / "receipts" / f"{number:09d}.json").read_bytes()) == receipt
+    as_documented = hashlib.sha256(f"{archive_id}\nuser\nuser-1".encode()).hexdigest()
+    stone = hashlib.sha256("\n".join([archive_id, *astuple(THREADS[1])]).encode()).hexdigest()
+    assert receipt["asked"] == [{"what": "user", "sha256": as_documented}]
+    assert stone in receipt["threads"]
+    assert (receipt["reference"], receipt["command"]) == ("TICKET-1", "erase")
+    for one in receipt["segments"]:
+        after = one["after"]
+        assert hashlib.sha256((path / after["name"]).read_bytes()).hexdigest() == after["sha256"]
+        assert not (path / one["before"]["name"]).exists()
+        assert after["records"] < one["before"]["records"]
+
+
+def test_nothing_is_erased_where_a_segment_is_damaged_or_belongs_to_no_commit(tmp_path: Path) -> None:
+    path = archived(tmp_path / "a", 4, 2)
+    (first, *_) = sorted((path / "segments").rglob("*.zst"))
+    stray = first.with_name("000000001-000000000000.jsonl.zst")
+    shutil.copy(first, stray)
+    before = rows(path)
+    with pytest.raises(ArchiveError, match="no commit names it, and it holds what is to be erased"):
+        erased(path)
+    stray.unlink()
+    data = bytearray(first.read_bytes())
+    data[len(data) // 2] ^= 1
+    first.write_bytes(data)
+    with pytest.raises(ArchiveError, match=first.name):
+        erased(path)
+
+    assert rows(path) == before
+    assert not (path / "receipts").exists()
+
+
+def test_who_reads_beside_follows_what_was_written_again_or_is_told_so(tmp_path: Path) -> None:
+    path = archived(tmp_path / "a", 6, 2)
+    with Archive.open(path) as reading:
+        other = THREADS[4]
+        straight = reading.pages()
+        first = next(straight)
+        before = [first, *reading.pages()][1:]
+        places = list(reading.catalog.frames_of(other, "message"))
+        erased(path)
+
+        rest = [(number, mark) for number, mark, _ in straight]
+        assert [one for one in rest if one[1].thread not in GONE] != []
+        assert [one[1] for one in before if one[1].thread == other] == [
+            one[1] for one in reading.pages() if one[1].thread == other
+        ]
+        with pytest.raises(ArchiveError, match="wrote it again just now; run the command again"):
+            list(reading.lines_at(other, "message", *places[0]))
+        assert list(reading.records(other))

@@ -33,6 +33,7 @@ ORDER = (
     "export",
     "check",
     "rebuild",
+    "erase",
     "doctor",
     "schedule",
     "sandbox",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -32,7 +32,7 @@ def named(
 
     endpoint = endpoint_of(profiles.named(profile).base_url)
     said = Said(endpoint, profile, source, user, customer, title, tags or None)
-    return entries(words, said, _stdin() if "-" in words else ())
+    return entries(words, said, stdin(*words))
 
 
 def profile_is_said() -> bool:
@@ -40,5 +40,6 @@ def profile_is_said() -> bool:
     return click.get_current_context().get_parameter_source("profile") is ParameterSource.COMMANDLINE
 
 
-def _stdin() -> TextIO:
-    return io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "surrogateescape", newline="")
+def stdin(*words: str) -> Iterable[str]:
+    """Return the lines of standard input where a word asks for them."""
+    return io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "surrogateescape", newline="") if "-" in words else ()

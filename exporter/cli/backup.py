@@ -150,7 +150,9 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
 
     out, stop = Output.of(), Stop()
     with Archive.write(path) as archive, signals(stop):
-        register(archive, entries, move=profile_is_said())
+        if left_out := register(archive, entries, move=profile_is_said()).erased:
+            again = "`exporter register --again` keeps them again"
+            out.say(f"exporter: {left_out:,} of the named threads were erased from this archive and stay out; {again}")
         register_touched(archive)
         if next(archive.catalog.known(), None) is None:
             raise UsageError(f"{path}: no threads are registered; name some: exporter backup thread_abc123")

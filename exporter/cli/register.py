@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from exporter.cli._command import archive_option, makes_command, profile_options, source_option
+from exporter.cli._numbers import many
 from exporter.cli._output import Output
 
 EXAMPLES = (
@@ -23,6 +24,7 @@ EXAMPLES = (
 @click.option("--customer", help="The organization they belong to.")
 @click.option("--title", help="What they are called.")
 @click.option("--tag", "tags", multiple=True, help="A word to find them by; may be repeated.")
+@click.option("--again", is_flag=True, help="Also threads that were erased from this archive: keep them again.")
 @source_option
 @profile_options
 @archive_option
@@ -33,6 +35,7 @@ def command(
     customer: str | None,
     title: str | None,
     tags: tuple[str, ...],
+    again: bool,
     source: str | None,
     profile: str,
     config: str | None,
@@ -42,7 +45,7 @@ def command(
 
     A file may be CSV with a header, JSON lines, or any text with ids in it, such as logs. What a file says of a
     thread's user, customer, title and tags counts more than the options. Registering again updates; a thread keeps
-    its profile unless --profile is given.
+    its profile unless --profile is given. A thread that was erased from this archive stays out without --again.
     """
     from exporter.archive import Archive
     from exporter.cli._registering import named, profile_is_said
@@ -53,10 +56,12 @@ def command(
     first = next(entries)  # a mistake in the first line makes no archive
     Archive.create(archive)
     with Archive.write(archive) as writing:
-        done = register(writing, chain([first], entries), move=profile_is_said())
+        done = register(writing, chain([first], entries), move=profile_is_said(), again=again)
         total = sum(writing.catalog.count().values())
-    fields = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged, "registered": total}
+    fields = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged, "erased": done.erased}
+    erased = f"; {done.erased:,} were erased and stay out (--again keeps them again)" if done.erased else ""
     Output.of().summary(
-        fields,
-        f"{done.new:,} new, {done.changed:,} changed, {done.unchanged:,} as before; {total:,} threads registered",
+        {**fields, "registered": total},
+        f"{done.new:,} new, {done.changed:,} changed, {done.unchanged:,} as before{erased}; "
+        f"{many(total, 'threads')} registered",
     )

@@ -71,7 +71,7 @@ class Crawl:
         self._writer = Writer(archive.append, listeners.on_page)
         self._missing: defaultdict[Door, list[Missing]] = defaultdict(list)
         self._files: dict[str, Files] = {}
-        self.links = Links(archive.catalog, agenda, listeners.on_link)
+        self.links = Links(archive.catalog, agenda, listeners.on_link, archive.erased)
         self.timetable = Timetable(archive.catalog, policies)
         self.tally = Tally()
 

@@ -6,7 +6,7 @@ the server does not have, is no mistake of ours: it expired or was deleted befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from exporter.archive.catalog import Catalog, Known
 from exporter.crawl._agenda import Agenda
@@ -17,23 +17,32 @@ from exporter.registry import registration_page
 class Links:
     """Where the threads of one run point to."""
 
-    def __init__(self, catalog: Catalog, agenda: Agenda, on_link: Callable[[Registration], None]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        agenda: Agenda,
+        on_link: Callable[[Registration], None],
+        erased: Callable[[Iterable[ThreadRef]], Collection[ThreadRef]] = lambda _: (),
+    ) -> None:
         self._catalog = catalog
         self._agenda = agenda
         self._on_link = on_link
+        self._erased = erased
         self._pointed: dict[ThreadRef, str] = {}
         self.registered = 0
 
     def follow(self, link: Link, owner: Known, profile: str, unseen: list[ThreadRef]) -> Iterator[Page]:
         """Yield the registration of where a link leads, if that is news; once it is taken, it will be visited.
 
-        What is known stays as it is. What was never seen is added to `unseen`. `UsageError` where the link leads to no
-        id.
+        What is known stays as it is, and what was erased stays out. What was never seen is added to `unseen`.
+        `UsageError` where the link leads to no id.
         """
         checked_id(link.to.id)
         if link.to == link.thread:
             return
         known = self._catalog.find(link.to)
+        if known is None and self._erased([link.to]):
+            return
         if known is None or not known.seen_at:
             unseen.append(link.to)
         if known is None:

@@ -47,8 +47,8 @@ class Cursor:
             self._newest = taken.registered[-1].id
         elif self._newest is None and taken.last is not None:
             self._newest = taken.last.id
-        if self._doubted or self._newest is None:
-            return
+        if self._doubted or self._newest is None or (page.items and taken.last is None):
+            return  # a place must not name what was erased
         at = page.position
         told = {"cursor": at.cursor, "seq": at.seq, "more": at.more, "newest": self._newest}
         self._archive.catalog.note_fact(self._key, json.dumps(told))

@@ -33,11 +33,11 @@ class Taken:
     nameless: int
     "Objects without an id, or with one that cannot be part of a URL: they cannot be registered."
     last: ThreadRef | None
-    "The last thread on the page."
+    "The last thread on the page; None where nothing there may be named: it was erased, or has no usable id."
 
     @property
     def unchanged(self) -> int:
-        """Known before, and nothing new."""
+        """Known before, and nothing new; or erased here, so that it stays out."""
         return self.listed - len(self.registered) - len(self.changed) - self.nameless
 
 
@@ -66,10 +66,13 @@ class Ledger:
         """Archive what is new on a page, with one write: when this returns, a crash cannot lose it."""
         named = [(thread, item) for thread, item in _named(page) if thread is not None]
         had = self._had(thread for thread, _ in named)
+        erased = self._archive.erased(thread for thread, _ in named if had.get(thread, NOTHING).entry is None)
         registered: dict[ThreadRef, None] = {}
         changed: dict[ThreadRef, None] = {}
         write: list[Page] = []
         for thread, item in named:
+            if thread in erased:
+                continue
             before = had.get(thread, NOTHING)
             now = _Had(self._entry(thread, item, before), digest(item.body))
             if now == before:
@@ -92,7 +95,7 @@ class Ledger:
             registered=tuple(registered),
             changed=tuple(changed),
             nameless=len(page.items) - len(named),
-            last=named[-1][0] if named else None,
+            last=named[-1][0] if named and named[-1][0] not in erased else None,
         )
 
     def close(self) -> None:

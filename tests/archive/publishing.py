@@ -51,7 +51,7 @@ def publish_all(archive: Archive) -> None:
     """Bring the tables up to date as a backup does."""
     newest = archive.manifest()
     publish(archive, int(archive.catalog.fact("published") or 0))
-    archive.catalog.note_fact("published", str(newest))
+    archive.note_published(newest)
 
 
 def published(path: Path) -> Path:
