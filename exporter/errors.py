@@ -4,6 +4,7 @@
     ├── UsageError                     2   the call itself is off: an option, an id, a file of ids
     ├── ArchiveError                   1   about the folder we keep
     │   ├── NoArchive                 10   not an archive, or written by a newer version
+    │   ├── NoKey                     12   the archive is encrypted, and its key is missing or another one
     │   ├── Locked                    11   another process is writing
     │   ├── DiskFull                   1   the disk refused a write
     │   └── Damaged                    5   bytes differ from what was committed
@@ -50,6 +51,16 @@ class NoArchive(ArchiveError):
     """The folder is not an archive, or a newer version wrote it."""
 
     exit_code = 10
+
+
+class NoKey(ArchiveError):
+    """The archive is encrypted, and its key is `missing`, or is another one. Nothing is damaged."""
+
+    exit_code = 12
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class Locked(ArchiveError):

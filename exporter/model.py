@@ -220,7 +220,7 @@ class Outcome:
 
 Code = Literal[
     # the truth: only a copy mends it
-    "manifest_missing", "manifest_damaged", "chain_broken", "other_archive",
+    "keys_damaged", "manifest_missing", "manifest_damaged", "chain_broken", "other_archive",
     "segment_missing", "segment_damaged", "records_lost", "content_missing", "content_damaged",
     # derived: `check --repair` mends it
     "catalog_damaged", "catalog_differs", "schedule_wrong",
@@ -229,7 +229,7 @@ Code = Literal[
     "server_missing",
     # worth knowing, and no damage
     "gap", "journal_open", "erasure_open", "salvaged", "stray_file", "content_unnamed", "catalog_behind",
-    "table_unnoted", "table_version", "not_compared", "server_differs", "server_gone", "server_unread",
+    "table_unnoted", "table_version", "not_compared", "not_opened", "server_differs", "server_gone", "server_unread",
 ]  # fmt: skip
 """What kind of thing `check` found; the list is closed, and docs/check.md explains each."""
 

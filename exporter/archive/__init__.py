@@ -19,9 +19,11 @@ from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import read_id
 from exporter.archive._blobs import Blob, Kept, blob_name
 from exporter.archive._commits import Commits, absent, frames, index
+from exporter.archive._encrypted import sealed
 from exporter.archive._erasing import Eraser, Found, look
 from exporter.archive._hints import beside, hints, note_hints
 from exporter.archive._journal import Journal
+from exporter.archive._keyfile import unlock
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_records, record_line
 from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
@@ -54,12 +56,15 @@ class Archive:
     def __init__(self, path: Path, catalog: Catalog, lock: Lock | None = None) -> None:
         self.path = path
         self.catalog = catalog
-        self.storage = load_storage("local", path)
         self.id = read_id(path)
+        self.cipher = unlock(path, self.id)
+        "What opens and seals its files; None where they are plain."
+        self.storage = sealed(load_storage("local", path), self.cipher)
+        catalog.cipher = self.cipher
         self.run = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         "Names this opening in every line it writes."
         self._lock = lock
-        self._journal = Journal(path / "journal", self.id)
+        self._journal = Journal(path / "journal", self.id, self.cipher)
         self._commits = Commits(path, self.id, self.run, self.storage, catalog)
         self.receipts = Receipts(path, self.storage)
         self._eraser = Eraser(path, self.id, self.storage, catalog, self._commits)
@@ -67,14 +72,17 @@ class Archive:
         "Whether a commit failed halfway: nothing is written before it is finished as after a crash."
 
     @classmethod
-    def create(cls, path: Path) -> None:
-        """Make an empty archive; an existing one stays as it is."""
-        _about.create(path)
+    def create(cls, path: Path, *, encrypted: bool = False) -> None:
+        """Make an empty archive; an existing one stays as it is. `encrypted`: with the key the environment names."""
+        _about.create(path, encrypted=encrypted)
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open for reading; safe beside a running backup, and in a folder that cannot be written."""
-        read_id(path)
+        """Open for reading; safe beside a running backup, and in a folder that cannot be written.
+
+        `NoKey` where it is encrypted, and its key is not named by the environment, or is another one.
+        """
+        unlock(path, read_id(path))
         if not (path / "catalog.sqlite").exists():
             raise Damaged(f"{path / 'catalog.sqlite'}: it is missing; run `exporter rebuild -a {path}`")
         return cls(path, Catalog(path / "catalog.sqlite"))
@@ -82,7 +90,7 @@ class Archive:
     @classmethod
     def write(cls, path: Path) -> Self:
         """Open for writing: take the lock, finish what a crash interrupted, bring the catalog up to date."""
-        read_id(path)
+        unlock(path, read_id(path))
         lock = Lock(path)
         lock.acquire()
         try:
@@ -140,7 +148,7 @@ class Archive:
         self._unfinished = True
         journal.close()
         if journal.has_pages:
-            self._journal = Journal(self.path / "journal", self.id)
+            self._journal = Journal(self.path / "journal", self.id, self.cipher)
             manifest = self._commits.seal(journal.path, report)
         else:
             manifest = self._commits.commit((), report)
@@ -197,6 +205,7 @@ class Archive:
             for manifest in _manifests.erasing(self.storage, before):
                 if manifest.number <= newest:
                     self.receipts.complete(manifest)
+        self.catalog.note_fact("published", str(newest))
 
     # Reading
 
@@ -205,7 +214,6 @@ class Archive:
         return _manifests.log(self.storage, since)
 
     def index_into(self, catalog: Catalog, until: int | None = None) -> None:
-        self.catalog.note_fact("published", str(newest))
         """Take the commits that another catalog lacks over into it, all or those up to manifest `until`."""
         for manifest in self.manifests(catalog.indexed()):
             if until is not None and manifest.number > until:
@@ -280,7 +288,12 @@ class Archive:
 
     def owners(self, threads: Iterable[ThreadRef]) -> dict[ThreadRef, Registration]:
         """What `owner` says of each of these threads, in a few queries."""
-        named = {thread: replace(thread, endpoint=plain(thread.endpoint), id=plain(thread.id)) for thread in threads}
+        named = {
+            thread: thread
+            if thread.id.isascii() and thread.endpoint.isascii()
+            else replace(thread, endpoint=plain(thread.endpoint), id=plain(thread.id))
+            for thread in threads
+        }
         found = self.catalog.owners(list(named.values()))
         return {thread: found.get(name) or Registration(thread) for thread, name in named.items()}
 

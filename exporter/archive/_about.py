@@ -5,20 +5,27 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from exporter.archive import _keyfile
 from exporter.archive._lines import FORMAT, dump, load, stamp
 from exporter.archive._lock import Lock
 from exporter.archive.catalog import Catalog
-from exporter.errors import NoArchive
+from exporter.errors import NoArchive, UsageError
 from exporter.files import FOLDER_MODE, make_folder, replacing, translated
 from exporter.model import now, printable
 
-BEGUN = (".exporter", "README.md", "catalog.sqlite", ".README.md.", ".archive.json.")
+BEGUN = (".exporter", "README.md", "catalog.sqlite", "keys.json", ".README.md.", ".archive.json.", ".keys.json.")
 "How the names begin that a creation leaves when it is cut short."
+_ENCRYPTED: dict[bool, dict[str, object]] = {False: {}, True: {"encrypted": True}}
 
 
-def create(path: Path) -> None:
-    """Make an empty archive; an existing one stays as it is."""
+def create(path: Path, *, encrypted: bool = False) -> None:
+    """Make an empty archive; an existing one stays as it is.
+
+    With `encrypted`, its key is the one that the environment names; `UsageError` for an existing one that is not.
+    """
     if (path / "archive.json").exists():
+        if encrypted and not _keyfile.is_encrypted(path):
+            raise UsageError(f"{path}: it is not encrypted; `exporter encrypt` says how it becomes so")
         return
     _refuse_other_files(path)
     with translated(path):
@@ -29,9 +36,24 @@ def create(path: Path) -> None:
         with replacing(path / "README.md") as file:
             file.write((Path(__file__).parent / "README.template.md").read_bytes())
         Catalog(path / "catalog.sqlite", create=True).close()
-        with replacing(path / "archive.json") as file:
-            about = {"format": FORMAT, "archive": secrets.token_hex(16), "created_at": stamp(now())}
-            file.write(dump(about) + b"\n")
+        name = secrets.token_hex(16)
+        if encrypted:
+            _keyfile.create(path, name)
+        else:
+            (path / _keyfile.NAME).unlink(missing_ok=True)  # of a creation that was cut short
+        _say(path, {"format": FORMAT, "archive": name, "created_at": stamp(now()), **_ENCRYPTED[encrypted]})
+
+
+def encrypt(path: Path) -> None:
+    """Make an empty archive an encrypted one: the caller has the lock and knows that nothing was ever archived."""
+    about = load((path / "archive.json").read_bytes())
+    _keyfile.create(path, about["archive"])
+    _say(path, about | _ENCRYPTED[True])
+
+
+def _say(path: Path, about: dict[str, object]) -> None:
+    with replacing(path / "archive.json") as file:
+        file.write(dump(about) + b"\n")
 
 
 def _refuse_other_files(path: Path) -> None:

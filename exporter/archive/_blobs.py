@@ -13,14 +13,18 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self, cast
 
+from exporter.archive._encrypted import KEPT, cipher_of, on_disk
 from exporter.archive._lines import load, read_record
 from exporter.archive._verify import damage
 from exporter.errors import ArchiveError
 from exporter.files import open_private, sha256_of, translated
 from exporter.model import Finding, Mark, printable
 from exporter.storage import Storage
+
+if TYPE_CHECKING:
+    from exporter.archive._cipher import Cipher, Writer
 
 FOLDER = "blobs"
 NAME = re.compile(r"blobs/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")
@@ -51,6 +55,8 @@ class Blob:
         self._path = storage.tmp() / f"blob-{secrets.token_hex(8)}"
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
+        self._size = 0
+        self._cipher, self._writer = cipher_of(storage), cast("Writer | None", None)
 
     def __enter__(self) -> Self:
         return self
@@ -67,8 +73,9 @@ class Blob:
     def write(self, data: bytes) -> None:
         """Take what came next."""
         with translated(self._path):
-            self._open().write(data)
+            (self._open() if self._cipher is None else self._sealing(self._cipher)).write(data)
         self._digest.update(data)
+        self._size += len(data)
 
     def restart(self) -> None:
         """Forget what came so far."""
@@ -76,22 +83,28 @@ class Blob:
             with translated(self._path):
                 self._file.seek(0)
                 self._file.truncate()
-        self._digest = hashlib.sha256()
+        self._digest, self._size, self._writer = hashlib.sha256(), 0, None
 
     def keep(self) -> Kept:
         """Put it into the archive, durably: when this returns, a crash cannot lose it.
 
         What was there of the same name is the same, or was damaged: the new one takes its place.
         """
+        sha256 = self._digest.hexdigest()
         with translated(self._path):
+            if self._cipher is not None:
+                self._sealing(self._cipher).finish(self._cipher.blob_id(sha256))
             file = self._open()
             file.flush()
-            size = file.tell()
             os.fsync(file.fileno())
             file.close()
-        sha256 = self._digest.hexdigest()
         self._storage.replace(blob_name(sha256), self._path)
-        return Kept(sha256, size)
+        return Kept(sha256, self._size)
+
+    def _sealing(self, cipher: Cipher) -> Writer:
+        if self._writer is None:
+            self._writer = cipher.writer(self._open(), FOLDER)
+        return self._writer
 
     def _open(self) -> BinaryIO:
         if self._file is None:
@@ -103,11 +116,12 @@ class Named:
     """The contents that records name, each looked at once."""
 
     def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+        self._storage, self._cipher = storage, cipher_of(storage)
         self._seen: set[bytes] = set()
 
-    def __contains__(self, sha256: str) -> bool:
-        return bytes.fromhex(sha256) in self._seen
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a record names the content whose file has this name."""
+        return bytes.fromhex(name) in self._seen
 
     def news(self, mark: Mark, lines: list[bytes]) -> Iterator[tuple[str, Finding | None]]:
         """Yield the contents that a page is the first to name, and that they are missing if they are.
@@ -117,8 +131,11 @@ class Named:
         for line in lines[:-1] if mark.kind == "file" else ():
             record = read_record(line)
             sha256 = load(record.body).get("sha256")
-            if sha256 is not None and sha256 not in self:
-                self._seen.add(bytes.fromhex(sha256))
+            if sha256 is None:
+                continue
+            called = self._cipher.blob_id(sha256) if self._cipher else sha256
+            if called not in self:
+                self._seen.add(bytes.fromhex(called))
                 whose = f"file {printable(str(record.id))[:100]} of {record.thread}"
                 yield blob_name(sha256), self._missing(blob_name(sha256), whose)
 
@@ -131,7 +148,9 @@ class Named:
             self._storage.open(name).close()
         except FileNotFoundError:
             help_ = "restore it from a copy, or run `exporter backup --full`, which asks for it again"
-            return Finding("content_missing", name, f"it is missing: the content of {whose}", help_)
+            return Finding(
+                "content_missing", on_disk(self._storage, name), f"it is missing: the content of {whose}", help_
+            )
         except OSError:
             pass  # it is there, and is read later
         return None
@@ -154,7 +173,7 @@ class Blobs:
         yield from self._missing
         for name in self._storage.names(FOLDER):
             yield from content(self._storage, name)
-            found = NAME.fullmatch(name)
+            found = NAME.fullmatch(name) or KEPT.fullmatch(name)
             if known and found and found[2] not in self._named:
                 what = "no record names it: one that is being written, or whose record a crash prevented"
                 yield Finding(
@@ -164,14 +183,17 @@ class Blobs:
 
 def content(storage: Storage, name: str) -> Iterator[Finding]:
     """Read a content and compare it with its name."""
-    found = NAME.fullmatch(name)
-    if found is None:
+    found, cipher = NAME.fullmatch(name), cipher_of(storage)
+    hidden = KEPT.fullmatch(name) if cipher else None
+    if found is None and hidden is None:
         yield Finding("stray_file", name, "it is no content of a file", "move it away", "note")
         return
+    where = on_disk(storage, name)
     try:
-        if sha256_of(storage.open(name)) != found[2]:
-            yield damage("content_damaged", name, "its bytes are not those that it is named by", AGAIN)
+        sha256 = sha256_of(storage.open(name))
+        if (cipher.blob_id(sha256) if cipher and hidden else sha256) != (hidden or found or ("", "", ""))[2]:
+            yield damage("content_damaged", where, "its bytes are not those that it is named by", AGAIN)
     except FileNotFoundError:  # removed just now
         return
     except (OSError, ArchiveError) as error:
-        yield damage("content_damaged", name, error, AGAIN)
+        yield damage("content_damaged", where, error, AGAIN)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.archive import _journal, _manifests, _segments
+from exporter.archive._encrypted import as_kept, cipher_of, kept
 from exporter.archive._forgetting import Erasing
 from exporter.archive._manifests import Erasure, Later, Manifest
 from exporter.archive.catalog import Catalog
@@ -39,7 +40,7 @@ class Commits:
 
     def seal(self, journal: Path, report: dict[str, Any] | None = None) -> Manifest:
         """Commit a journal of whole pages as a segment, and remove it."""
-        segment, source = _segments.seal(journal, self.next, now(), self._storage.tmp())
+        segment, source = _segments.seal(journal, self.next, now(), self._storage.tmp(), cipher_of(self._storage))
         self._storage.create(segment.name, source)
         manifest = self.commit((segment,), report)
         self._remove(journal)
@@ -74,19 +75,20 @@ class Commits:
                 return
 
     def _described(self, name: str) -> Segment:
-        sha256 = sha256_of(self._storage.open(name))
-        if not name.endswith(f"-{sha256[:12]}.jsonl.zst"):
+        sha256 = sha256_of(kept(self._storage).open(name))
+        if not _segments.is_named(name, self.next, sha256):
             where = "move it away and run again: its journal is still there"
             raise Damaged(f"{name}: its hash is {sha256[:12]}..., not what its name says; {where}")
         with self._storage.open(name) as file:
-            return _segments.describe(name, sha256, file)
+            return as_kept(_segments.describe(name, sha256, file), self._storage)
 
     def _salvage(self) -> None:
         """Seal the journals that were left behind; remove those that are sealed already."""
-        left = sorted((self._path / "journal").glob("*.jsonl"))
+        left = _journal.left_in(self._path / "journal")
         sealed = self._sealed() if left else set()
         for path in left:
-            if path.stem not in sealed and _journal.salvage(path, self._path / ".exporter" / "salvaged"):
+            whole = _journal.writer_of(path) not in sealed
+            if whole and _journal.salvage(path, self._path / ".exporter" / "salvaged", cipher_of(self._storage)):
                 self.seal(path)
             else:
                 self._remove(path)  # sealed already, or nothing in it was ever reported archived

@@ -5,26 +5,32 @@ A page is archived when `append` returns. What follows the last whole page was n
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from exporter.archive._lines import MARK, header_line, is_whole, load, page_lines
-from exporter.errors import Damaged
+from exporter.errors import Damaged, NoKey
 from exporter.files import make_folder, open_private, replacing, sync_folder, translated
 from exporter.model import Page, now
+
+if TYPE_CHECKING:
+    from exporter.archive._cipher import Cipher, Frames, Opened
 
 
 class Journal:
     """An open journal; made on the first page, so that a run without news leaves no file."""
 
-    def __init__(self, folder: Path, archive: str) -> None:
+    def __init__(self, folder: Path, archive: str, cipher: Cipher | None = None) -> None:
         self._folder = folder
         self._archive = archive
+        self._cipher = cipher
+        self._frames: Frames | None = None
         self._fd: int | None = None
         self._torn = False
         self._head = 0
@@ -35,7 +41,7 @@ class Journal:
     @property
     def path(self) -> Path:
         """The file, once there is one."""
-        return self._folder / f"{self.writer}.jsonl"
+        return self._folder / f"{self.writer}.jsonl{'.enc' if self._cipher else ''}"
 
     @property
     def has_pages(self) -> bool:
@@ -56,6 +62,8 @@ class Journal:
             self._mend()
             if self._fd is None:
                 self._fd = self._start()
+            if self._frames is not None:
+                pages = self._frames.seal(pages, self.size)
             try:
                 _write_all(self._fd, pages)
                 os.fsync(self._fd)
@@ -89,6 +97,9 @@ class Journal:
         fd = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         try:
             header = header_line(self._archive, self.writer, started_at)
+            if self._cipher:
+                begin, self._frames = self._cipher.begin(self.writer)
+                header = begin + self._frames.seal(header, len(begin))
             _write_all(fd, header)
             sync_folder(self._folder)
         except BaseException:
@@ -103,6 +114,33 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def left_in(folder: Path) -> list[Path]:
+    """Name the journals of a folder, in the order in which they were begun."""
+    return sorted((*folder.glob("*.jsonl"), *folder.glob("*.jsonl.enc")))
+
+
+def writer_of(path: Path) -> str:
+    """Return the writer that a journal's file is named by."""
+    return path.name.split(".", 1)[0]
+
+
+def reading(path: Path, cipher: Cipher | None) -> BinaryIO:
+    """Open a journal as the lines that it holds; `NoKey` where it is sealed and there is no key."""
+    if not path.name.endswith(".enc"):
+        return path.open("rb")
+    if cipher is None:
+        raise NoKey(f"{path}: it is sealed, and this archive has no keys; restore its keys.json from a copy")
+    return io.BufferedReader(cipher.journal(path.open("rb"), writer_of(path), str(path)))
+
+
+def length(file: BinaryIO, path: Path) -> int:
+    """Return how many bytes of lines a journal that was read to its end has; -1 where it is torn."""
+    if not path.name.endswith(".enc"):
+        return path.stat().st_size
+    raw = cast("Opened", cast("io.BufferedReader", file).raw)
+    return raw.length if raw.end == path.stat().st_size else -1
 
 
 def header(file: BinaryIO) -> dict[str, object]:
@@ -142,26 +180,47 @@ def pages_until_torn(file: BinaryIO) -> Iterator[list[bytes]]:
             lines = []
 
 
-def salvage(path: Path, aside: Path) -> int:
+def salvage(path: Path, aside: Path, cipher: Cipher | None = None) -> int:
     """Cut what follows the last whole page of a journal that was left behind, and return how many pages stay.
 
     A crash tears only the last append. Where more than a torn tail goes (a bit rotted in the middle),
     the whole file is kept in `aside` first, and the cursors step back, so the server is asked again.
     """
+    with translated(path):
+        pages, end, rotten = _opened(path, cipher) if path.name.endswith(".enc") else _whole(path)
+        with path.open("r+b") as file:
+            if rotten:
+                with replacing(make_folder(aside) / path.name) as copy:
+                    shutil.copyfileobj(file, copy)
+            file.truncate(end)
+            os.fsync(file.fileno())
+    return pages
+
+
+def _whole(path: Path) -> tuple[int, int, bool]:
+    """Count a journal's whole pages; say where they end, and whether more than a torn append follows."""
     pages = 0
-    with translated(path), path.open("r+b") as file:
-        fields = header(file)
+    with path.open("rb") as file:
+        fields = _own_header(file, path)
         end = file.tell() if fields else 0
-        if fields and fields.get("writer") != path.stem:
-            raise Damaged(f"{path}: its header names another journal; move it away and run again")
         for lines in whole_pages(file) if fields else ():
             end += sum(map(len, lines))
             pages += 1
         file.seek(end)
-        if any(line.startswith(MARK) and line.endswith(b"\n") for line in file):
-            file.seek(0)
-            with replacing(make_folder(aside) / path.name) as copy:
-                shutil.copyfileobj(file, copy)
-        file.truncate(end)
-        os.fsync(file.fileno())
-    return pages
+        return pages, end, any(line.startswith(MARK) and line.endswith(b"\n") for line in file)
+
+
+def _opened(path: Path, cipher: Cipher | None) -> tuple[int, int, bool]:
+    """As `_whole`, of a sealed journal, whose frames hold whole pages."""
+    with reading(path, cipher) as lines:
+        raw = cast("Opened", cast("io.BufferedReader", lines).raw)
+        fields = _own_header(lines, path)
+        pages = sum(1 for _ in whole_pages(lines)) if fields else 0
+        return pages, raw.end if fields else 0, raw.rotten
+
+
+def _own_header(file: BinaryIO, path: Path) -> dict[str, object]:
+    fields = header(file)
+    if fields and fields.get("writer") != writer_of(path):
+        raise Damaged(f"{path}: its header names another journal; move it away and run again")
+    return fields

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from exporter.archive._journal import header, pages_until_torn
+from exporter.archive._journal import header, length, pages_until_torn, reading, writer_of
 from exporter.archive._lines import is_whole
 from exporter.errors import Damaged
 from exporter.files import writing
 from exporter.model import Segment
+
+if TYPE_CHECKING:
+    from exporter.archive._cipher import Cipher
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -48,22 +51,26 @@ class Frame:
     "Of the first frame: the journal this was."
 
 
-def seal(journal: Path, number: int, sealed_at: datetime, tmp: Path) -> tuple[Segment, Path]:
+def seal(
+    journal: Path, number: int, sealed_at: datetime, tmp: Path, cipher: Cipher | None = None
+) -> tuple[Segment, Path]:
     """Compress a journal of whole pages into a durable file in `tmp`; return what it is and where it lies.
 
     Raises `Damaged` if the journal's bytes are not what its marks say.
     """
     path = tmp / f"{number:09d}.jsonl.zst"
-    with journal.open("rb") as source:
+    with reading(journal, cipher) as source:
         pages = checked(pages_until_torn(source), str(journal))
-        packed = _packed(source.readline(), pages, path)
-    if packed.raw_bytes != journal.stat().st_size:
-        raise Damaged(f"{journal}: it does not end with a whole page; open the archive again to cut what follows")
-    name = f"segments/{sealed_at:%Y/%m}/{number:09d}-{packed.sha256[:12]}.jsonl.zst"
-    return replace(packed, name=name, journal=journal.stem), path
+        packed = _packed(source.readline(), pages, path, number, cipher)
+        if packed.raw_bytes != length(source, journal):
+            raise Damaged(f"{journal}: it does not end with a whole page; open the archive again to cut what follows")
+    name = f"segments/{sealed_at:%Y/%m}/{_file_name(number, packed, cipher)}"
+    return replace(packed, name=name, journal=writer_of(journal)), path
 
 
-def rewrite(one: Segment, file: BinaryIO, keeps: Callable[[list[bytes]], bool], tmp: Path) -> tuple[Segment, Path]:
+def rewrite(
+    one: Segment, file: BinaryIO, keeps: Callable[[list[bytes]], bool], tmp: Path, cipher: Cipher | None = None
+) -> tuple[Segment, Path]:
     """Write a segment again, durably, in `tmp`, with those pages that are to be kept, byte for byte.
 
     It has the number, the month and the journal that it had. Raises `Damaged` if its pages are not what they were.
@@ -72,22 +79,49 @@ def rewrite(one: Segment, file: BinaryIO, keeps: Callable[[list[bytes]], bool], 
     file.seek(0)
     pages = (lines for frame in frames(file, one.name) for lines in checked(frame.pages, one.name) if keeps(lines))
     path = tmp / f"{one.number:09d}.jsonl.zst"
-    packed = _packed(head[: head.index(b"\n") + 1], pages, path)
-    name = f"{one.name.rsplit('/', 1)[0]}/{one.number:09d}-{packed.sha256[:12]}.jsonl.zst"
+    packed = _packed(head[: head.index(b"\n") + 1], pages, path, one.number, cipher)
+    name = f"{one.name.rsplit('/', 1)[0]}/{_file_name(one.number, packed, cipher)}"
     return replace(packed, name=name, journal=one.journal), path
 
 
-def _packed(head: bytes, pages: Iterable[list[bytes]], path: Path) -> Segment:
+def is_named(name: str, number: int, sha256: str) -> bool:
+    """Tell whether a segment's name is that of its bytes."""
+    begin = f"{number:09d}-{sha256[:12]}.jsonl.zst"
+    return name.rsplit("/", 1)[-1] in (begin, f"{begin}.enc")
+
+
+def _file_name(number: int, packed: Segment, cipher: Cipher | None) -> str:
+    return f"{number:09d}-{packed.sha256[:12]}.jsonl.zst{'.enc' if cipher else ''}"
+
+
+class _Kept:
+    """A file that is hashed and measured while it is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._digest, self.size = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._file.write(data)
+        self.size += len(data)
+
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+def _packed(head: bytes, pages: Iterable[list[bytes]], path: Path, number: int, cipher: Cipher | None) -> Segment:
     """Compress a header and whole pages into a durable file; return what it is, but for its name and its journal."""
-    digest, raw, count, records, size = hashlib.sha256(), 0, 0, 0, 0
-    with writing(path) as out:
+    raw, count, records = 0, 0, 0
+    with writing(path) as file:
+        kept = _Kept(file)
+        sealing = cipher.writer(cast("BinaryIO", kept), "segments") if cipher else None
+        write = sealing.write if sealing else kept.write
         for block, (of_pages, of_records) in _blocks(head, pages):
-            frame = zstd.compress(block, options=OPTIONS)
-            digest.update(frame)
-            out.write(frame)
-            raw, size, count = raw + len(block), size + len(frame), count + of_pages
-            records += of_records
-    return Segment("", digest.hexdigest(), records, count, size, raw, "")
+            write(zstd.compress(block, options=OPTIONS))
+            raw, count, records = raw + len(block), count + of_pages, records + of_records
+        if sealing:
+            sealing.finish(f"{number:09d}")
+    return Segment("", kept.sha256(), records, count, kept.size, raw, "")
 
 
 def _blocks(head: bytes, whole: Iterable[list[bytes]]) -> Iterator[tuple[bytes, tuple[int, int]]]:

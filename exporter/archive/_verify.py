@@ -8,15 +8,18 @@ from dataclasses import replace
 from typing import BinaryIO, cast
 
 from exporter.archive import _manifests, _segments
+from exporter.archive._cipher import ENC
+from exporter.archive._encrypted import as_kept, kept
 from exporter.archive._lines import read_mark, read_seqs
 from exporter.archive._manifests import Later, Manifest
 from exporter.errors import ArchiveError, Damaged
+from exporter.files import sha256_of
 from exporter.model import Code, Finding, Mark, Segment, ThreadRef
 from exporter.storage import Storage
 
 RESTORE = "restore this file from a copy"
 REBUILD = "run `exporter rebuild`"
-UNREADABLE = (ArchiveError, OSError, ValueError, KeyError, TypeError)
+UNREADABLE = (ArchiveError, OSError, ValueError, KeyError, TypeError, AttributeError)
 
 See = Callable[[Mark, list[bytes]], None]
 "Is told of every page: its mark, and its lines, the mark's being the last."
@@ -77,8 +80,6 @@ def _misfits(manifest: Manifest, name: str, archive: str) -> Iterator[Finding]:
     if manifest.archive != archive:
         what = "it is of another archive than archive.json says"
         yield damage("other_archive", name, what, "restore the one that was changed")
-    if last and manifest.previous != last.file_sha256:
-        yield damage("chain_broken", last.name, f"it is not the file that {name} follows")
 
 
 def segment(one: Segment, storage: Storage, archive: str, see: See, walk: Walk | None = None) -> Iterator[Finding]:
@@ -90,15 +91,18 @@ def segment(one: Segment, storage: Storage, archive: str, see: See, walk: Walk |
     try:
         with storage.open(one.name) as file:
             found = _read(file, one.name, archive, see, walk)
+        if one.name.endswith(ENC):  # its hash is that of the bytes on the disk
+            found = replace(found, sha256=sha256_of(kept(storage).open(one.name)))
     except FileNotFoundError:
-        yield damage("segment_missing", one.name, "it is missing")
-    except UNREADABLE as error:
-        yield damage("segment_damaged", one.name, error)
         newest = Later.read(storage).segment(one)
         if newest != one:  # it was written again just now, as something is erased
             yield from segment(newest, storage, archive, see, walk)
             return
+        yield damage("segment_missing", one.name, "it is missing")
+    except UNREADABLE as error:
+        yield damage("segment_damaged", one.name, error)
     else:
+        found = as_kept(found, storage)
         if found != one:
             yield damage("segment_damaged", one.name, "it is not the file that its manifest names")
         walk.ended(whole=found == one)

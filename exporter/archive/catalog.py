@@ -221,12 +221,12 @@ class Catalog:
         for (source, endpoint), ids in places.items():
             whose = sa.and_(threads.c.source == source, threads.c.endpoint == endpoint)
             for begin in range(0, len(ids), BATCH):
-                for name, profile, user, customer, title, tags in self.rows(
+                for name, profile, user, customer, called, tags in self.rows(
                     _OWNER.where(whose, threads.c.id.in_(ids[begin : begin + BATCH]))
                 ):
                     thread = ThreadRef(source, endpoint, name)
                     known = tuple(load(tags.encode())) if tags else ()
-                    title = _opened(title, self.cipher, thread, "title")
+                    title = _opened(called, self.cipher, thread, "title")
                     found[thread] = Registration(thread, profile, user, customer, title, known)
         return found
 

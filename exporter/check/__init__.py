@@ -12,13 +12,17 @@ from pathlib import Path
 
 from exporter.archive import Archive, read_id
 from exporter.archive._blobs import Blobs
+from exporter.archive._encrypted import sealed
+from exporter.archive._keyfile import unlock
 from exporter.archive._parts import Part, Parts
 from exporter.archive._published import Published
 from exporter.check._catalog import WRONG, CatalogView, schedule, unreadable
 from exporter.check._derived import gaps, moved, rebuilt
+from exporter.check._locked import without_key
 from exporter.check._log import Log, left_behind
 from exporter.check._losses import losses
 from exporter.check._repair import COPY, Mended, repair
+from exporter.errors import Damaged, NoKey
 from exporter.model import Finding
 from exporter.storage import load as load_storage
 
@@ -26,19 +30,28 @@ from exporter.storage import load as load_storage
 def check(path: Path, rebuild: bool = False, subset: Part | None = None) -> Iterator[Finding]:
     """Yield what is wrong (`damage`) or worth knowing (`note`); with `rebuild` also compare with a fresh rebuild.
 
+    Without the key of an encrypted archive the files are compared with their hashes, and not opened.
     With `subset` only the files of one part are read, as the end of a backup does; nothing is counted or compared.
     """
-    archive_id, catalog = read_id(path), CatalogView(path, whole=subset is None)
+    archive_id, cipher = read_id(path), None
+    try:
+        cipher = unlock(path, archive_id)
+    except (NoKey, Damaged) as error:
+        if isinstance(error, NoKey) and (not error.missing or subset is not None):
+            raise
+        yield from without_key(path, archive_id, error)
+        return
+    catalog = CatalogView(path, whole=subset is None)
     try:
         yield from catalog.findings()
         if subset is not None:
             yield from _part(catalog.archive, subset) if catalog.archive else ()
             return
-        storage = load_storage("local", path)
+        storage = sealed(load_storage("local", path), cipher)
         blobs = Blobs(storage)
         log = Log(storage, archive_id, catalog, blobs.see)
         yield from log.findings()
-        yield from left_behind(path, blobs.see)
+        yield from left_behind(path, blobs.see, cipher)
         yield from blobs.findings(known=not log.damaged)
         if catalog.archive:
             yield from _readable(_derived(catalog.archive, log, catalog.published, rebuild=rebuild))

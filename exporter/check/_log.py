@@ -7,7 +7,8 @@ from pathlib import Path
 
 from exporter.archive import TABLES
 from exporter.archive import _verify as verify
-from exporter.archive._journal import header, whole_pages
+from exporter.archive._cipher import Cipher
+from exporter.archive._journal import header, left_in, reading, whole_pages
 from exporter.archive._lines import read_mark
 from exporter.archive._manifests import Later
 from exporter.archive._verify import See, Walk
@@ -92,11 +93,11 @@ class Log:
                 self.walked.add(mark.thread)
 
 
-def left_behind(path: Path, see: See) -> Iterator[Finding]:
+def left_behind(path: Path, see: See, cipher: Cipher | None = None) -> Iterator[Finding]:
     """Read what is archived and not sealed yet."""
-    for journal in sorted((path / "journal").glob("*.jsonl")):
+    for journal in left_in(path / "journal"):
         try:
-            with journal.open("rb") as file:
+            with reading(journal, cipher) as file:
                 pages = 0
                 for lines in whole_pages(file) if header(file) else ():
                     pages += 1
