@@ -439,3 +439,13 @@ def test_the_key_is_in_no_file(bench: Bench, tmp_path: Path) -> None:
 
     written = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
     assert b"sk-sandbox" not in written
+
+
+def test_nights_of_few_requests_come_to_an_end_where_many_threads_are_walked_at_once(bench: Bench) -> None:
+    bench.register([filled(bench, 1, f"thread_{i:02}") for i in range(12)])
+
+    nights = [bench.backup(everything=False, max_requests=7) for _ in range(12)]
+
+    assert all(night.requests <= 7 for night in nights)
+    assert nights[0].complete > 0
+    assert nights[-1].complete == 12

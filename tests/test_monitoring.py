@@ -269,7 +269,7 @@ def test_a_ping_tells_beginning_and_end(night: Bench, heard: Heard) -> None:
     (first, begun, nothing), (second, ended, text) = heard.requests
     assert (first, begun, nothing) == ("GET", "/uuid-of-the-check/start", "")
     assert (second, ended) == ("POST", "/uuid-of-the-check")
-    assert text.startswith("complete: 2 new objects of 1 threads")
+    assert text.startswith("complete: 2 new objects of 1 thread,")
 
 
 def test_a_ping_tells_the_exit_code(night: Bench, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from exporter.cli._numbers import many
 from exporter.cli._output import Output
 from exporter.model import printable
 
@@ -100,7 +101,7 @@ class Prospects:
         visits, requests = chosen.visits + joining, observed(self.archive).requests(chosen, joining)
         if not self.out.as_json:
             waiting = f", {chosen.waiting:,} more can wait" if chosen.waiting else ""
-            self.out.text(f"next backup: {visits:,} visits, about {requests:,} requests{waiting}")
+            self.out.text(f"next backup: {many(visits, 'visits')}, about {many(requests, 'requests')}{waiting}")
         load = {"visits": visits, "requests": requests, "waiting": chosen.waiting}
         return {"next_night": load, "touched_and_not_registered": joining}
 
@@ -128,7 +129,13 @@ def name(out: Output, known: Known, before: str = "", *, kind: str = "thread", w
     hints = {name: getattr(known, name) for name in ("due_at", "deadline_at", "failures", "failed_at")}
     reason = known.error if why is None else why
     fields = {**about(known), **hints, "why": why} if why is not None else {**about(known), **hints}
-    out.item(kind, fields, printable(f"{before}{known.thread}{f': {reason}' if reason else ''}"))
+    out.item(kind, fields, printable(f"{before}{_said(known, reason)}"))
+
+
+def _said(known: Known, reason: str | None) -> str:
+    """Return a thread and the reason why it is named, which may begin with its name itself."""
+    name = str(known.thread)
+    return name if not reason else reason if reason.startswith(f"{name}:") else f"{name}: {reason}"
 
 
 def minute(time: object, length: int = 16) -> str:

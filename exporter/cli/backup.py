@@ -16,6 +16,7 @@ import click
 from exporter.cli._command import AT_RISK, EXITS, archive_option, makes_command, profile_options, source_option
 from exporter.cli._logging import Severity
 from exporter.cli._monitoring import Watch, tells_machines
+from exporter.cli._numbers import many
 from exporter.cli._output import Output, redacted
 from exporter.model import printable
 from exporter.monitoring import BUDGET
@@ -188,16 +189,20 @@ def _tell(out: Output, path: Path, report: Report) -> None:
     for one in report.findings:
         out.complain(f"exporter: damage: {printable(f'{one.where}: {one.what}; {one.help}')}")
     bad = report.failed + report.partial
+    broken = f"{bad:,} of {many(report.registered, 'threads')} {'is' if bad == 1 else 'are'} not whole"
     linked = f" ({report.linked:,} of them found through others)" if report.linked else ""
-    files = f", {report.blobs:,} files" if report.blobs else ""
-    got = f"{report.records:,} new objects of {report.visited:,} threads{linked}{files}, {report.requests:,} requests"
+    files = f", {many(report.blobs, 'files')}" if report.blobs else ""
+    objects, threads = many(report.records, "new objects"), many(report.visited, "threads")
+    got = f"{objects} of {threads}{linked}{files}, {many(report.requests, 'requests')}"
     if report.findings:
         sentence = f"DAMAGE: {len(report.findings):,} found in {path}; what was fetched is archived: {got}"
     elif report.stopped:
         again = "run the same command to go on" if report.exit_code in PASSING else "the reason is said above"
         sentence = f"NOT COMPLETE: {got}; {again}" if report.visited else ""
+    elif bad and report.exit_code:
+        sentence = f"NOT COMPLETE: {broken}; {got}; see exporter status"
     elif bad:
-        sentence = f"NOT COMPLETE: {bad:,} of {report.registered:,} threads are not whole; {got}; see exporter status"
+        sentence = f"what was due is archived: {got}; of nights before, {broken}; see exporter status"
     elif not report.visited:
         sentence = f"nothing is due: {report.registered:,} registered, all archived in {path}; --all visits them now"
     else:
@@ -228,5 +233,5 @@ def _plan(path: Path, run: _Run, entries: Iterator[Registration], *, full: bool)
     for thread, state in threads.items():
         fields = {"source": thread.source, "endpoint": thread.endpoint, "thread": thread.id, "state": state}
         out.item("thread", fields, f"{thread} ({state})")
-    out.summary({"threads": len(threads)}, f"dry run: {len(threads):,} threads would be visited")
+    out.summary({"threads": len(threads)}, f"dry run: {many(len(threads), 'threads')} would be visited")
     return 0

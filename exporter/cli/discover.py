@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.cli._command import SourceName, archive_option, makes_command
+from exporter.cli._numbers import many
 from exporter.cli._output import Output, redacted
 from exporter.cli.backup import Positive
 from exporter.model import printable
@@ -183,5 +184,6 @@ def _summary(out: Output, done: Discovered, total: int) -> None:
     verdict = "NOT COMPLETE: " if done.exit_code else ""
     news = f"{fields['registered']:,} new, {fields['changed']:,} changed, {fields['unchanged']:,} as before"
     out.summary(
-        {**fields, **told}, f"{verdict}{news}; {total:,} threads registered; exporter backup visits those that are due"
+        {**fields, **told},
+        f"{verdict}{news}; {many(total, 'threads')} registered; exporter backup visits those that are due",
     )

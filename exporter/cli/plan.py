@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.cli._command import AT_RISK, archive_option, makes_command
+from exporter.cli._numbers import many
 from exporter.cli._output import Output
 from exporter.cli.backup import Positive
 from exporter.model import now, printable
@@ -91,10 +92,10 @@ def _tonight(out: Output, archive: Archive, chosen: Tonight, speed: Speed, budge
         "learned_from_runs": speed.runs,
     }
     parts = " + ".join(f"{fields[name]:,} {name}" for name in ("touched", "urgent", "new", "likeliest"))
-    learned = f"as in the last {speed.runs} runs" if speed.runs else "a guess: no run was observed yet"
+    learned = f"as in the last {many(speed.runs, 'runs')}" if speed.runs else "a guess: no run was observed yet"
     lines = [
-        f"tonight: {visits:,} visits = {parts}; {chosen.waiting:,} are due and can wait",
-        f"  about {requests:,} requests, {_minutes(minutes)} at {able.rate:.1f} a second ({learned})",
+        f"tonight: {many(visits, 'visits')} = {parts}; {chosen.waiting:,} are due and can wait",
+        f"  about {many(requests, 'requests')}, {_minutes(minutes)} at {able.rate:.1f} a second ({learned})",
     ]
     if fits < visits:
         lines.append(f"  the budget is enough for about {fits:,} of them; the others come the nights after")
@@ -139,10 +140,10 @@ def _remarks(out: Output, archive: Archive, policies: Policies) -> None:
 def _minutes(minutes: float) -> str:
     if minutes < 1:
         return "less than a minute"
-    return f"{minutes:,.0f} minutes" if minutes < 120 else f"{minutes / 60:,.1f} hours"
+    return many(round(minutes), "minutes") if minutes < 120 else f"{minutes / 60:,.1f} hours"
 
 
 def _verdict(late: int, days: int) -> str:
     if late:
-        return f"AT RISK: {late:,} threads with a deadline within {days} days cannot be visited in time"
+        return f"AT RISK: {many(late, 'threads')} with a deadline within {days} days cannot be visited in time"
     return f"all threads with a deadline within {days} days can be visited in time"

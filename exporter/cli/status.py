@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.cli._command import AT_RISK, archive_option, makes_command
+from exporter.cli._numbers import many
 from exporter.cli._output import Output
 from exporter.cli._prospects import Prospects, minute, name
 from exporter.model import now, printable
@@ -53,7 +54,7 @@ def command(archive: Path, days: float, listed: str | None, config: str | None) 
         code = AT_RISK if risky else 0
         if listed:
             count = ahead.list(listed)
-            out.summary({"threads": count, "at_risk": risky, "exit_code": code}, f"{count:,} threads: {listed}")
+            out.summary({"threads": count, "at_risk": risky, "exit_code": code}, f"{many(count, 'threads')}: {listed}")
             return code
         fields, verdict = _whole(out, reading)
         ahead.risky(risky)
@@ -92,7 +93,7 @@ def _run(report: dict[str, Any] | None) -> str:
     if report is None:
         return "no backup has finished yet"
     ended = minute(report.get("finished_at"), 19)
-    counted = f"{report.get('records', 0):,} new objects, {report.get('requests', 0):,} requests"
+    counted = f"{many(report.get('records', 0), 'new objects')}, {many(report.get('requests', 0), 'requests')}"
     stopped = "".join(f"\n  {printable(str(why))}" for why in report.get("stopped", ()))
     return f"last run: {ended} UTC, exit code {report.get('exit_code')}, {counted}{stopped}"
 
@@ -120,9 +121,7 @@ def _gaps(archive: Archive) -> Iterator[dict[str, Any]]:
 
 
 def _risk(count: int, days: float) -> str:
-    what = (
-        f"{count:,} thread{'s' if count > 1 else ''} may lose something within {days:g} days; `exporter backup` now. "
-    )
+    what = f"{many(count, 'threads')} may lose something within {days:g} days; `exporter backup` now. "
     return f"AT RISK: {what}" if count else ""
 
 
@@ -131,7 +130,7 @@ def _verdict(counts: dict[str, int], gaps: int, code: int) -> str:
     if not counts:
         return "no threads are registered yet"
     if missing:
-        return f"NOT COMPLETE: {missing:,} threads to go, {gaps:,} gaps"
+        return f"NOT COMPLETE: {many(missing, 'threads')} to go, {many(gaps, 'gaps')}"
     if code:
         return f"NOT UP TO DATE: the last run ended early with exit code {code}; what came before it is complete"
     return "complete: nothing is missing"

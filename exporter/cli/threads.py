@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.cli._command import archive_option, makes_command
+from exporter.cli._numbers import many
 from exporter.cli._output import Output
 from exporter.model import printable
 
@@ -41,7 +42,7 @@ def command(archive: Path, **equal: str | None) -> None:
         for known in reading.catalog.known(**equal):
             count += 1
             out.item("thread", about(known), _row(known))
-    out.summary({"threads": count}, f"{count:,} threads")
+    out.summary({"threads": count}, many(count, "threads"))
 
 
 def about(known: Known) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.cli._command import archive_option, makes_command, profile_options, source_option
+from exporter.cli._numbers import many
 from exporter.cli._output import Output
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def command(
     done = touch(archive, threads, at=at, profile=known.named(profile))
     waiting = f"; {done.new:,} more that nobody registered: it registers and visits them" if done.new else ""
     fields = {"touched": done.known, "new": done.new}
-    Output.of().summary(fields, f"{done.known:,} registered threads come first in the next backup{waiting}")
+    come = "comes" if done.known == 1 else "come"
+    Output.of().summary(fields, f"{many(done.known, 'registered threads')} {come} first in the next backup{waiting}")
 
 
 def _threads(

@@ -44,6 +44,8 @@ class Listeners:
     on_link: Callable[[Registration], None]
 
 
+EACH = 8
+"Requests of a small budget for each worker: were all under way when it ends, no visit would come to its end, ever."
 WITNESSES = 3
 "Threads that are visited although they are not due, where one vanished and nothing else of its source was read."
 
@@ -78,7 +80,7 @@ class Crawl:
     async def run(self, stop: Stop) -> None:
         """Visit what is on the agenda; returns when all that was fetched is archived. Raises `ArchiveError` only."""
         writing = asyncio.create_task(self._writer.run())
-        workers = [asyncio.create_task(self._work()) for _ in range(self._options.jobs)]
+        workers = [asyncio.create_task(self._work()) for _ in range(_jobs(self._options))]
         try:
             await self._wait(workers, stop)
             await self._judge()
@@ -217,3 +219,8 @@ class Crawl:
             witnessed=door.reads or pointed == door.profile,
             linked=known.via is not None or pointed is not None,
         )
+
+
+def _jobs(options: Options) -> int:
+    """Return how many threads are walked at once."""
+    return min(options.jobs, max(1, options.max_requests // EACH)) if options.max_requests else options.jobs

@@ -62,6 +62,21 @@ def test_a_failed_thread_is_named_and_doctor_too(shell: Shell) -> None:
     assert sentence.startswith("NOT COMPLETE: 1 of 2 threads")
 
 
+def test_a_good_night_after_a_bad_one_says_both(shell: Shell) -> None:
+    fill(shell)
+    shell.run("backup", "thread_1", "thread_nope1")
+    shell.run("backup")  # its second try, in the same night
+    with Archive.write(shell.archive) as archive:
+        nope = next(known.thread for known in archive.catalog.known(state="failed"))
+        archive.catalog.note_hints({nope: {"due_at": "2126-01-01T00:00:00.000000+00:00"}})
+
+    result = shell.ok("backup")
+
+    assert "NOT COMPLETE" not in result.stderr
+    assert "1 of 2 threads is not whole" in result.stderr
+    assert "exporter status" in result.stderr
+
+
 def test_a_wrong_key_is_one_line_and_exit_12(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(shell)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-key-of-somebody")

@@ -73,7 +73,7 @@ def test_an_unknown_id_is_registered_by_the_next_backup_and_says_so(filled: Shel
     text = filled.ok("touch", "thread_new1", "thread_1").stderr
 
     assert text == (
-        "1 registered threads come first in the next backup; "
+        "1 registered thread comes first in the next backup; "
         "1 more that nobody registered: it registers and visits them\n"
     )
     assert filled.json("threads")[-1]["threads"] == 2
