@@ -9,24 +9,32 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from exporter.archive import Archive, _manifests
 from exporter.check import check
+from exporter.cli import cli
+from exporter.crawl import Options, backup
+from exporter.discovery import discover
 from exporter.erase import Asked, choose, erase, finish
 from exporter.errors import ArchiveError, UsageError
 from exporter.model import Registration, ThreadRef
 from exporter.rebuild import rebuild
 from exporter.registry import register
+from exporter.search import Index, Query
 from exporter.storage.local import LocalStorage
+from exporter.touching import touch
 from tests.archive.making import in_memory
 from tests.archive.publishing import messages, publish_all
 from tests.archive.test_crashes import Crashed, crashing
+from tests.conftest import Bench
 from tests.erasing import QUIET, THREADS, Maker, copied, known, left, noticed, records, rows, with_traces
 
 GONE = THREADS[:2]
@@ -214,3 +222,95 @@ def test_who_reads_beside_follows_what_was_written_again_or_is_told_so(tmp_path:
         with pytest.raises(ArchiveError, match="wrote it again just now; run the command again"):
             list(reading.lines_at(other, "message", *places[0]))
         assert list(reading.records(other))
+
+
+def night(bench: Bench, **options: Any) -> None:
+    """Register all that is listed and named anew, and visit everything."""
+    Archive.create(bench.path)
+    with Archive.write(bench.path) as archive:
+        profiles = {"default": bench.profile}
+        register(archive, [Registration(bench.ref(one)) for one in options.pop("threads", ())])
+        discover(archive, profiles, Options(), sources=["chatkit", "completions"])
+        backup(archive, profiles, Options(full=True), everything=True)
+
+
+def test_no_night_brings_back_what_was_erased_until_somebody_says_so(bench: Bench) -> None:
+    state = bench.state
+    first = state.add_response({"id": "resp_1", "output": []}, [{"type": "message", "role": "user", "content": "deep"}])
+    second = state.add_response({"id": "resp_2", "output": [], "previous_response_id": first}, [])
+    chat = state.add_chatkit_thread({"id": "cthr_1"})
+    state.add_chatkit_item(chat, {"type": "user_message", "id": "cthi_1", "created_at": 1})
+    other = state.add_chatkit_thread({"id": "cthr_2"})
+    night(bench, threads=[second])
+    with Archive.open(bench.path) as archive:
+        assert {one.thread.id for one in archive.catalog.known()} == {first, second, chat, other}
+    erased(bench.path, [bench.ref(first), bench.ref(chat)])
+    touch(bench.path, [chat], profile=bench.profile)
+
+    night(bench, threads=[second, first, chat])
+
+    with Archive.open(bench.path) as archive:
+        assert {one.thread.id for one in archive.catalog.known()} == {second, other}
+        assert archive.catalog.count_waiting() == 0
+    assert set(rows(bench.path)) == {second, other}
+    assert not [found for found in check(bench.path, rebuild=True) if found.severity == "damage"]
+
+    with Archive.write(bench.path) as archive:
+        assert register(archive, [Registration(bench.ref(chat))], again=True).new == 1
+    night(bench)
+    with Archive.open(bench.path) as archive:
+        assert [record.id for record in archive.records(bench.ref(chat))] == ["cthi_1"]
+    assert set(rows(bench.path)) == {second, other, chat}
+
+
+def test_the_index_of_words_is_made_again_without_them(bench: Bench) -> None:
+    one, two = bench.state.add_thread("thread_1"), bench.state.add_thread("thread_2")
+    for thread in (one, two):
+        bench.state.add_message(thread, {"content": f"hello from {thread}x", "created_at": 1_760_000_000})
+    bench.backup(one, two)
+    with Archive.open(bench.path) as archive, Index.open(archive) as index:
+        assert index.search(Query("hello")).total == 2
+        erased(bench.path, [bench.ref(one)])
+        assert not (bench.path / ".exporter" / "search" / "index").exists()
+    with Archive.open(bench.path) as archive, Index.open(archive) as index:
+        (hit,) = index.search(Query("hello")).hits
+        assert (hit.thread.id, hit.snippet) == (two, "hello from thread_2x")
+        assert index.search(Query(f"{one}x")).total == 0
+
+
+def files_of(path: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(path)): one.read_bytes() for one in sorted(path.rglob("*.*")) if one.is_file()}
+
+
+def test_the_command_shows_first_asks_and_says_what_it_did(tmp_path: Path) -> None:
+    path = archived(tmp_path / "a", 8, 2)
+    before = files_of(path / "segments") | files_of(path / "messages") | files_of(path / "manifests")
+    run = partial(CliRunner().invoke, cli)
+    at = ["-a", str(path)]
+
+    dry = run(["erase", "--user", "user-1", "--dry-run", "--json", *at])
+    unasked = run(["erase", "thread_e001", *at])
+    unknown = run(["erase", "thread_e001", "thread_nobody", "--yes", *at])
+    nothing = run(["erase", *at])
+
+    assert [one.exit_code for one in (dry, unasked, unknown, nothing)] == [0, 2, 2, 2]
+    told = [json.loads(line) for line in dry.stdout.splitlines()]
+    assert {one["thread"] for one in told[:-1]} == {"thread_e001", "thread_e003"}
+    assert told[-1]["threads"] == 2
+    assert told[-1]["messages"] == sum(one["messages"] for one in told[:-1])
+    assert "nobody is here to say yes" in unasked.stderr
+    assert "thread_nobody: not in" in unknown.stderr
+    assert before == files_of(path / "segments") | files_of(path / "messages") | files_of(path / "manifests")
+
+    done = run(["erase", "--user", "user-1", "thread_e000", "--yes", "--json", "--reference", "R 1", *at])
+    again = run(["erase", "--user", "user-1", "thread_e000", "--yes", *at])
+    kept = run(["register", "thread_e000", "--source", "assistants", "--json", *at])
+
+    assert (done.exit_code, again.exit_code) == (0, 0)
+    receipt, summary = map(json.loads, done.stdout.splitlines())
+    assert summary["threads"] == 3
+    assert receipt["reference"] == "R 1"
+    assert "user-1" not in done.stdout
+    assert "nothing of them is there" in again.stderr
+    assert json.loads(kept.stdout)["new"] == 1  # it is the thread of another endpoint
+    assert left(path, [one for one in THREADS if one.id in ("thread_e001", "thread_e003")]) == []
