@@ -138,7 +138,7 @@ class Index:
             if self._store is None:
                 discard(self._path)
                 return
-            if not any(self._store.has(key_of(thread)) for thread in threads):
+            if not any(self._store.count(key_of(thread)) for thread in threads):
                 with self._store.writing() as writer:
                     writer.collect()
                 return

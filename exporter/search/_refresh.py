@@ -102,6 +102,8 @@ class _Touched:
     "What the server calls it."
     ts: int | None
     "When the server made it."
+    alone: bool
+    "Whether the index has nothing of it but what it is as a whole: so it is where it was only registered."
     used: Owned | None = None
     "What was said of the thread with its objects that went in."
     again: bool = False
@@ -146,12 +148,14 @@ class _News:
         """Make what has to be made again, and what is known of the threads as a whole."""
         for thread, touched in self._touched.items():
             owned, old = touched.owned, touched.old
-            renewed = old is not None and (old.owned, old.own_title, old.ts) != (owned, touched.title, touched.ts)
-            if touched.again or renewed or touched.used not in (None, owned):
+            changed = old is not None and old.owned != owned and not touched.alone
+            if touched.again or changed or touched.used not in (None, owned):
                 self._writer.forget(touched.key)
                 self._fold(thread, touched)
             elif old is not None:
-                continue
+                if (old.owned, old.own_title, old.ts) == (owned, touched.title, touched.ts):
+                    continue
+                self._writer.forget(touched.key, whole=True)
             entry = Entry(
                 "thread",
                 thread,
@@ -177,7 +181,7 @@ class _News:
             key = key_of(thread)
             old = self._store.thread(key)
             told = (old.own_title, old.ts) if old else (None, None)
-            self._touched[thread] = _Touched(key, known.get(name), old, *told)
+            self._touched[thread] = _Touched(key, known.get(name), old, *told, alone=self._store.count(key) == 1)
 
     def _fold(self, thread: ThreadRef, touched: _Touched) -> None:
         """Take in each object of a thread in its newest revision."""

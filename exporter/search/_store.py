@@ -177,20 +177,25 @@ class Store:
         hits = result.hits[:limit]
         return result.count, [(score, bytes(self._searcher.doc(at).get_first("entry") or b"")) for score, at in hits]
 
-    def has(self, key: str) -> bool:
-        """Tell whether the files may hold anything of a thread, taken out or not."""
+    def count(self, key: str) -> int:
+        """Return how many objects of a thread the files hold; at most this many were not taken out."""
         with reading(self.path):
-            return bool(self._searcher.doc_freq("thread", key))
+            return int(self._searcher.doc_freq("thread", key))
 
     def thread(self, key: str) -> Entry | None:
         """Return what it has of a thread as a whole."""
         with reading(self.path):
             if not self._searcher.doc_freq("thread", key):
                 return None
-            both = engine().Query.boolean_query(
-                [(engine().Occur.Must, self.term("thread", key)), (engine().Occur.Must, self.term("kind", "thread"))]
-            )
-            return next((load(document) for _, document in self._found(both, 1, 0)[1]), None)
+            return next((load(document) for _, document in self._found(self.whole(key), 1, 0)[1]), None)
+
+    def whole(self, key: str) -> tantivy.Query:
+        """Return the question for a thread as a whole."""
+        must = engine().Occur.Must
+        both: tantivy.Query = engine().Query.boolean_query(
+            [(must, self.term("thread", key)), (must, self.term("kind", "thread"))]
+        )
+        return both
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -234,9 +239,12 @@ class Writer:
         document.add_bytes("entry", entry.dump())
         self._inner.add_document(document)
 
-    def forget(self, key: str) -> None:
-        """Take out all that was added of a thread so far."""
-        self._inner.delete_documents_by_term("thread", key)
+    def forget(self, key: str, *, whole: bool = False) -> None:
+        """Take out all that was added of a thread so far, or only what it is as a whole."""
+        if whole:
+            self._inner.delete_documents_by_query(self._store.whole(key))
+        else:
+            self._inner.delete_documents_by_term("thread", key)
 
     def collect(self) -> None:
         """Remove files that no commit names: a crash left them."""

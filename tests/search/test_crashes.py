@@ -50,11 +50,11 @@ def test_a_refresh_that_stops_anywhere_is_finished_by_the_next(
     def stepping(name: str) -> None:
         real = getattr(_store.Writer, name)
 
-        def wrapped(self: _store.Writer, *args: object) -> None:
+        def wrapped(self: _store.Writer, *args: object, **more: object) -> None:
             left[0] -= 1
             if left[0] < 0:
                 raise Crash
-            real(self, *args)
+            real(self, *args, **more)
 
         monkeypatch.setattr(_store.Writer, name, wrapped)
 

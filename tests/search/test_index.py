@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.archive import Archive
 from exporter.errors import UsageError
 from exporter.model import ThreadRef
-from exporter.search import Index, Query, _words
+from exporter.search import Index, Query, _refresh, _words
 from tests.archive.making import in_memory
 from tests.search.making import (
     AT,
@@ -207,6 +207,19 @@ def test_refreshing_gives_what_an_index_made_from_nothing_gives(history: list[li
         grown = everything(path, WORDS)
         assert grown == everything(path, WORDS, path=folder / "fresh")
         assert len({repr(hit) for hit in grown}) == len(grown)
+
+
+def test_what_comes_to_a_thread_that_was_only_registered_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archived(tmp_path / "a", [owned(T1, user="ann"), owned(T2, user="bob")], [said(T2, "one")])
+    found(path, "one")
+    archived(path, [titled(T1, "three"), said(T1, "one", "two")], [titled(T2, None), said(T2, "two", seq=1)])
+
+    with monkeypatch.context() as patched:
+        patched.delattr(_refresh, "thread_pages")
+        assert ids(path, "one") == ["m0", "m0"]
+    assert everything(path, WORDS) == everything(path, WORDS, path=tmp_path / "fresh")
 
 
 def _page(step: Any, lengths: dict[str, int], at: int) -> Any:
