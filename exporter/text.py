@@ -51,6 +51,8 @@ _RANK = {key: rank for rank, key in enumerate(_PART)}
 
 def plain(text: str) -> str:
     """Return the text as a table can hold it: half a surrogate pair becomes U+FFFD."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

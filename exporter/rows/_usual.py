@@ -81,11 +81,17 @@ def usual(
 
     `fields` are the only ones that are taken, `content` and `type` among them; what they leave out is in no column.
     """
+    if not taken:
+        return [], []
     ids, bodies = [one.id for one in taken], _bodies(taken)
     groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     left: list[int] = []
-    for at, names in enumerate([() if body is None else tuple(body) for body in bodies]):
-        groups[names].append(at)
+    called = [() if body is None else tuple(body) for body in bodies]
+    if called.count(called[0]) == len(called):  # as in nearly every page
+        groups[called[0]] = [*range(len(called))]
+    else:
+        for at, names in enumerate(called):
+            groups[names].append(at)
     for names in [names for names in groups if not _is_usual(names)]:
         left += groups.pop(names)
     found: list[Usual] = []
@@ -108,7 +114,7 @@ def usual(
 
 def _bodies(taken: Sequence[Record | Entry]) -> list[_Body | None]:
     """Return the members of each body; None where it is left to `row`."""
-    whole = [one for one in taken if isinstance(one, Record)]
+    whole = [one for one in taken if type(one) is Record]
     read = iter(_objects(whole) if whole else ())
     bodies = [next(read) if isinstance(one, Record) else one.body for one in taken]
     if all(one.parent is None for one in taken):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import cast
 
 from exporter.archive import read_records
@@ -41,15 +42,16 @@ def seen(one: Record | Entry) -> datetime:
 
 def taken_apart(some: Sequence[tuple[tuple[int, Mark, list[bytes]], Registration]]) -> Iterator[Page]:
     """Read the records of some pages, which are few enough to be held."""
-    messages = _read([line for (_, mark, lines), _ in some if mark.kind == "message" for line in lines])
-    begin = 0
+    messages: Iterator[Record | Entry] = iter(_read(_lines(some, messages=True)))
+    others: Iterator[Record | Entry] = iter(read_records(_lines(some, messages=False)))
     for (number, mark, lines), owner in some:
-        if mark.kind == "message":
-            objects: Sequence[Record | Entry] = messages[begin : begin + len(lines)]
-            begin += len(lines)
-        else:
-            objects = read_records(lines)
-        yield Page(number, mark, owner, objects, lines)
+        source = messages if mark.kind == "message" else others
+        yield Page(number, mark, owner, list(islice(source, len(lines))), lines)
+
+
+def _lines(some: Sequence[tuple[tuple[int, Mark, list[bytes]], Registration]], *, messages: bool) -> list[bytes]:
+    """Return the lines of all pages of messages, or of all others."""
+    return [line for (_, mark, lines), _ in some if (mark.kind == "message") is messages for line in lines]
 
 
 def _read(lines: Sequence[bytes]) -> list[Record | Entry]:
