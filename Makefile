@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search bench-reading bench-nights nights notebook pictures test-sdk test-real help clean
+.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search bench-reading bench-nights fuzz nights notebook pictures sbom test-sdk test-real help clean
 
 check: lint types docs test ## what CI runs: lint, types, docs, test
 
@@ -21,9 +21,11 @@ demo: $(STAMP) ## set everything up and back up sample conversations from the em
 test: $(STAMP) ## set up and run the tests (TESTS=pattern picks some)
 	$(BIN)/python -m pytest $(if $(TESTS),-k '$(TESTS)')
 
-lint: $(STAMP) ## ruff: rules and format
+lint: $(STAMP) ## ruff: rules and format; licences and known holes of what we are built from
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.supply licences
+	$(BIN)/python -m tests.supply holes
 
 format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -50,6 +52,9 @@ bench-search: $(STAMP) ## the index of words beside SQLite's: size, CPU, latency
 bench-reading: $(STAMP) ## SQL, search and the viewer over five million messages (FOLDER=... keeps the archive)
 	$(BIN)/python -m tests.bench_reading $(if $(FOLDER),--folder $(FOLDER))
 
+fuzz: $(STAMP) ## feed every parser of outside bytes with what may come, for ten CPU minutes (SECONDS=60: less)
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+
 bench-nights: $(STAMP) ## a night over a million registered threads: start, memory, catalog, CPU (THREADS=100000: fewer)
 	$(BIN)/python -m tests.bench_nights $(if $(THREADS),--threads $(THREADS))
 
@@ -64,6 +69,9 @@ notebook: $(STAMP) $(if $(EXPORTER_ARCHIVE),,demo-archive) ## JupyterLab with th
 
 pictures: $(STAMP) ## the pictures of the documents, from the sample archive (MAKERS=name picks some)
 	$(BIN)/python -m tests.pictures $(MAKERS)
+
+sbom: $(STAMP) ## sbom.json: what an installation holds, as CycloneDX
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible -o sbom.json
 
 test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py

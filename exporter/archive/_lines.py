@@ -37,11 +37,14 @@ def dump_ascii(value: Any) -> bytes:
 
 
 def load(line: bytes) -> Any:
-    """Read what `dump` wrote."""
+    """Read what `dump` wrote; ValueError where that is no JSON, or nested deeper than anybody writes."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return json.loads(line)
+        try:
+            return json.loads(line)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
 
 
 def stamp(time: datetime) -> str:

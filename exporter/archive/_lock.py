@@ -59,10 +59,10 @@ class Lock:
 
     def who(self) -> str:
         """Name the holder, as far as its note tells."""
-        about: dict[str, object] = {}
+        about: object = None
         with contextlib.suppress(OSError, ValueError):
             about = load(self._holder.read_bytes())
-        if not about:
+        if not isinstance(about, dict) or not about:
             return "another process"
         said = (
             f"`{about.get('command')}` (process {about.get('pid')} on {about.get('host')}, since {about.get('since')})"

@@ -126,7 +126,14 @@ def decode(data: bytes, name: str) -> Manifest:
     digest = data[at : at + 64]
     if data[at + 64 :] != b'"}\n' or hashlib.sha256(data[:at] + ZEROS + data[at + 64 :]).hexdigest().encode() != digest:
         raise Damaged(f"{name}: its bytes differ from what was committed; restore this file from a copy")
-    fields = load(data)
+    try:
+        return _manifest(load(data), hashlib.sha256(data).hexdigest())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = "it is whole, and no manifest as this version knows it"
+        raise Damaged(f"{name}: {what} ({error!r}); upgrade exporter, or restore this file from a copy") from error
+
+
+def _manifest(fields: dict[str, Any], file_sha256: str) -> Manifest:
     return Manifest(
         archive=fields["archive"],
         number=fields["number"],
@@ -136,7 +143,7 @@ def decode(data: bytes, name: str) -> Manifest:
         segments=tuple(Segment(**segment) for segment in fields["segments"]),
         report=fields["report"],
         erased=_erasure(fields["erased"]) if "erased" in fields else None,
-        file_sha256=hashlib.sha256(data).hexdigest(),
+        file_sha256=file_sha256,
     )
 
 

@@ -1,0 +1,42 @@
+"""Small files that are whole and yet not what this program wrote: our own errors, never a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exporter.archive import read_id
+from exporter.archive._lines import read_mark, read_record, read_records
+from exporter.archive._lock import Lock
+from exporter.archive._manifests import decode
+from exporter.errors import Damaged, NoArchive
+from tests.fuzz.manifests import hashed
+
+
+@pytest.mark.parametrize("note", [b"[1]", b'"x"', b"1", b"{}", b"[" * 9999])
+def test_a_note_of_the_lock_that_is_none_names_nobody(tmp_path: Path, note: bytes) -> None:
+    (tmp_path / ".exporter").mkdir()
+    (tmp_path / ".exporter" / "holder.json").write_bytes(note)
+
+    assert Lock(tmp_path).who() == "another process"
+
+
+def test_an_archive_file_that_is_nested_too_deep_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "archive.json").write_bytes(b"[" * 9999 + b"]" * 9999)
+
+    with pytest.raises(NoArchive, match="nested too deep"):
+        read_id(tmp_path)
+
+
+@pytest.mark.parametrize("fields", [{}, {"segments": 1}, {"segments": [{"name": "x"}]}, {"segments": [[]]}])
+def test_a_manifest_whose_hash_is_right_and_whose_fields_are_not_is_damaged(fields: dict[str, object]) -> None:
+    with pytest.raises(Damaged, match=r"manifests/000000001.json: .* upgrade exporter"):
+        decode(hashed(fields), "manifests/000000001.json")
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b'{"kind":"page","of":"x"}\n', b"[]\n", b"x\n", b'{"kind":1,"body":{}}\n'])
+def test_a_line_that_is_no_mark_and_no_record_is_damaged(line: bytes) -> None:
+    for read in (read_mark, read_record, lambda one: read_records([one])):
+        with pytest.raises(Damaged, match="another program wrote this line"):
+            read(line)
