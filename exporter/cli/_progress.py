@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 EVERY = 60.0
 "Seconds between two quiet lines."
 EVERY_IN_LOGS = 600.0
+MANY = 20_000
+"Threads whose schedules take seconds to work out."
 FAILURES = 100
 "Threads that failed which are named where the lines stay; `exporter status` names all."
 
@@ -37,6 +39,12 @@ class Progress:
         self._started = self._said = time.monotonic()
         self._bar: Bar | None = None
         self._task: Any = None
+
+    def reschedule(self, count: int) -> None:
+        """Before it is known what will be visited, the schedules of so many threads are worked out anew."""
+        if count >= MANY:
+            with suppress(OSError):
+                self._out.say(f"working out when {count:,} threads are due", event="schedules", threads=count)
 
     def plan(self, plan: Plan) -> None:
         """It is known what will be visited."""

@@ -165,6 +165,7 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
                 only=run.only,
                 everything=run.everything,
                 policies=run.known.policies,
+                on_reschedule=progress.reschedule,
                 on_plan=progress.plan,
                 on_page=progress.page,
                 on_outcome=progress.outcome,

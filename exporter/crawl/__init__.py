@@ -7,7 +7,9 @@ stop the run with everything fetched so far committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,6 +29,9 @@ from exporter.model import Outcome, Page, Profile, Registration, ThreadRef, now
 from exporter.registry import register_touched
 from exporter.retention import Policies
 
+YOUNG = 20_000
+"Objects that come to be before the youngest are looked through; Python's 700 are a handful of requests."
+
 
 def backup(
     archive: Archive,
@@ -36,6 +41,7 @@ def backup(
     only: Sequence[ThreadRef] = (),
     everything: bool = False,
     policies: Policies = NO_POLICIES,
+    on_reschedule: Callable[[int], None] = lambda _: None,
     on_plan: Callable[[Plan], None] = lambda _: None,
     on_page: Callable[[Page], None] = lambda _: None,
     on_outcome: Callable[[Outcome], None] = lambda _: None,
@@ -44,16 +50,17 @@ def backup(
 ) -> Report:
     """Visit threads, commit what they hold, publish the tables, verify what was written and a part of the rest.
 
-    Visits the threads that are due and those that `only` names, or `everything`, and what they point to: `on_plan`
-    hears of it before the first visit, `on_link` of each thread that a link adds to the registry. Returns the run's
-    report, which its manifest holds too. Raises `ArchiveError` where the archive cannot be written or a committed file
-    is missing, and `Interrupted` where the tables were interrupted; what was archived stays so in each case.
+    Visits the threads that are due and those that `only` names, or `everything`, and what they point to:
+    `on_reschedule` hears of it where all schedules have to be worked out again first, `on_plan` before the first
+    visit, `on_link` of each thread that a link adds to the registry. Returns the run's report, which its manifest
+    holds too. Raises `ArchiveError` where the archive cannot be written or a committed file is missing, and
+    `Interrupted` where the tables were interrupted; what was archived stays so in each case.
     """
     started_at, began, stop = now(), archive.manifest(), stop or Stop()
     archive.seal()  # what the catalog says is planned, and it knows what is sealed
     register_touched(archive)
     doors = Doors(profiles, options)
-    work_out(archive, policies)
+    work_out(archive, policies, on_reschedule)
     planned = plan(archive, only, everything=everything, full=options.full, rhythm=policies.rhythm)
     on_plan(planned)
     ahead = Ahead(archive.catalog, planned.threads)
@@ -67,7 +74,8 @@ def backup(
         finally:
             await doors.aclose()
 
-    asyncio.run(run())
+    with _rarely_collecting():
+        asyncio.run(run())
     stop.bind(None)
     report = _report(archive, crawl, started_at, doors.requests)
     crawl.timetable.finish()
@@ -76,6 +84,20 @@ def backup(
         return report
     report = replace(report, files=_publish(archive))
     return _verified(report, verify(archive, began, (now() - started_at).total_seconds()))
+
+
+@contextmanager
+def _rarely_collecting() -> Iterator[None]:
+    """Look for cycles seldom, and never among what was there before: a crawl makes many objects and few cycles."""
+    usual = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def _verified(report: Report, done: Verified) -> Report:

@@ -7,6 +7,7 @@ later. When they were last walked from their beginnings is not recorded at all: 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -25,11 +26,14 @@ BATCH = 5000
 "Threads that are noted together."
 
 
-def work_out(archive: Archive, policies: Policies) -> None:
-    """Work out when threads are due, where that was never done, or with other policies; the lock must be held."""
+def work_out(archive: Archive, policies: Policies, on_many: Callable[[int], None] = lambda _: None) -> None:
+    """Work out when threads are due, where that was never done, or with other policies; the lock must be held.
+
+    `on_many` hears how many threads there are before all of them are gone through, which may take minutes.
+    """
     if archive.catalog.fact("policies") is None:
         recall(archive, policies)
-    Timetable(archive.catalog, policies).refresh()
+    Timetable(archive.catalog, policies).refresh(on_many)
 
 
 def recall(archive: Archive, policies: Policies) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -75,11 +75,12 @@ class Timetable:
         self._late = {}
         self.flush()
 
-    def refresh(self) -> None:
-        """Work everything out again where the policies are others than last time."""
+    def refresh(self, on_many: Callable[[int], None] = lambda _: None) -> None:
+        """Work everything out again where the policies are others than last time; `on_many` hears of how many."""
         digest = self._policies.digest()
         if self._catalog.fact("policies") == digest:
             return
+        on_many(sum(self._catalog.count().values()))
         stream = self._catalog.known()
         while batch := list(islice(stream, BATCH)):
             for known in batch:

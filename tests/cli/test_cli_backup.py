@@ -7,6 +7,7 @@ import pytest
 
 from exporter.archive import Archive
 from exporter.archive._lock import Lock
+from exporter.cli import _progress
 from tests.cli.conftest import Shell
 
 
@@ -75,6 +76,19 @@ def test_a_good_night_after_a_bad_one_says_both(shell: Shell) -> None:
     assert "NOT COMPLETE" not in result.stderr
     assert "1 of 2 threads is not whole" in result.stderr
     assert "exporter status" in result.stderr
+
+
+def test_where_all_schedules_are_worked_out_again_it_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_progress, "MANY", 2)
+    fill(shell)
+    said = shell.ok("backup", "thread_1", "conv_1").stderr
+    again = shell.ok("backup").stderr
+    Path("exporter.toml").write_text("[profiles.default]\n[rhythm]\nmargin_days = 7\n")
+    changed = shell.ok("backup").stderr
+
+    assert said.startswith("working out when 2 threads are due\n")
+    assert "working out" not in again
+    assert changed.startswith("working out when 2 threads are due\n")
 
 
 def test_a_wrong_key_is_one_line_and_exit_12(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
