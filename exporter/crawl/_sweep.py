@@ -14,7 +14,7 @@ from datetime import datetime
 import orjson
 
 from exporter.archive import Archive
-from exporter.model import Item, Kind, Page, ThreadRef, now
+from exporter.model import Item, Kind, Page, Position, Positions, ThreadRef, now
 
 OBJECTS: tuple[Kind, ...] = ("message", "run", "step")
 "Kinds of which a thread has lists."
@@ -26,11 +26,15 @@ Key = bytes
 class Sweep:
     """What the archive holds of one thread, against what the server gives."""
 
-    def __init__(self, archive: Archive, thread: ThreadRef) -> None:
+    def __init__(self, archive: Archive, thread: ThreadRef, positions: Positions) -> None:
         self._thread = thread
         self._bodies: dict[Key, bytes] = {}
-        self._objects: dict[str, dict[Key, tuple[Kind, str | None, str | None]]] = {}
-        "Of each list, its objects by key: kind, id, parent."
+        self._objects: dict[str, dict[Key, tuple[Kind, str | None, str | None, int]]] = {}
+        "Of each list, its objects by key: kind, id, parent, position."
+        self._safe = dict(positions)
+        "How far each list is archived without a gap: from here a walk that is cut short is gone on with."
+        self._next: dict[str, int] = {}
+        "Of each list, the position that comes after all that were passed."
         self._nameless: set[str] = set()
         "Lists with objects that have no id: which one is missing, nobody can tell."
         self._deleted: dict[Key, tuple[int, datetime]] = {}
@@ -48,20 +52,45 @@ class Sweep:
             self._read(archive, kind)
 
     def news(self, page: Page) -> Iterator[Page]:
-        """Yield what of a page the archive lacks; the cursor moves with each part, as all before it is archived."""
+        """Yield what of a page the archive lacks; the cursor moves with the last part, as all before it is archived.
+
+        An object keeps the position that it was archived with. A new one comes behind those it follows, although the
+        server, which has forgotten what was deleted before them, counts fewer.
+        """
+        parts = list(self._parts(page))
+        before = self._safe.get(page.list, Position())
+        after = self._safe[page.list] = self._end(page, before)
+        for number, (seq, item) in enumerate(parts, 1):
+            at = after if number == len(parts) else before
+            yield replace(page, items=(item,), seq=seq, cursor=at.cursor, more=at.more, next_seq=at.seq, fresh=False)
+
+    def _parts(self, page: Page) -> Iterator[tuple[int, Item]]:
+        """Yield the objects that the archive lacks, with their positions."""
         self._walked.add(page.list)
+        known = self._objects.get(page.list, {})
         for seq, item in enumerate(page.items, page.seq):
             key = _key(page.kind, page.parent, item.id, seq)
             self._seen.add(key)
+            following = self._next.get(page.list, 0)
+            place = known[key][-1] if key in known else seq if item.id is None else max(seq, following)
+            self._next[page.list] = max(following, place + 1)
             if self._bodies.get(key) != _hash(item.body) or key in self._deleted:
-                yield replace(page, items=(item,), seq=seq, next_seq=page.position.seq, fresh=False)
+                yield place, item
+
+    def _end(self, page: Page, before: Position) -> Position:
+        """Return how far the list is archived once this page is: never less far than before, but at its end."""
+        end = page.position
+        if end.cursor is not None:
+            beyond = self._next.get(page.list, 0) - (page.seq + len(page.items))
+            end = replace(end, seq=end.seq + max(0, beyond))
+        return end if not page.more or end.seq > before.seq else before
 
     def deletions(self, doubtful: set[str]) -> Iterator[Page]:
         """Yield our record of each object that is not there any more, of the lists that were walked without doubt."""
         for name in sorted(self._objects):
             if name in doubtful or name in self._nameless or name not in self._walked:
                 continue
-            for key, (kind, id_, parent) in self._objects[name].items():
+            for key, (kind, id_, parent, _) in self._objects[name].items():
                 if key in self._seen or key in self._deleted:
                     continue
                 body = orjson.dumps({"kind": kind, "list": name, "reason": "deleted"})
@@ -77,7 +106,7 @@ class Sweep:
             for record in records:
                 key = _key(kind, record.parent, record.id, record.seq)
                 self._bodies[key] = _hash(record.body)
-                objects[key] = (kind, record.id, record.parent)
+                objects[key] = (kind, record.id, record.parent, record.seq)
                 if key in self._deleted and (segment, record.observed_at) > self._deleted[key]:
                     del self._deleted[key]
                 if record.id is None:

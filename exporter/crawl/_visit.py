@@ -190,7 +190,7 @@ class Visit:
 
     def _changed(self, page: Page) -> Iterator[Page]:
         if self._sweep is None:
-            self._sweep = Sweep(self._archive, self._known.thread)
+            self._sweep = Sweep(self._archive, self._known.thread, self._positions)
         for part in self._sweep.news(page):
             self._note_activity(part)
             yield part

@@ -19,6 +19,14 @@ GIGABYTE = 2**30
 NOTHING = b'{"object":"list","data":[],"has_more":false}'
 PAGE = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 
+
+@cache
+def _bomb() -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    packed = [packer.compress(piece) for piece in pieces(Blank(GIGABYTE, NOTHING), 2**20)]
+    return b"".join([*packed, packer.flush()])
+
+
 INSTEAD: dict[str, Callable[[str, str], Answer]] = {
     "error_500": lambda *_: error(500, "The server had an error while processing your request.", kind="server_error"),
     "error_503": lambda *_: error(
@@ -83,13 +91,6 @@ class Trouble:
 def redirected(elsewhere: str, path: str) -> Answer:
     """Send who asks to another host."""
     return Answer(307, b"", {"location": elsewhere + path})
-
-
-@cache
-def _bomb() -> bytes:
-    packer = zlib.compressobj(9, wbits=31)
-    packed = [packer.compress(piece) for piece in pieces(Blank(GIGABYTE, NOTHING), 2**20)]
-    return b"".join([*packed, packer.flush()])
 
 
 def response(answer: Answer, fault: str = "") -> Sent:

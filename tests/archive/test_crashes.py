@@ -383,7 +383,7 @@ def test_a_disk_that_refuses_even_to_remove_the_note_does_not_hide_what_went_wro
     def refused(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    with pytest.raises(DiskFull, match="full"), Archive.write(made(tmp_path / "a")):
+    with pytest.raises(DiskFull, match="full"), Archive.write(made(tmp_path / "a")):  # noqa: PT012
         monkeypatch.setattr(os, "unlink", refused)
         _disk_full()
     monkeypatch.undo()
