@@ -5,13 +5,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from exporter.archive._compact import ALWAYS, NEVER
 from exporter.archive._schema import threads
+
+
+LONG, SLACK = timedelta(days=31), timedelta(days=1)
+"""A visit that waits for longer than the first, after one that was later than it is now by more than the second, waits
+for a time that a wrong clock said: it is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,13 @@ class Due:
 
 def due(db: Connection, now: datetime, urgent_before: datetime) -> Due:
     """Return what is due at a time; urgent is what has its deadline before `urgent_before`."""
-    open_ = (threads.c.due_at <= stamp(now), threads.c.state != "gone", threads.c.touched_at.is_(None))
+    late, ahead = threads.c.due_at > stamp(now + LONG), threads.c.visited_at > stamp(now + SLACK)
+    mistimed = sa.and_(late, threads.c.due_at < NEVER, ahead)
+    open_ = (
+        sa.or_(threads.c.due_at <= stamp(now), mistimed),
+        threads.c.state != "gone",
+        threads.c.touched_at.is_(None),
+    )
     near = sa.and_(threads.c.deadline_at.is_not(None), threads.c.deadline_at <= stamp(urgent_before))
     new = threads.c.due_at == ALWAYS
     return Due(

@@ -57,6 +57,18 @@ def test_touched_first_then_deadlines_then_new_ones_then_the_likeliest(path: Pat
     assert due.usual == pytest.approx(5 + 1 / 20 + 1 / 2 + 1 / 4)
 
 
+def test_after_a_night_with_a_wrong_clock_threads_are_due_again(path: Path) -> None:
+    ahead = NOW + 3650 * DAY
+    wrong = {"due_at": stamp(ahead + 20 * DAY), "visited_at": stamp(ahead), "interval": 20.0}
+    patient = {"due_at": stamp(NOW + 300 * DAY), "visited_at": stamp(NOW - DAY)}
+    with Archive.write(path) as archive:
+        archive.catalog.note_hints({ref("thread_later"): wrong, ref("thread_warm"): patient})
+        others = archive.catalog.due(NOW, NOW + 5 * DAY).others
+        names = [known.thread.id[7:] for known in archive.catalog.numbered(others)]
+
+    assert names == ["cold", "later"]
+
+
 def touched(archive: Archive) -> list[str]:
     return [known.thread.id[7:] for known in archive.catalog.numbered(archive.catalog.due(NOW, NOW).touched)]
 
