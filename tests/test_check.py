@@ -15,7 +15,7 @@ from exporter.check import check
 from exporter.errors import NoArchive
 from exporter.model import Finding, Item
 from exporter.schemas import SCHEMAS, VERSIONS
-from tests.archive.making import in_memory, recover
+from tests.archive.making import THREAD, filled, in_memory, page, recover
 from tests.archive.publishing import messages, publish_all, published, step, visit
 
 
@@ -164,7 +164,7 @@ def test_a_crash_at_any_step_of_publishing_is_no_damage(copied: Path, monkeypatc
             break
         monkeypatch.setattr(Archive, "note_table_file", notes)
 
-        assert not damages(copied), crash_at
+        assert not damages(copied, rebuild=crash_at % 3 == 0), crash_at
         if crash_at % 4:
             shutil.rmtree(copied)
             continue
@@ -173,6 +173,20 @@ def test_a_crash_at_any_step_of_publishing_is_no_damage(copied: Path, monkeypatc
         assert not damages(copied, rebuild=True), crash_at
         shutil.rmtree(copied)
     assert crash_at > 4
+
+
+def test_a_hole_between_two_segments_of_one_walk_is_damage(tmp_path: Path) -> None:
+    path = filled(tmp_path / "a", [page(0, 3)], [page(3, 2)], [page(6, 1)])
+
+    (found,) = damages(path)
+    assert found.code == "segment_damaged"
+    assert "/000000003-" in found.where
+    assert "messages misses positions from 5" in found.what
+
+
+def test_a_walk_that_begins_again_is_no_hole(tmp_path: Path) -> None:
+    again = replace(page(5, 2), fresh=False)
+    assert not damages(filled(tmp_path / "a", [page(0, 3)], [again], [page(0, 9, replace(THREAD, id="thread_2"))]))
 
 
 def test_a_lost_catalog_is_damage_and_everything_else_is_checked(copied: Path) -> None:
