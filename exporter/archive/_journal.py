@@ -172,10 +172,10 @@ def pages_until_torn(file: BinaryIO) -> Iterator[list[bytes]]:
     """Read the lines of each page, its mark last, without looking whether they are whole."""
     lines: list[bytes] = []
     for line in file:
-        if not line.endswith(b"\n"):
-            return
         lines.append(line)
         if line.startswith(MARK):
+            if not line.endswith(b"\n"):  # any other that is torn is the last, and no mark follows it
+                return
             yield lines
             lines = []
 

@@ -16,6 +16,7 @@ from exporter.archive.catalog import Known
 from exporter.crawl._activity import lifetime
 from exporter.crawl._agenda import Agenda
 from exporter.crawl._ahead import Ahead
+from exporter.crawl._collecting import rarely_collecting
 from exporter.crawl._files import Files
 from exporter.crawl._gone import Missing, judge, saw
 from exporter.crawl._links import Links
@@ -82,7 +83,8 @@ class Crawl:
         writing = asyncio.create_task(self._writer.run())
         workers = [asyncio.create_task(self._work()) for _ in range(_jobs(self._options))]
         try:
-            await self._wait(workers, stop)
+            with rarely_collecting():
+                await self._wait(workers, stop)
             await self._judge()
         finally:
             for worker in workers:

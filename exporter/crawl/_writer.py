@@ -80,6 +80,7 @@ class Writer:
 
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, []
+        size = self._bytes
         then, self._then = self._then, []
         self._writing = True
         try:
@@ -87,7 +88,7 @@ class Writer:
                 await asyncio.to_thread(self._append, batch)
         finally:
             self._writing = False
-            self._bytes -= sum(map(_size, batch))
+            self._bytes -= size
         for page in batch:
             self._on_page(page)
         for call in then:

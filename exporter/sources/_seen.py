@@ -62,4 +62,4 @@ class Seen:
 
     def names_one(self, piece: Piece) -> bool:
         """Whether a later visit can go on after this object's id."""
-        return piece.id is not None and hash(piece.id) not in self._twice
+        return piece.id is not None and not (self._twice and hash(piece.id) in self._twice)

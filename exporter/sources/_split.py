@@ -125,14 +125,16 @@ def elements(body: bytes, key: str) -> tuple[bytes, ...]:
 
 def name(value: Any) -> str | None:
     """Return an id or a cursor that can be asked for: text as it is, an integer as digits, else None."""
+    if isinstance(value, str):
+        return value if value and (value.isascii() or not HALVES.search(value)) else None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str) or not value or HALVES.search(value):
-        return None
-    return value
+    return None
 
 
 def _seconds(value: Any) -> float | None:
+    if type(value) is int and 0 < value < 1e11:
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e300:
         return None
     return value / 1000 if value > 1e11 else float(value)

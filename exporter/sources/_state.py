@@ -199,15 +199,16 @@ class Walk:
             self.note("duplicate_ids")
             self.fresh = False
         self.taken = []
+        omits, settles, names_one = self.listing.omits, self.listing.settles, self._seen.names_one
         for piece in found.new:
-            if self._omits(piece):
+            if omits is not None and self._omits(piece):
                 continue
             entry = Entry(piece, self.seq, self.anchor)
             self.taken.append(entry)
             self.seq += 1
-            if self._seen.names_one(piece):
+            if names_one(piece):
                 self.anchor = Anchor(piece.id, self.seq)
-            if not self.listing.settles(piece, listed.at):
+            if self._held is None and not settles(piece, listed.at):
                 self.hold(entry)
         last = found.new[-1] if found.new else None
         cursor = self._last_id(listed, habits)
@@ -307,7 +308,7 @@ class Walk:
         return Page(
             thread=self.listing.thread,
             kind=self.listing.kind,
-            items=tuple(Item(entry.piece.id, entry.piece.body) for entry in self.taken),
+            items=tuple([Item(entry.piece.id, entry.piece.body) for entry in self.taken]),
             cursor=place.cursor,
             more=listed.more,
             fetched_at=listed.at,
