@@ -7,9 +7,7 @@ stop the run with everything fetched so far committed.
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,9 +26,6 @@ from exporter.errors import Damaged
 from exporter.model import Outcome, Page, Profile, Registration, ThreadRef, now
 from exporter.registry import register_touched
 from exporter.retention import Policies
-
-YOUNG = 20_000
-"Objects that come to be before the youngest are looked through; Python's 700 are a handful of requests."
 
 
 def backup(
@@ -74,8 +69,7 @@ def backup(
         finally:
             await doors.aclose()
 
-    with _rarely_collecting():
-        asyncio.run(run())
+    asyncio.run(run())
     stop.bind(None)
     report = _report(archive, crawl, started_at, doors.requests)
     crawl.timetable.finish()
@@ -84,20 +78,6 @@ def backup(
         return report
     report = replace(report, files=_publish(archive))
     return _verified(report, verify(archive, began, (now() - started_at).total_seconds()))
-
-
-@contextmanager
-def _rarely_collecting() -> Iterator[None]:
-    """Look for cycles seldom, and never among what was there before: a crawl makes many objects and few cycles."""
-    usual = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 def _verified(report: Report, done: Verified) -> Report:
