@@ -65,7 +65,7 @@ demo-archive: | $(STAMP)
 
 notebook: $(STAMP) $(if $(EXPORTER_ARCHIVE),,demo-archive) ## JupyterLab with the notebooks of samples/ (EXPORTER_ARCHIVE=... or a sample archive)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
-	EXPORTER_ARCHIVE=$(abspath $(or $(EXPORTER_ARCHIVE),demo-archive)) $(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir samples
+	EXPORTER_ARCHIVE=$(abspath $(or $(EXPORTER_ARCHIVE),demo-archive)) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ip 127.0.0.1 --notebook-dir samples
 
 pictures: $(STAMP) ## the pictures of the documents, from the sample archive (MAKERS=name picks some)
 	$(BIN)/python -m tests.pictures $(MAKERS)

@@ -121,13 +121,21 @@ def test_the_volume_is_that_of_the_tables(archive: Path, analysts: dict[str, Sho
 
 def test_questions_by_hour_are_those_whose_time_is_known(archive: Path, analysts: dict[str, Shown]) -> None:
     whose = ["source", "endpoint", "thread_id"]
-    users = table(archive, "messages").query("role == 'user' and parent_id.isnull()")
+    messages = table(archive, "messages")
+    users = messages.query("role == 'user' and parent_id.isnull()")
+    given = messages[messages.message_id.notna()].groupby(whose).seq.max().rename("last").reset_index()
     threads = table(archive, "threads")[[*whose, "created_at"]].rename(columns={"created_at": "begun"})
     turns = table(archive, "runs")[[*whose, "run_id", "created_at"]].rename(columns={"created_at": "asked"})
-    users = users.merge(threads, on=whose).merge(turns, on=[*whose, "run_id"], how="left")
+    users = (
+        users.merge(threads, on=whose)
+        .merge(given, on=whose, how="left")
+        .merge(turns, on=[*whose, "run_id"], how="left")
+    )
     at = users.created_at
     at = at.fillna(users.asked.where(users.source == "agents"))
-    at = at.fillna(users.begun.where(users.source == "responses")).dropna().to_frame("at")
+    at = at.fillna(users.begun.where(users.source == "responses"))
+    at = at.fillna(users.begun.where((users.source == "completions") & (users.seq == users["last"])))
+    at = at.dropna().to_frame("at")
     (shown,) = analysts["hours"].tables
     found = shown.set_index("weekday").rename(columns=int).stack()  # noqa: PD013 - one number each
 

@@ -32,7 +32,7 @@ def test_turns_wait_from_the_first_question_to_the_next_answer(notebook: Noteboo
         ("a1", 0, BEGIN, BEGIN + 30, 30.0),
         ("a1", 3, BEGIN + 100, BEGIN + 107, 7.0),
         ("c1", 0, None, None, None),
-        ("k1", 0, None, None, None),
+        ("k1", 0, BEGIN, None, None),
         ("k2", 0, None, None, None),
         ("r1", 0, BEGIN + 1000, BEGIN + 1004, 4.0),
         ("s1", 0, BEGIN + 200, BEGIN + 260, 60.0),
@@ -95,7 +95,19 @@ def test_a_call_that_stored_completions_repeat_counts_once(notebook: Notebook) -
 
 
 def test_hours_know_only_what_a_server_tells(notebook: Notebook) -> None:
-    assert asked(notebook, "select * from hours") == [(4, 8, 5), (4, 9, 1)]
+    assert asked(notebook, "select * from hours") == [(4, 8, 6), (4, 9, 1)]
+
+
+def test_a_stored_completion_tells_when_its_last_question_was_asked_and_no_more(notebook: Notebook) -> None:
+    told = "select thread_id, seq, epoch(said_at) from dialogue where source = 'completions' order by all"
+    assert asked(notebook, told) == [
+        ("k1", 0, BEGIN),
+        ("k1", 1, None),
+        ("k2", 0, None),
+        ("k2", 1, None),
+        ("k2", 2, None),
+    ]
+    assert asked(notebook, "select seconds from turns where source = 'completions'") == [(None,), (None,)]
 
 
 def test_users_customers_and_lengths_count_what_the_tables_have(notebook: Notebook) -> None:
