@@ -16,14 +16,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from exporter.archive import _about, _manifests, _segments
-from exporter.archive._about import read_id
+from exporter.archive._about import encrypt, read_id, rotate_keys
 from exporter.archive._blobs import Blob, Kept, blob_name
 from exporter.archive._commits import Commits, absent, frames, index
-from exporter.archive._encrypted import sealed
+from exporter.archive._encrypted import on_disk, sealed
 from exporter.archive._erasing import Eraser, Found, look
 from exporter.archive._hints import beside, hints, note_hints
 from exporter.archive._journal import Journal
-from exporter.archive._keyfile import unlock
+from exporter.archive._keyfile import is_encrypted, unlock
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_records, record_line
 from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
@@ -195,8 +195,8 @@ class Archive:
         """Return what was erased after one manifest and up to another; None for nothing."""
         if int(self.catalog.fact(NEWEST) or 0) <= since:
             return None
-        found = [one.erased for one in _manifests.erasing(self.storage, since) if one.number <= until]
-        return Erasures(self.id, frozenset(stone for one in found if one for stone in one.threads))
+        found = [one for one in _manifests.erasing(self.storage, since) if one.number <= until]
+        return Erasures(self.id, {stone: one.number for one in found if one.erased for stone in one.erased.threads})
 
     def note_published(self, newest: int) -> None:
         """Note that the tables hold all up to a manifest, and with that complete the receipts of what was erased."""
@@ -208,6 +208,15 @@ class Archive:
         self.catalog.note_fact("published", str(newest))
 
     # Reading
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether its files are sealed; then there are no tables and no index of words."""
+        return self.cipher is not None
+
+    def place(self, name: str) -> Path:
+        """Where the file lies that goes by a name, such as that of a content."""
+        return self.path / on_disk(self.storage, name)
 
     def manifests(self, since: int = 0) -> Iterator[Manifest]:
         """The commits after `since`, in order; `Damaged` at a hole, a changed byte or a broken chain."""
@@ -337,11 +346,14 @@ __all__ = [
     "absent",
     "beside",
     "blob_name",
+    "encrypt",
     "hashed",
     "hints",
+    "is_encrypted",
     "note_hints",
     "read_id",
     "read_records",
     "record_line",
+    "rotate_keys",
     "who_writes",
 ]

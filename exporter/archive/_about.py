@@ -45,10 +45,24 @@ def create(path: Path, *, encrypted: bool = False) -> None:
 
 
 def encrypt(path: Path) -> None:
-    """Make an empty archive an encrypted one: the caller has the lock and knows that nothing was ever archived."""
-    about = load((path / "archive.json").read_bytes())
-    _keyfile.create(path, about["archive"])
-    _say(path, about | _ENCRYPTED[True])
+    """Make an empty archive an encrypted one; `UsageError` where something was archived already."""
+    read_id(path)
+    with Lock(path):
+        if any(any((path / folder).glob("*")) for folder in ("segments", "manifests", "journal", "blobs")):
+            raise UsageError(
+                f"{path}: something was archived in it already, and that stays as it is. Make an encrypted archive "
+                "beside, back up into it what the servers still have, and keep this one where you keep secrets"
+            )
+        about = load((path / "archive.json").read_bytes())
+        _keyfile.create(path, about["archive"])
+        _say(path, about | _ENCRYPTED[True])
+
+
+def rotate_keys(path: Path, *, new_data_key: bool) -> int:
+    """Change the key of an encrypted archive while nobody writes to it; see `_keyfile.rotate`."""
+    name = read_id(path)
+    with Lock(path):
+        return _keyfile.rotate(path, name, new_data_key=new_data_key)
 
 
 def _say(path: Path, about: dict[str, object]) -> None:

@@ -128,8 +128,8 @@ def _write(path: Path, archive: str, version: int, key: str, held: Mapping[int, 
     if _raw(key) is None:
         if len(key) < SHORTEST:
             raise UsageError(
-                "the key of an archive is 32 random bytes in base64 (`openssl rand -base64 32`) or hex, or a passphrase "
-                f"of {SHORTEST} characters or more; this is neither"
+                "the key of an archive is 32 random bytes in base64 (`openssl rand -base64 32`) or hex, or words "
+                f"of {SHORTEST} characters or more together; this is neither"
             )
         kind |= {"kind": "passphrase", "kdf": "scrypt", **SCRYPT}
     fields: dict[str, Any] = {"format": FORMAT, "archive": archive, "version": version, "written_at": stamp(now())}

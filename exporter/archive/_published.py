@@ -101,6 +101,8 @@ class Published:
 
         `fresh` are the records of messages, `walked` the threads where one may hold what an earlier one has.
         """
+        if self._archive.encrypted:
+            return  # it has no tables
         now = int(self._archive.catalog.fact("published") or 0)
         if not self._settled or now != published or not published:
             return

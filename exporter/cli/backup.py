@@ -71,6 +71,7 @@ def _options(function: Any) -> Any:
             click.option("--rate", type=Positive(), help="Requests per second, at most."),
             click.option("--jobs", type=click.IntRange(1, 256), default=16, show_default=True, help="Threads at once."),
             click.option("--accept-gone", is_flag=True, help="Believe it when many threads vanished at once."),
+            click.option("--encrypt", is_flag=True, help="Make a new archive an encrypted one (docs/encryption.md)."),
             click.option("--dry-run", is_flag=True, help="Only list what would be visited."),
         )
     ):
@@ -93,6 +94,7 @@ def command(
     config: str | None,
     source: str | None,
     dry_run: bool,
+    encrypt: bool,
     everything: bool,
     no_runs: bool,
     no_files: bool,
@@ -124,10 +126,12 @@ def command(
     if ids:
         first = next(entries)  # a mistake in the ids, the address or the key makes no archive
         check(known.named(profile))
-        Archive.create(archive)
+        Archive.create(archive, encrypted=encrypt)
         entries = chain([first], entries)
     elif not (archive / "archive.json").exists():
         raise NoArchive(f"{archive}: no archive here; name the threads to begin with, or another folder with -a")
+    elif encrypt:
+        Archive.create(archive, encrypted=True)  # refuses one that is not
     return _run(archive, run, entries, Options(runs=not no_runs, files=not no_files, **tuning))
 
 

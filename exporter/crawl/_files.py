@@ -194,7 +194,7 @@ class VisitFiles:
         return self._held
 
     def _is_there(self, held: Held) -> bool:
-        return held.sha256 is not None and (self._files.archive.path / blob_name(held.sha256)).exists()
+        return held.sha256 is not None and self._files.archive.place(blob_name(held.sha256)).exists()
 
     def _stores(self) -> Iterable[str]:
         """The vector stores that the thread's objects name, as far as they were seen."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from exporter.archive import is_encrypted
 from exporter.errors import UsageError
 from exporter.notebook import _prices
 from exporter.notebook._catalog import streams
@@ -99,6 +100,11 @@ class Notebook:
 
     @cached_property
     def _database(self) -> Database:
+        if is_encrypted(self.path):
+            raise UsageError(
+                f"{self.path}: it is encrypted, so it has no tables; `thread` reads a conversation, and "
+                "`exporter export --format sqlite` writes what can be asked"
+            )
         database = Database(self.path, self._memory, self._threads)
         for name, stream in streams(self.path).items():
             database.give(name, stream)

@@ -59,6 +59,11 @@ class Index:
         Where it cannot be written, what there is is searched, and `note` says why. `path` keeps it in another folder.
         `UsageError` where there is none, and none is to be made.
         """
+        if archive.encrypted:
+            raise UsageError(
+                f"{archive.path}: it is encrypted, and an index would hold its words in clear, so none is made; "
+                "`exporter export` and `exporter show` read it, and their output can be searched"
+            )
         engine()
         index = cls(archive, path or archive.path / ".exporter" / "search")
         index._may_write = refresh

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from exporter.archive import Archive
 from exporter.tables._changes import Changes
 from exporter.tables._comparing import compare
 from exporter.tables._erased import drop_erased
@@ -48,8 +49,11 @@ class Published:
 def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: bool = False) -> Published:
     """Bring the tables, which hold manifest `since`, to the newest; with `into` make them in another folder.
 
-    They are made from nothing where it is asked, and where a file of theirs has the columns of another version.
+    An encrypted archive has none: their rows would lie in clear. Tables are made from nothing where it is asked, and
+    where a file of theirs has the columns of another version.
     """
+    if isinstance(reader, Archive) and reader.encrypted:
+        return Published(0, 0)
     with _plain_memory(), _seldom_collected(), _folder(reader) as folder:
         newest = reader.manifest()
         files = Files(reader, newest, folder, into, afresh=afresh)
