@@ -21,22 +21,20 @@ class Many:
         self._sql = str(compiled)
         self._said = compiled.params
         "Values that are the same in each row."
-        self._ways = [(name, _way(compiled.binds[name].type)) for name in compiled.positiontup or ()]
+        self._order = tuple(compiled.positiontup or ())
+        self._ways = {name: _way(compiled.binds[name].type) for name in self._order}
 
     def write(self, db: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Execute it for each row: values by the names of the statement's parameters."""
-        said, ways = self._said, self._ways
-        tuples = [
-            tuple(
-                [
-                    way(value) if way else value
-                    for value, way in ((row.get(name, said[name]), way) for name, way in ways)
-                ]
-            )
-            for row in rows
-        ]
-        if tuples:
-            db.exec_driver_sql(self._sql, tuples)
+        rows = list(rows)
+        if not rows:
+            return
+        columns: dict[str, list[Any]] = {}
+        for name, way in self._ways.items():
+            same = self._said[name]
+            values = [row.get(name, same) for row in rows]
+            columns[name] = values if way is None else list(map(way, values))
+        db.exec_driver_sql(self._sql, list(zip(*(columns[name] for name in self._order), strict=True)))
 
 
 def _way(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:

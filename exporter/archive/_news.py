@@ -95,7 +95,7 @@ class News:
         """Write down where the pages are, and nothing else."""
         places = [
             {**named(thread), "_kind": kind, "_segment": segment, "_offset": offset}
-            for thread, kind, offset in sorted(self.frames)
+            for thread, kind, offset in sorted(self.frames, key=_place)
         ]
         _REPLACE_FRAMES.write(db, places)
 
@@ -103,6 +103,11 @@ class News:
         """Write what is said of threads that are known."""
         for columns, rows in _alike(self.threads):
             _update(columns).write(db, rows)
+
+
+def _place(frame: tuple[ThreadRef, str, int]) -> tuple[str, str, int]:
+    thread, kind, offset = frame
+    return thread.id, kind, offset
 
 
 def digest(body: bytes) -> str:
