@@ -146,7 +146,12 @@ def test_one_erasure_after_another_and_a_thread_that_comes_back_keep_the_chain_w
         assert register(archive, [replace(again, title="more")]).changed == 1
         publish_all(archive)
 
-    assert {found.code for found in noticed(path)} <= set()
+    assert noticed(path) == []
+    assert len(rows(path)[THREADS[0].id]) == 3
+    with Archive.write(path) as archive:
+        archive.catalog.note_fact("published", "0")  # as after a lost catalog: nobody knows what the tables hold
+        publish_all(archive)
+    assert noticed(path) == []
     assert len(rows(path)[THREADS[0].id]) == 3
     assert {one: said for one, said in records(path).items() if one in THREADS[3:]} == {
         one: said for one, said in before[0].items() if one in THREADS[3:]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,12 @@ class Erasures:
     """Which threads were erased in a while."""
 
     archive: str
-    tombstones: frozenset[str]
+    tombstones: Mapping[str, int]
+    "With the manifest that erased each of them last."
 
-    def __contains__(self, thread: ThreadRef) -> bool:
-        return tombstone(self.archive, thread) in self.tombstones
+    def manifest(self, thread: ThreadRef) -> int:
+        """Return the manifest that erased a thread last; 0 where none did."""
+        return self.tombstones.get(tombstone(self.archive, thread), 0)
 
 
 class Quotes:

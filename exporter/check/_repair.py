@@ -86,7 +86,7 @@ def _tables(path: Path) -> None:
     with Archive.write(path) as archive:
         newest = archive.manifest()
         publish(archive, 0, afresh=True)
-        archive.catalog.note_fact("published", str(newest))
+        archive.note_published(newest)
 
 
 def _schedule(path: Path, policies: Policies) -> Iterator[Mended]:

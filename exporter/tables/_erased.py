@@ -17,19 +17,23 @@ from exporter.schemas import SCHEMAS
 from exporter.tables._changes import Changes
 from exporter.tables._files import Files
 from exporter.tables._names import Whose, month_of
-from exporter.tables._parquet import BATCH_ROWS, reading
+from exporter.tables._parquet import BATCH_ROWS, manifest_of, reading
 
 _WHOSE = ["source", "endpoint", "thread_id"]
 
 
 def drop_erased(files: Files, changes: Changes, erased: Erasures | None) -> set[Whose]:
-    """Let all rows of erased threads go, and return whose those are."""
+    """Let the rows that threads had when they were erased go, and return whose those are.
+
+    What a file has of one that it contains the erasure of came later: somebody took the thread back.
+    """
     found: set[Whose] = set()
     for table in SCHEMAS if erased is not None else ():
         columns = [*_WHOSE, "kind"] if table == "revisions" else _WHOSE
         for path in files.paths(table):
+            contains = manifest_of(path)
             for whose in _threads(path, columns):
-                if erased is not None and ThreadRef(*whose[:3]) in erased:
+                if erased is not None and erased.manifest(ThreadRef(*whose[:3])) > contains:
                     changes.drop(table, [month_of(path)], whose)
                     found.add(whose[:3])
     return found
