@@ -157,5 +157,5 @@ def _messages(old: Old | None, events: list[Event]) -> int:
 
 def _told(thread: ThreadRef, kind: Kind, events: list[Event]) -> Visits:
     """Return the records of a kind that just came."""
-    mine = (event for event in events if event.kind == kind and event.body is not None)
+    mine = [event for event in events if event.kind == kind and event.body is not None]
     return [(e.number, Record(thread, kind, thread.id, 0, e.observed_at, e.body or b"")) for e in mine]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pytest
 
 from exporter.errors import Damaged
 from exporter.schemas import SCHEMAS, SORT, VERSIONS
-from exporter.tables import Published, compare, publish
+from exporter.tables import Published, _parquet, compare, publish
 from tests.tables.making import FakeReader, crashes, message, page, rebuilt, rows_of, thread, visit
 
 
@@ -48,6 +50,26 @@ def test_a_file_that_was_changed_by_others_stops_publishing(tmp_path: Path, harm
 
     with pytest.raises(Damaged, match="exporter rebuild"):
         publish(reader, 1)
+
+
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_file_that_comes_back_other_than_it_was_written_is_not_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: float
+) -> None:
+    def lying(number: int) -> None:
+        size = os.fstat(number).st_size
+        if size > 20_000:
+            at = int(size * place)
+            os.pwrite(number, bytes([os.pread(number, 1, at)[0] ^ 1]), at)
+
+    monkeypatch.setattr(_parquet, "GROUP_BYTES", 5_000)
+    monkeypatch.setattr(os, "fsync", lying)
+    many = [message(f"m{at}", "".join(random.Random(at).choices("abcdefgh", k=500))) for at in range(200)]
+
+    with pytest.raises(Damaged, match=r"check the disk and run again|run `exporter rebuild`"):
+        publish(FakeReader(tmp_path, [page(1, thread(), "message", list(many))]), 0)
+
+    assert [file.name for file in (tmp_path / "messages").iterdir()] == ["0000-00.parquet"]
 
 
 def test_compare_names_the_files_that_differ(tmp_path: Path) -> None:
