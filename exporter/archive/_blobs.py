@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self, cast
 
-from exporter.archive._encrypted import KEPT, cipher_of, on_disk
+from exporter.archive._encrypted import KEPT, cipher_of, kept, on_disk
 from exporter.archive._lines import load, read_record
 from exporter.archive._verify import damage
 from exporter.errors import ArchiveError
@@ -145,7 +145,7 @@ class Named:
 
     def _missing(self, name: str, whose: str) -> Finding | None:
         try:
-            self._storage.open(name).close()
+            kept(self._storage).open(on_disk(self._storage, name)).close()
         except FileNotFoundError:
             help_ = "restore it from a copy, or run `exporter backup --full`, which asks for it again"
             return Finding(

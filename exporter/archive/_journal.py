@@ -132,7 +132,12 @@ def reading(path: Path, cipher: Cipher | None) -> BinaryIO:
         return path.open("rb")
     if cipher is None:
         raise NoKey(f"{path}: it is sealed, and this archive has no keys; restore its keys.json from a copy")
-    return io.BufferedReader(cipher.journal(path.open("rb"), writer_of(path), str(path)))
+    file = path.open("rb")
+    try:
+        return io.BufferedReader(cipher.journal(file, writer_of(path), str(path)))
+    except BaseException:
+        file.close()
+        raise
 
 
 def length(file: BinaryIO, path: Path) -> int:

@@ -78,9 +78,10 @@ def rotate(path: Path, archive: str, *, new_data_key: bool, environ: Mapping[str
 
     The old key opens nothing any more. With `new_data_key`, what is written from now on gets a new one.
     """
-    file, cipher = _read(path, archive), unlock(path, archive, environ)
+    cipher = unlock(path, archive, environ)
     if cipher is None:
-        raise UsageError(f"{path}: it is not encrypted")
+        raise UsageError(f"{path}: it is not encrypted, so it has no key")
+    file = _read(path, archive)
     changed = place_in(os.environ if environ is None else environ, NEW)
     if not changed and not new_data_key:
         raise UsageError(f"no new key is named; {NEW}_FILE names a file that has it, or see --new-data-key")
