@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporter import model
 from exporter.archive import Archive
 from exporter.check import check
 from exporter.errors import ArchiveError
@@ -97,3 +99,20 @@ def test_a_walk_from_the_beginning_never_moves_a_cursor_back(bench: Bench) -> No
     with Archive.open(bench.path) as archive:
         assert archive.catalog.positions(bench.ref("conv_s"))["messages"] == before
     assert bench.backup().records == 0
+
+
+def test_after_a_night_with_a_wrong_clock_everything_is_asked_for_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown(bench, COUNT)
+    with monkeypatch.context() as patch:
+        real = model.datetime
+        ahead = type("Ahead", (real,), {"now": staticmethod(lambda tz: real.now(tz) + timedelta(days=3650))})
+        patch.setattr(model, "datetime", ahead)
+        bench.backup("thread_s", "conv_s")
+    bench.state.edit_item("conv_s", "item_003", {"id": "item_003", "type": "message", "role": "user", "content": []})
+    bench.state.edit("threads", "thread_s", {"id": "thread_s", "metadata": {"a": "b"}})
+    report = bench.backup(everything=False)
+
+    assert (report.visited, report.records) == (2, 2)
+    assert not [finding for finding in check(bench.path) if finding.severity == "damage"]

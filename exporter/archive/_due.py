@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 from exporter.archive._compact import ALWAYS, NEVER
 from exporter.archive._schema import threads
 
-
 LONG, SLACK = timedelta(days=31), timedelta(days=1)
 """A visit that waits for longer than the first, after one that was later than it is now by more than the second, waits
 for a time that a wrong clock said: it is due."""

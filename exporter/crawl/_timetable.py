@@ -13,7 +13,7 @@ from exporter.crawl._sources import NoProfile, NoSource
 from exporter.crawl._visit import Visit
 from exporter.errors import Temporary
 from exporter.model import Outcome, ThreadRef
-from exporter.retention import SPREAD, Policies, Policy, Standing, jitter, schedule
+from exporter.retention import DAY, SPREAD, Policies, Policy, Standing, jitter, schedule
 
 BATCH = 1000
 "Visits that are noted together."
@@ -40,6 +40,8 @@ class Timetable:
         if known.swept_at is None or self._of(known).final:
             return False
         since = at - datetime.fromisoformat(known.swept_at)
+        if since < -DAY:  # by a clock that was wrong
+            return True
         return since > self._policies.rhythm.sweep * (1 - SPREAD * jitter(known.thread, at))
 
     def visited(self, known: Known, visit: Visit | None, outcome: Outcome, at: datetime) -> None:

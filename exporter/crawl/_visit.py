@@ -212,7 +212,7 @@ class Visit:
         if known.state != "complete" or known.midway or known.touched_at is not None or known.asked_at is None:
             return False
         asked = datetime.fromisoformat(known.asked_at)
-        return now() - asked < SLOWLY * (1 - SPREAD * jitter(known.thread, asked))
+        return timedelta() <= now() - asked < SLOWLY * (1 - SPREAD * jitter(known.thread, asked))
 
     def _archived_object(self) -> bytes:
         newest = b""
