@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.bench.backups import Backups, Shape
 from tests.bench.storing import storing
+from tests.bench.waiting import waiting
 
 SHORT = "short: threads of 8 messages"
 LONG = "long: threads of 10,000 messages"
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="of each program, in turn; the median counts")
     parser.add_argument("--quick", action="store_true", help="one run of little work: the ratios in a minute")
     parser.add_argument("--dlt", metavar="PYTHON", help="the interpreter of an environment that has dlt[parquet]")
+    parser.add_argument("--waiting", type=int, default=3_000, help="threads of the server that takes its time")
     parser.add_argument("--month", type=int, default=500_000, help="messages of the month that is published")
     parser.add_argument("--rebuild", type=int, default=5_000_000, help="messages of the archive that is rebuilt")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page as Markdown too")
@@ -68,6 +70,7 @@ def _page(options: argparse.Namespace, dlt: str | None) -> Iterator[str]:
         for what, ratio, goal in work.goals(short=shape.messages < 100):
             yield f"| {what} | {_ratio(ratio)} | {_ratio(goal)} | {'met' if ratio <= goal else 'missed'} |"
     if not options.quick:
+        yield from waiting(options.waiting)
         yield from storing(options.month, options.rebuild)
 
 
