@@ -14,6 +14,8 @@ import warnings
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+import exporter
+
 if TYPE_CHECKING:
     import click
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    exporter.alone = True
     os.umask(0o077)
     _open_closed_streams()
     if not sys.warnoptions and not os.environ.get("EXPORTER_DEBUG"):
