@@ -33,8 +33,7 @@ def create(path: Path, *, encrypted: bool = False) -> None:
     with Lock(path):
         if (path / "archive.json").exists():
             return
-        with replacing(path / "README.md") as file:
-            file.write((Path(__file__).parent / "README.template.md").read_bytes())
+        _explain(path, encrypted=encrypted)
         Catalog(path / "catalog.sqlite", create=True).close()
         name = secrets.token_hex(16)
         if encrypted:
@@ -56,6 +55,7 @@ def encrypt(path: Path) -> None:
         about = load((path / "archive.json").read_bytes())
         _keyfile.create(path, about["archive"])
         _say(path, about | _ENCRYPTED[True])
+        _explain(path, encrypted=True)
 
 
 def rotate_keys(path: Path, *, new_data_key: bool) -> int:
@@ -63,6 +63,12 @@ def rotate_keys(path: Path, *, new_data_key: bool) -> int:
     name = read_id(path)
     with Lock(path):
         return _keyfile.rotate(path, name, new_data_key=new_data_key)
+
+
+def _explain(path: Path, *, encrypted: bool) -> None:
+    name = "README.encrypted.md" if encrypted else "README.template.md"
+    with replacing(path / "README.md") as file:
+        file.write((Path(__file__).parent / name).read_bytes())
 
 
 def _say(path: Path, about: dict[str, object]) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from exporter.archive import Archive
 from exporter.model import Item, Page, ThreadRef
 
+FORM = {"encrypted": False}
+"Of the archives that are made; the fixture `form` says it."
 AT = datetime(2026, 11, 21, 5, tzinfo=UTC)
 THREAD = ThreadRef("assistants", "https://api.example/v1", "thread_1")
 
@@ -26,7 +28,7 @@ def page(first: int, count: int = 1, thread: ThreadRef = THREAD, size: int = 0) 
 
 def made(path: Path) -> Path:
     """An empty archive."""
-    Archive.create(path)
+    Archive.create(path, encrypted=FORM["encrypted"])
     return path
 
 

@@ -19,6 +19,7 @@ from exporter.errors import ArchiveError
 from exporter.model import Item, Page, Position, Record, ThreadRef
 from tests.archive.making import AT, THREAD, filled, in_memory, made, numbers, page, recover
 
+pytestmark = pytest.mark.usefixtures("form")
 FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 NASTY = st.sampled_from(
     ["é", "\u2028", "\ud800", '","body":', "\n", "\x00", "\\", "../../x", '{"kind":"page",', "🙂", "a"]

@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 
 from exporter.archive import Archive, _commits, _manifests
+from exporter.archive._cipher import FRAME, HEAD, MAGIC
 from exporter.archive._journal import salvage
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
-from tests.archive.making import filled, made, numbers, page, position, recover
+from tests.archive.making import FORM, filled, made, numbers, page, position, recover
 
+pytestmark = pytest.mark.usefixtures("form")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,8 +37,26 @@ def journal_of(path: Path) -> Path:
     return journal
 
 
+def sealed_ends(data: bytes) -> list[int]:
+    """Where the frames of a sealed journal end: its header, then a page each."""
+    ends, at = [], HEAD.size
+    while at < len(data):
+        at += FRAME.size + FRAME.unpack_from(data, at)[0]
+        ends.append(at)
+    return ends
+
+
+def edges_of(data: bytes) -> set[int]:
+    """Where something ends in a journal."""
+    if data.startswith(MAGIC):
+        return {0, HEAD.size, *sealed_ends(data)}
+    return {edge for edge in range(len(data)) if data[edge : edge + 1] == b"\n"}
+
+
 def whole_at(data: bytes, cut: int) -> int:
     """How many messages are in whole pages of a journal cut at this byte, the sealed one included."""
+    if data.startswith(MAGIC):
+        return 1 + sum(count for count, end in zip((0, 2, 1, 2), sealed_ends(data), strict=True) if end <= cut)
     found = 1
     pages = data[: data.rfind(b"\n", 0, cut) + 1].splitlines()
     marks = [i for i, line in enumerate(pages) if line.startswith(b'{"kind":"page"')]
@@ -52,15 +72,19 @@ GARBAGE = [b"", b"\x00" * 9, b'{"kind":"message"\n', b"\xff\xfe{"]
 def test_a_journal_cut_at_any_byte_keeps_every_whole_page_and_nothing_else(tmp_path: Path, garbage: bytes) -> None:
     journal = journal_of(tmp_path / "a")
     data = journal.read_bytes()
+    with Archive.open(tmp_path / "a") as archive:
+        cipher = archive.cipher
     for cut in range(len(data) + 1):
         journal.write_bytes(data[:cut] + garbage)
 
-        pages = salvage(journal, tmp_path / "aside")
+        pages = salvage(journal, tmp_path / "aside", cipher)
 
         kept = journal.read_bytes()
         assert kept == data[: len(kept)]
-        assert kept.count(b'{"kind":"message"') == whole_at(data, cut) - 1, cut
-        assert pages == kept.count(b'{"kind":"page"')
+        assert whole_at(data, len(kept)) == whole_at(data, cut), cut
+        if cipher is None:
+            assert kept.count(b'{"kind":"message"') == whole_at(data, cut) - 1, cut
+        assert pages == {0: 0, 2: 1, 3: 2, 5: 3}[whole_at(data, cut) - 1]
     assert garbage or not (tmp_path / "aside").exists()
 
 
@@ -71,7 +95,7 @@ def test_an_archive_whose_journal_was_cut_goes_on_after_its_last_whole_page(tmp_
     data = journal.read_bytes()
     journal.unlink()
     path.rename(base)
-    edges = {edge + near for edge in range(len(data)) if data[edge : edge + 1] == b"\n" for near in (0, 1, 2)}
+    edges = {min(edge + near, len(data)) for edge in edges_of(data) for near in (0, 1, 2)}
     for cut in sorted(edges | set(range(0, len(data) + 1, 211)) | {len(data)}):
         shutil.copytree(base, path)
         (path / "journal" / journal.name).write_bytes(data[:cut] + garbage)
@@ -274,7 +298,8 @@ def test_a_journal_sealed_long_ago_is_not_sealed_again(tmp_path: Path) -> None:
 def test_a_bit_rotted_in_a_journal_keeps_the_pages_before_and_the_file_aside(tmp_path: Path) -> None:
     journal = journal_of(tmp_path / "a")
     path, data = tmp_path / "a", bytearray(journal.read_bytes())
-    data[data.index(b"msg_3") + 4] ^= 1
+    at = sealed_ends(data)[1] + 30 if data.startswith(MAGIC) else data.index(b"msg_3") + 4
+    data[at] ^= 1
     journal.write_bytes(data)
 
     recover(path)
@@ -290,7 +315,7 @@ def test_a_creation_cut_short_at_any_step_can_be_begun_again(tmp_path: Path, mon
         at += 1
         path = tmp_path / str(at)
         with crashing(monkeypatch, at, Crashed, after=False) as done, suppress(Crashed):
-            Archive.create(path)
+            Archive.create(path, encrypted=FORM["encrypted"])
         finished = done[0] < at
 
         filled(path, [page(0)])
@@ -383,10 +408,10 @@ def test_a_disk_that_refuses_even_to_remove_the_note_does_not_hide_what_went_wro
     def refused(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    with pytest.raises(DiskFull, match="full"), Archive.write(made(tmp_path / "a")):  # noqa: PT012
-        monkeypatch.setattr(os, "unlink", refused)
-        _disk_full()
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        with pytest.raises(DiskFull, match="full"), Archive.write(made(tmp_path / "a")):  # noqa: PT012
+            patch.setattr(os, "unlink", refused)
+            _disk_full()
 
     recover(tmp_path / "a")
 
