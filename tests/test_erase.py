@@ -85,46 +85,73 @@ def test_nothing_of_them_is_left_and_everything_of_others_is_as_it_was(seed: int
         assert left(path, gone) == []
 
 
+class Crashes:
+    """An archive, what stands in it, and what a crash makes of erasing some of its threads."""
+
+    def __init__(self, root: Path, seed: int, gone: Sequence[ThreadRef]) -> None:
+        self.root, self.base, self.gone = root, root / "base", gone
+        Maker(self.base, seed).make(2)
+        with_traces(self.base, gone[0])
+        with Archive.write(self.base) as archive:
+            publish_all(archive)
+            self._threads = choose(archive, [Asked("thread", one.id) for one in gone]).threads
+        self._before = records(self.base), rows(self.base), known(self.base)
+
+    def crash(self, at: int, *, after: bool, by_backup: bool, rebuild: bool = False) -> tuple[bool, bool]:
+        """Crash at a step, let the next command finish, and tell whether it came to that step, and what was decided."""
+        path = copied(self.base, self.root / str(at))
+        archive = Archive.write(path)
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            crashing(patch, at, Crashed, after=after) as done,
+            suppress(Crashed),
+        ):
+            erase(archive, self._threads)
+        crashed = done[0] >= at
+        archive._lock.release()  # type: ignore[union-attr]  # the system does that when a process dies
+        archive.catalog.close()
+
+        with Archive.write(path) as archive:
+            (publish_all if by_backup else finish)(archive)
+        decided = bool(list(_manifests.erasing(LocalStorage(path))))
+        gone = set(self.gone) if decided else set()
+        ids = {one.id for one in gone}
+
+        assert not decided or left(path, self.gone) == [], at
+        assert records(path) == {one: said for one, said in self._before[0].items() if one not in gone}, at
+        assert rows(path) == {name: said for name, said in self._before[1].items() if name not in ids}, at
+        assert known(path) == {name: said for name, said in self._before[2].items() if name not in ids}, at
+        assert {found.code for found in check(path, rebuild=rebuild)} <= {"salvaged", *QUIET}, at
+        assert not decided or all(one["finished_at"] for one in receipts(path)), at
+        shutil.rmtree(path)
+        return crashed, decided
+
+
 @pytest.mark.parametrize(("after", "at"), [(False, 1), (False, 3), (True, 2), (True, 4)])
-def test_a_crash_at_any_step_erases_all_or_nothing_and_the_next_opening_finishes(
-    monkeypatch: pytest.MonkeyPatch, after: bool, at: int
+def test_a_crash_at_any_step_erases_all_or_nothing_and_the_next_opening_finishes(after: bool, at: int) -> None:
+    with in_memory() as root:
+        crashes = Crashes(root, 11, GONE)
+        decided, crashed = set[bool](), True
+        while crashed:
+            at += STRIDE
+            crashed, done = crashes.crash(at, after=after, by_backup=False)
+            decided.add(done)
+
+        assert decided == {False, True}
+        assert at > 60
+
+
+@settings(
+    max_examples=4, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+)
+@given(
+    st.integers(0, 10_000), st.sets(st.sampled_from(THREADS), min_size=1, max_size=4), st.integers(1, 90), st.booleans()
+)
+def test_a_crash_anywhere_in_any_archive_erases_all_or_nothing_and_the_next_backup_finishes(
+    seed: int, chosen: set[ThreadRef], at: int, after: bool
 ) -> None:
     with in_memory() as root:
-        base = root / "base"
-        Maker(base, 11).make(2)
-        with_traces(base, GONE[0])
-        with Archive.write(base) as archive:
-            publish_all(archive)
-            threads = choose(archive, [Asked("thread", one.id) for one in GONE]).threads
-        before, ids, outcomes = (records(base), rows(base), known(base)), {one.id for one in GONE}, set[bool]()
-        finished = False
-        while not finished:
-            at += STRIDE
-            path = copied(base, root / str(at))
-            archive = Archive.write(path)
-            with crashing(monkeypatch, at, Crashed, after=after) as done, suppress(Crashed):
-                erase(archive, threads)
-            finished = done[0] < at
-            archive._lock.release()  # type: ignore[union-attr]  # the system does that when a process dies
-            archive.catalog.close()
-
-            with Archive.write(path) as archive:
-                finish(archive)
-            decided = bool(list(_manifests.erasing(LocalStorage(path))))
-            outcomes.add(decided)
-            gone = GONE if decided else ()
-            without = ids if decided else set()
-
-            assert not decided or left(path, gone) == [], at
-            assert records(path) == {one: said for one, said in before[0].items() if one not in gone}, at
-            assert rows(path) == {name: said for name, said in before[1].items() if name not in without}, at
-            assert known(path) == {name: said for name, said in before[2].items() if name not in without}, at
-            found = {found.code for found in check(path, rebuild=finished)}
-            assert found <= {"salvaged", *QUIET}, at
-            assert not decided or all(one["finished_at"] for one in receipts(path)), at
-            shutil.rmtree(path)
-        assert outcomes == {False, True}
-        assert at > 20
+        Crashes(root, seed, sorted(chosen)).crash(at, after=after, by_backup=True, rebuild=True)
 
 
 def receipts(path: Path) -> list[dict[str, Any]]:
