@@ -25,10 +25,15 @@ def holding(folder: Path, text: bytes) -> list[str]:
     return found
 
 
+def unpacked(data: bytes) -> bytes:
+    """Return what all frames of a file hold."""
+    return zstd.decompress(data)
+
+
 def _forms(path: Path) -> Iterator[bytes]:
     data = path.read_bytes()
     yield data
     if path.name.endswith(".zst"):
-        yield zstd.decompress(data)
+        yield unpacked(data)
     if path.name.endswith(".parquet"):
         yield repr(pq.read_table(io.BytesIO(data)).to_pylist()).encode()

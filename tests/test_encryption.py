@@ -13,7 +13,6 @@ import pytest
 import exporter
 from exporter.archive import Archive, blob_name, is_encrypted, rotate_keys
 from exporter.archive import _keyfile as keyfile
-from exporter.archive._segments import zstd
 from exporter.check import check
 from exporter.errors import ArchiveError, Damaged, NoKey, UsageError
 from exporter.model import Item, Page, Registration
@@ -22,7 +21,7 @@ from exporter.registry import register
 from tests.archive.making import AT, THREAD, in_memory, numbers, page, position, recover
 from tests.cli.conftest import Shell, shell
 from tests.conftest import KEY
-from tests.grepping import holding
+from tests.grepping import holding, unpacked
 
 __all__ = ["shell"]
 
@@ -405,6 +404,45 @@ def test_an_encrypted_archive_is_made_filled_read_and_rotated(shell: Shell, monk
     shell.ok("backup", "--all")
 
 
+def test_who_is_erased_from_an_encrypted_archive_is_gone(shell: Shell) -> None:
+    night(shell)
+    shell.state.add_thread("thread_2")
+    shell.state.add_message("thread_2", {"role": "user", "content": [{"type": "text", "text": {"value": "stays"}}]})
+    shell.ok("backup", "--encrypt", "thread_1", "thread_2")
+    shell.ok("erase", "thread_1", "--yes")
+
+    assert shell.run("show", "thread_1").exit_code == 2
+    assert "stays" in shell.ok("show", "thread_2").stdout
+    shell.ok("check", "--rebuild")
+    with Archive.open(shell.archive) as archive:
+        told = b"".join(archive.storage.open(name).read() for name in archive.storage.names("segments"))
+    assert MARK.encode() not in unpacked(told)
+    assert b"thread_1" not in unpacked(told)
+
+
+def test_the_viewer_shows_a_content_and_none_that_is_not_there(path: Path) -> None:
+    from exporter.view._blobs import content
+
+    recover(path)
+    with Archive.open(path) as archive:
+        (record,) = archive.records(THREAD, "file")
+    sha256 = json.loads(record.body)["sha256"]
+    found = content(path, sha256, body=False)
+    assert (found.status_code, found.headers["content-length"]) == (200, str(20_000 * (len(MARK) + 1)))
+    assert content(path, "0" * 64).status_code == 404
+    assert content(path, "../../etc/passwd").status_code == 404
+
+
+def test_the_doctor_says_that_the_key_is_missing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.ok("encrypt")
+    monkeypatch.delenv("EXPORTER_ARCHIVE_KEY")
+    for words in (["status"], ["backup", "thread_1"], ["threads"], ["plan"], ["export"], ["erase", "thread_1"]):
+        result = shell.run(*words)
+        assert result.exit_code == 12, words
+        assert "no key is named; EXPORTER_ARCHIVE_KEY_FILE" in result.stderr
+    assert "no key is named" in shell.run("doctor").output
+
+
 def test_an_empty_archive_becomes_encrypted_and_a_filled_one_stays_plain(shell: Shell) -> None:
     night(shell)
     Archive.create(shell.archive)
@@ -429,4 +467,4 @@ def test_a_tool_without_exporter_opens_a_segment_as_the_page_says(path: Path) ->
     name = min(path.glob("segments/*/*/*"))
     data = opened["unsealed"](path, bytes.fromhex(ONE), name.relative_to(path).as_posix())
 
-    assert MARK.encode() in zstd.decompress(data)
+    assert MARK.encode() in unpacked(data)

@@ -37,7 +37,7 @@ def journal_of(path: Path) -> Path:
     return journal
 
 
-def sealed_ends(data: bytes) -> list[int]:
+def sealed_ends(data: bytes | bytearray) -> list[int]:
     """Where the frames of a sealed journal end: its header, then a page each."""
     ends, at = [], HEAD.size
     while at < len(data):
@@ -408,10 +408,10 @@ def test_a_disk_that_refuses_even_to_remove_the_note_does_not_hide_what_went_wro
     def refused(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    with monkeypatch.context() as patch:
-        with pytest.raises(DiskFull, match="full"), Archive.write(made(tmp_path / "a")):  # noqa: PT012
-            patch.setattr(os, "unlink", refused)
-            _disk_full()
+    full = pytest.raises(DiskFull, match="full")
+    with monkeypatch.context() as patch, full, Archive.write(made(tmp_path / "a")):
+        patch.setattr(os, "unlink", refused)
+        _disk_full()
 
     recover(tmp_path / "a")
 
