@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -346,3 +347,19 @@ def test_the_command_shows_first_asks_and_says_what_it_did(tmp_path: Path) -> No
     assert "nothing of them is there" in again.stderr
     assert json.loads(kept.stdout)["new"] == 1  # it is the thread of another endpoint
     assert left(path, [one for one in THREADS if one.id in ("thread_e001", "thread_e003")]) == []
+
+
+def test_an_encrypted_archive_is_erased_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPORTER_ARCHIVE_KEY", base64.b64encode(bytes(range(32))).decode())
+    path = tmp_path / "a"
+    Archive.create(path, encrypted=True)
+    archived(path, 7, 2)
+    before = records(path)
+
+    erased(path)
+
+    assert records(path) == {one: said for one, said in before.items() if one not in GONE}
+    assert noticed(path) == []
+    with Archive.open(path) as archive:
+        assert archive.held(GONE).pages == 0
+        assert not list(archive.missing())
