@@ -100,6 +100,11 @@ class VisitFiles:
         self._known()
         return any(ref.type == "attachment" for ref, _ in self._pending.values())
 
+    @property
+    def left(self) -> bool:
+        """Whether anything is to be said when all was seen."""
+        return bool(self._pending) or (self._position is not None and self._position.more)
+
     async def before(self, page: Page) -> AsyncIterator[Page]:
         """Yield what has to be archived before a page of the source: records of the files that it points to.
 

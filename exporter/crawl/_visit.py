@@ -123,8 +123,9 @@ class Visit:
             else:
                 async for page in self._news(got):
                     yield page
-        async for page in self._late():
-            yield page
+        if self._sweep is not None or (self._files is not None and self._files.left):
+            async for page in self._late():
+                yield page
 
     async def _late(self) -> AsyncIterator[Page]:
         """What can be said only when all was seen: files that are to be tried again, objects that are not there."""

@@ -90,7 +90,10 @@ class Desk:
 
     def habits(self, kind: Kind) -> Habits:
         """Return what is known of this kind of list."""
-        return self._habits.setdefault(kind, Habits())
+        found = self._habits.get(kind)
+        if found is None:
+            found = self._habits[kind] = Habits()
+        return found
 
     async def thread(self, own: Listing) -> Piece:
         """Return the thread's own object; a 404 is believed when it is said twice."""

@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from exporter.errors import CannotList
@@ -75,7 +76,7 @@ class Shelf:
         if container is None:
             yield await visit.ask()
         elif all(under.list in after for under in lists if under.kind != "file"):
-            visit.nobody = self._of_nobody(visit, lists[0])
+            visit.nobody = partial(self._of_nobody, visit, lists[0])
         for under in lists:
             async for event in self._walk(visit, self._listing(visit, under)):
                 yield event

@@ -8,7 +8,7 @@ thread that was had whole before, nothing else is asked for then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from exporter.errors import MissingScope, NotFound
 from exporter.model import Gap, Item, Page, Position, Positions, ThreadRef, now
@@ -30,7 +30,7 @@ class Visit:
         "Whether the server gave anything of it."
         self.gaps: list[str] = []
         "Why something of its lists is missing, a word each."
-        self.nobody: Listing | None = None
+        self.nobody: Callable[[], Listing] | None = None
         "Of a thread that was had whole before, and is not asked for yet: its first list, of a thread that nobody has."
         self.rests = False
         "Whether its first list says that nothing is new, and can be believed: then nothing else is to be asked."
@@ -83,9 +83,14 @@ class Visit:
             quiet = False
             yield await self.ask()
             yield self.gap(listing.list, error.code, f"{error}; but the thread itself is there")
-        self.rests = nobody is not None and quiet and await _probes.denies(self.desk, nobody)
+        self.rests = nobody is not None and quiet and await self._denied(listing, nobody)
         if not self.rests and not (self.asked if nobody else self.proven):
             yield await self.ask()
+
+    async def _denied(self, listing: Listing, nobody: Callable[[], Listing]) -> bool:
+        """Whether an empty list proves its thread."""
+        known = self.desk.habits(listing.kind).denies
+        return await _probes.denies(self.desk, nobody()) if known is None else known
 
     def gap(self, name: str, code: str, why: str) -> Gap:
         """Note that something of a list is missing."""
