@@ -37,6 +37,7 @@ ORDER = (
     "doctor",
     "schedule",
     "sandbox",
+    "selftest",
 )
 "How `--help` lists them: by need; whatever is not named here follows."
 
