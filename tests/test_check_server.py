@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -180,7 +179,7 @@ def test_a_seed_picks_the_same_threads_again(bench: Bench) -> None:
 
 
 @pytest.fixture
-def told(archived: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def told(archived: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("OPENAI_BASE_URL", archived.url)
     monkeypatch.setenv("OPENAI_API_KEY", archived.key)
     return archived
