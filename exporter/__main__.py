@@ -63,7 +63,8 @@ def _run(argv: list[str]) -> int:
     from exporter.cli._logging import guard_logs
     from exporter.cli._output import redacted
 
-    guard_logs(redacted)
+    if not {"-h", "--help"}.intersection(argv):  # which answers at once, and logs nothing
+        guard_logs(redacted)
     try:
         code = cli.main(argv, prog_name="exporter", standalone_mode=False)
     except click.ClickException as error:

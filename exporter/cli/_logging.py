@@ -6,12 +6,13 @@ On a terminal, and where nobody asked for anything else, a line is its text.
 from __future__ import annotations
 
 import json
-import logging
 import os
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+if TYPE_CHECKING:
+    import logging
 
 Style = Literal["plain", "journal", "text", "json"]
 Severity = Literal["error", "warning", "info", "debug"]
@@ -57,6 +58,9 @@ def guard_logs(redacted: Callable[[str], str]) -> None:
 
     For the process of the command line alone: where we are a library, logging is our caller's.
     """
+    import logging
+    import traceback
+
     made = logging.getLogRecordFactory()
 
     def guarded(*args: Any, **said: Any) -> logging.LogRecord:

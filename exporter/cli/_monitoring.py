@@ -15,7 +15,6 @@ import click
 
 from exporter.cli._command import EXITS
 from exporter.cli._output import Output, redacted
-from exporter.endpoint import is_local
 from exporter.errors import ExporterError
 from exporter.model import now, printable
 
@@ -177,6 +176,8 @@ def _clean(value: Any) -> Any:
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Take an address; what is none is not repeated, as it may be a secret."""
+    from exporter.endpoint import is_local
+
     if not value:
         return None
     try:
