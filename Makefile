@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search bench-reading bench-nights fuzz nights notebook pictures sbom test-sdk test-real help clean
+.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search bench-reading bench-nights fuzz nights notebook pictures sbom test-sdk test-real torture help clean
 
 check: lint types docs test ## what CI runs: lint, types, docs, test
 
@@ -72,6 +72,9 @@ pictures: $(STAMP) ## the pictures of the documents, from the sample archive (MA
 
 sbom: $(STAMP) ## sbom.json: what an installation holds, as CycloneDX
 	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible -o sbom.json
+
+torture: $(STAMP) ## a thousand crashes at random writes (SEED=n: other ones; SECONDS=60: as many as fit)
+	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py

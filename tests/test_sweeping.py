@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def test_after_a_night_with_a_wrong_clock_everything_is_asked_for_again(
 ) -> None:
     grown(bench, COUNT)
     with monkeypatch.context() as patch:
-        real = model.datetime
+        real = datetime
         ahead = type("Ahead", (real,), {"now": staticmethod(lambda tz: real.now(tz) + timedelta(days=3650))})
         patch.setattr(model, "datetime", ahead)
         bench.backup("thread_s", "conv_s")

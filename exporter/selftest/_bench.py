@@ -74,9 +74,9 @@ class Kept:
             text = f"message {n} " + "x" * size
             parts = [{"type": "text", "text": {"value": text, "annotations": []}}]
             body = {"id": f"msg_{self.name}x{n}", "role": "user", "created_at": FIRST + n // 3, "content": parts}
-            self.server.state.add_message(self.thread, body)
+            self.server.state.add_message(self.thread, json.dumps(body).encode() if size else body)
             item = {"id": f"item_{self.name}x{n}", "type": "message", "role": "user", "content": text}
-            self.server.state.add_item(self.conversation, item)
+            self.server.state.add_item(self.conversation, json.dumps(item).encode() if size else item)
         self.count += count
 
     def edit(self, chance: random.Random) -> None:

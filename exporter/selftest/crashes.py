@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from exporter.selftest._bench import Bench, Broken, Kept, none, promise
 from exporter.selftest._disk import Fault, How, Kind
@@ -14,38 +15,38 @@ POINTS, QUICK = 8, 2
 @promise("Killed while a page is written to the journal: every page that was reported archived is there, once.")
 def while_journaling(bench: Bench) -> None:
     """See the sentence."""
-    _die(bench, "journal", "kill", "torn")
+    _die(bench, ["journal"], "kill", "torn", points=QUICK if bench.quick else POINTS)
 
 
 @promise("Killed while a journal is sealed as a segment: nothing is lost, nothing doubled.")
 def while_sealing(bench: Bench) -> None:
     """See the sentence."""
-    _die(bench, "segment", "kill", "torn")
+    _die(bench, ["segment"], "kill", "torn", points=QUICK if bench.quick else POINTS)
 
 
 @promise("Killed while a manifest is committed: the next run finishes the work.")
 def while_committing(bench: Bench) -> None:
     """See the sentence."""
-    _die(bench, "manifest", "kill", "torn")
+    _die(bench, ["manifest"], "kill", "torn", points=QUICK if bench.quick else POINTS)
 
 
 @promise("Killed while the tables are published: one row per message, then and afterwards.")
 def while_publishing(bench: Bench) -> None:
     """See the sentence."""
-    _die(bench, "table", "kill", "torn")
+    _die(bench, ["table"], "kill", "torn", points=QUICK if bench.quick else POINTS)
 
 
 @promise("Killed while the catalog is changed: it is brought up to date from what is archived.")
 def while_indexing(bench: Bench) -> None:
     """See the sentence."""
-    _die(bench, "catalog", "kill")
+    _die(bench, ["catalog"], "kill", points=QUICK if bench.quick else POINTS)
 
 
 @promise("The power goes, and the disk has kept only what was flushed to it: every page that was reported is there.")
 def without_power(bench: Bench) -> None:
     """See the sentence."""
-    for kind in ("journal", "segment", "manifest", "table", "catalog"):
-        _die(bench, kind, "power", points=1 if bench.quick else 4)
+    kinds: list[Kind] = ["journal", "segment", "manifest", "table", "catalog"]
+    _die(bench, kinds, "power", points=1 if bench.quick else 4)
 
 
 @promise("Killed while catalog and tables are made again: the next rebuild makes them whole.", quick=False)
@@ -54,9 +55,10 @@ def while_rebuilding(bench: Bench) -> None:
     with bench.threads(40) as kept:
         _complete(kept)
         total = sum(kept.backup(rebuild=True).steps.values())
-        for n in range(POINTS):
+        points = QUICK if bench.quick else POINTS
+        for n in range(points):
             bench.case()
-            fault = Fault("kill", _spread(n, POINTS, total), seed=n)
+            fault = Fault("kill", _spread(n, points, total), seed=n)
             done = kept.backup(fault, rebuild=True)
             if not done.died:
                 raise Broken(f"a rebuild that was to die at step {fault.at} ended with {done.exit_code} {done.error}")
@@ -66,26 +68,26 @@ def while_rebuilding(bench: Bench) -> None:
             none(kept.differences(rebuild=True), f"rebuilt after a rebuild that died at step {fault.at}")
 
 
-def _die(bench: Bench, kind: Kind, *hows: How, points: int = 0) -> None:
-    """Have backups of growing threads die at writes of a kind, one after the other, on the same archive."""
-    chance = random.Random(f"{kind} {hows}")  # noqa: S311 - repeatable, no secret
-    points = points or (QUICK if bench.quick else POINTS)
+def _die(bench: Bench, kinds: Sequence[Kind], *hows: How, points: int) -> None:
+    """Have backups of growing threads die at writes of these kinds, one after the other, on the same archive."""
+    chance = random.Random(f"{kinds} {hows}")  # noqa: S311 - repeatable, no secret
     with bench.threads(60) as kept:
         _complete(kept)
         kept.write(30)
-        steps = kept.backup().steps.get(kind, 0)
+        steps = kept.backup().steps
         for n in range(points):
-            bench.case()
-            _change(kept, chance)
-            fault = Fault(hows[n % len(hows)], _spread(n, points, steps), kind, seed=n)
-            done = kept.backup(fault, full=n % 2 == 1)
-            if done.struck and not done.died:
-                raise Broken(f"a backup outlived its death at {kind} {fault.at}: {done.exit_code} {done.error}")
-            none(kept.problems(), f"{fault.how} at {kind} {fault.at}")
+            for kind in kinds:
+                bench.case()
+                _change(kept, chance)
+                fault = Fault(hows[n % len(hows)], _spread(n, points, steps.get(kind, 0)), kind, seed=n)
+                done = kept.backup(fault, full=n % 2 == 1)
+                if done.struck and not done.died:
+                    raise Broken(f"a backup outlived its death at {kind} {fault.at}: {done.exit_code} {done.error}")
+                none(kept.problems(), f"{fault.how} at {kind} {fault.at}")
         done = kept.backup(full=True)
         if done.exit_code:
             raise Broken(f"the backup after all that ended with {done.exit_code} {done.error}")
-        none(kept.differences(rebuild=True), f"after {points} times {'/'.join(hows)} at {kind}")
+        none(kept.differences(rebuild=True), f"after {'/'.join(hows)} at {', '.join(kinds)}")
 
 
 def _change(kept: Kept, chance: random.Random) -> None:
