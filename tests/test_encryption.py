@@ -22,6 +22,7 @@ from tests.archive.making import AT, THREAD, in_memory, numbers, page, position,
 from tests.cli.conftest import Shell, shell
 from tests.conftest import KEY
 from tests.grepping import holding, unpacked
+from tests.test_secrets import use_ring
 
 __all__ = ["shell"]
 
@@ -226,13 +227,14 @@ def _refuse(_: int) -> None:
     raise OSError(5, "Input/output error")
 
 
-@pytest.mark.parametrize("named", ["FILE", "COMMAND"])
+@pytest.mark.parametrize("named", ["FILE", "COMMAND", "KEYRING"])
 def test_the_key_may_be_in_a_file_or_come_from_a_command(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
 ) -> None:
     (tmp_path / "key").write_text(f"{ONE}\n")
-    value = str(tmp_path / "key") if named == "FILE" else f"cat {tmp_path / 'key'}"
-    use(monkeypatch, None, **{f"KEY_{named}": value})
+    use_ring(monkeypatch, {("exporter", "acme"): ONE})
+    values = {"FILE": str(tmp_path / "key"), "COMMAND": f"cat {tmp_path / 'key'}", "KEYRING": "exporter/acme"}
+    use(monkeypatch, None, **{f"KEY_{named}": values[named]})
     recover(path)
 
     monkeypatch.setenv("EXPORTER_ARCHIVE_KEY", ONE)

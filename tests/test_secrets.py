@@ -216,7 +216,7 @@ def test_a_webhook_follows_no_redirect(tmp_path: Path) -> None:
         assert other.paths == []
 
 
-def _ring(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
+def use_ring(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
     import keyring
     from keyring.backend import KeyringBackend
 
@@ -243,7 +243,7 @@ def _profile(tmp_path: Path, said: str) -> Profile:
 
 
 def test_a_key_may_be_in_the_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _ring(monkeypatch, {("https://vault/openai", "ann"): MARK})
+    use_ring(monkeypatch, {("https://vault/openai", "ann"): MARK})
 
     assert _profile(tmp_path, '"https://vault/openai/ann"').key.reveal() == MARK
 
@@ -255,7 +255,7 @@ def test_a_keyring_without_the_key_is_named(tmp_path: Path, monkeypatch: pytest.
     from exporter.errors import CredentialsRefused
 
     errors = {"locked": KeyringLocked(MARK), "none": NoKeyringError(MARK)}
-    _ring(monkeypatch, errors.get(ring, ring) if isinstance(ring, str) else ring)
+    use_ring(monkeypatch, errors.get(ring, ring) if isinstance(ring, str) else ring)
     if ring == "not installed":
         monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(CredentialsRefused, match=r"keyring") as caught:
