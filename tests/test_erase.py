@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from exporter.archive import Archive, _manifests
@@ -148,6 +148,7 @@ def test_a_crash_at_any_step_erases_all_or_nothing_and_the_next_opening_finishes
 @given(
     st.integers(0, 10_000), st.sets(st.sampled_from(THREADS), min_size=1, max_size=4), st.integers(1, 90), st.booleans()
 )
+@example(345041, {THREADS[1], THREADS[3]}, 92, True)  # after a file of the tables, before its note
 def test_a_crash_anywhere_in_any_archive_erases_all_or_nothing_and_the_next_backup_finishes(
     seed: int, chosen: set[ThreadRef], at: int, after: bool
 ) -> None:

@@ -27,7 +27,7 @@ from exporter.archive._keyfile import is_encrypted, unlock
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_records, record_line
 from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
-from exporter.archive._published import TABLES
+from exporter.archive._published import TABLES, settle
 from exporter.archive._receipts import Receipts
 from exporter.archive._tombstones import NEWEST, Erasures, hashed
 from exporter.archive.catalog import Catalog, owner_of, plain
@@ -200,6 +200,7 @@ class Archive:
 
     def note_published(self, newest: int) -> None:
         """Note that the tables hold all up to a manifest, and with that complete the receipts of what was erased."""
+        settle(self)
         before = int(self.catalog.fact("published") or 0)
         if int(self.catalog.fact(NEWEST) or 0) > before:
             for manifest in _manifests.erasing(self.storage, before):

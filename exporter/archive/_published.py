@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from exporter.archive._verify import REBUILD, damage
@@ -110,6 +111,25 @@ class Published:
         if there != self._rows:
             what = f"the table has {self._rows} rows for {there} messages in the segments"
             yield damage("table_differs", "messages", what, REBUILD)
+
+
+def settle(archive: Archive) -> None:
+    """Note what has become of files that a crash left half noted: nobody else may come to them for years."""
+    half = [dict(row) for row in archive.catalog.table_rows() if row["pending"]]
+    if not half:
+        return
+    import pyarrow.parquet as pq
+
+    for row in half:
+        name, found = row["name"], ""
+        with suppress(OSError):
+            found = sha256_of(archive.storage.open(name))
+        if found == row["pending"]:
+            about = pq.read_metadata(archive.path / name)
+            number = int((about.metadata or {}).get(b"exporter.manifest", 0))
+            archive.catalog.note_table(name, pending=None, sha256=found, rows=about.num_rows, manifest=number)
+        elif found == (row["sha256"] or ""):  # it was not replaced
+            archive.catalog.note_table(name, pending=None)
 
 
 def _surplus(archive: Archive, thread: ThreadRef, published: int) -> int:
