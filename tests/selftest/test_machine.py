@@ -1,0 +1,106 @@
+"""Any order of writing, editing, deleting, backing up, dying, erasing and making again, against a plain model."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from exporter.archive import TABLES
+from exporter.rebuild import rebuild
+from exporter.selftest._bench import Bench, bench
+from exporter.selftest._disk import Fault, How, Kind
+from exporter.selftest._proof import rows
+
+HOWS: tuple[How, ...] = ("kill", "torn", "power", "full", "io")
+KINDS: tuple[Kind, ...] = ("journal", "segment", "manifest", "table", "catalog", "other")
+SEEDS = st.integers(0, 2**16)
+
+
+class Machine(RuleBasedStateMachine):
+    """The server is the model of what is there, `edits` of what was there before."""
+
+    place: Bench
+
+    @initialize(count=st.integers(1, 110))
+    def begin(self, count: int) -> None:
+        self.lent = self.place.threads(count)
+        self.kept = self.lent.__enter__()
+        self.archived = False
+        self.seen: dict[str, set[bytes]] = {}
+        "Every body that a complete backup has seen, by thread."
+
+    def teardown(self) -> None:
+        if hasattr(self, "lent"):
+            self.lent.__exit__(None, None, None)
+
+    @rule(count=st.sampled_from((1, 7, 101)))
+    def write(self, count: int) -> None:
+        self.kept.write(count)
+
+    @rule(seed=SEEDS)
+    def edit(self, seed: int) -> None:
+        self.kept.edit(random.Random(seed))
+
+    @precondition(lambda self: len(self.kept.served()[self.kept.thread]) > 2)
+    @rule(seed=SEEDS)
+    def delete(self, seed: int) -> None:
+        self.kept.delete(random.Random(seed))
+
+    @rule()
+    def back_up(self) -> None:
+        assert self.kept.backup(full=True).exit_code == 0
+        assert list(self.kept.differences()) == []
+        self.archived = True
+        for thread, bodies in self.kept.served().items():
+            self.seen.setdefault(thread, set()).update(bodies)
+
+    @rule(how=st.sampled_from(HOWS), kind=st.sampled_from(KINDS), at=st.integers(1, 60), seed=SEEDS, full=st.booleans())
+    def crash(self, how: How, kind: Kind, at: int, seed: int, *, full: bool) -> None:
+        self.kept.backup(Fault(how, at, kind, seed=seed, lasts=seed % 2 == 0), full=full)
+        assert list(self.kept.problems()) == []
+
+    @precondition(lambda self: self.archived)
+    @rule()
+    def lose_what_is_derived(self) -> None:
+        for table in TABLES:
+            shutil.rmtree(self.kept.path / table, ignore_errors=True)
+        for file in self.kept.path.glob("catalog.sqlite*"):
+            file.unlink()
+        rebuild(self.kept.path)
+        assert list(self.kept.problems()) == []
+
+    @precondition(lambda self: self.archived)
+    @rule(at=st.integers(1, 150), seed=SEEDS)
+    def die_while_rebuilding(self, at: int, seed: int) -> None:
+        self.kept.backup(Fault("kill", at, seed=seed), rebuild=True)
+        rebuild(self.kept.path)
+
+    @precondition(lambda self: self.archived)
+    @invariant()
+    def every_former_body_is_in_the_records(self) -> None:
+        from exporter.archive import Archive
+
+        with Archive.open(self.kept.path) as archive:
+            for ref in self.kept.refs:
+                assert self.seen[ref.id] <= {record.body for record in archive.records(ref)}
+        messages = [(row["thread_id"], row["message_id"]) for row in rows(self.kept.path)]
+        assert len(messages) == len(set(messages))
+
+
+@pytest.mark.timeout(600)
+def test_no_order_of_events_loses_or_doubles_anything(tmp_path: Path) -> None:
+    with bench(tmp_path) as place:
+        Machine.place = place
+        machine = Machine.TestCase()
+        checks = (HealthCheck.too_slow, HealthCheck.data_too_large)
+        machine.settings = settings(
+            max_examples=5, stateful_step_count=8, deadline=None, derandomize=True, database=None,
+            suppress_health_check=checks,
+        )  # fmt: skip
+        machine.runTest()
