@@ -58,10 +58,16 @@ def _announce(out: Output, keys: list[str], ids: dict[str, list[str]], url: str)
     whole = [name for names in ids.values() for name in names]
     out.item("sandbox", {"url": url, "keys": keys, "threads": whole, "ids": ids}, url)
     sys.stdout.flush()
-    out.say(f"keys: {', '.join(keys)}")
+    _tell(out, f"keys: {', '.join(keys)}")
     for source, names in ids.items():
         if names:
             out.say(f"{source}: {' '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}")
     some = " ".join(names[0] for names in ids.values() if names)
-    out.say(f"\nexport OPENAI_BASE_URL={url} OPENAI_API_KEY={keys[0]}")
+    _tell(out, f"\nexport OPENAI_BASE_URL={url} OPENAI_API_KEY={keys[0]}")
     out.say(f"exporter backup {some}\n\nCtrl-C ends it.")
+
+
+def _tell(out: Output, line: str) -> None:
+    """Say a line with keys in it as it is: these open nothing but this sandbox."""
+    if out.verbosity >= 0:
+        click.echo(line, err=True)

@@ -87,6 +87,8 @@ class Database:
         self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> Iterator[duckdb.DuckDBPyRelation]:
         """Give the answer to a question; what DuckDB complains of while it is read is one of our errors."""
+        if not _is_text(query):
+            raise UsageError(f"{query!r}: a question is a text of whole characters")
         pinned = {table: self._files.pinned(table) for table in self._tables(query)}
         try:
             yield self._ask(query, params, pinned)
@@ -155,6 +157,11 @@ def _settings(scratch: Path, memory: str, threads: int | None) -> dict[str, Any]
 def _close(home: duckdb.DuckDBPyConnection, scratch: Path) -> None:
     home.close()
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _is_text(query: object) -> bool:
+    """Tell whether DuckDB can be given this: half a surrogate pair is in no text of its."""
+    return isinstance(query, str) and not re.search("[\ud800-\udfff]", query)
 
 
 def _words(query: str) -> set[str]:

@@ -34,6 +34,8 @@ class Table:
         if unknown:
             has = ", ".join(SCHEMAS[name].names)
             raise UsageError(f"{name}: there is no column {', '.join(map(repr, unknown))}; there is {has}")
+        if where is not None and not _says_something(where):
+            raise UsageError(f"{name}: where={where!r} is no condition; say for example: where=\"role = 'user'\"")
         self.schema = SCHEMAS[name] if columns is None else pa.schema([SCHEMAS[name].field(c) for c in columns])
         "The columns and their types."
         self.duckdb()  # a condition that cannot be understood is told now
@@ -91,3 +93,8 @@ class Table:
         # the line end closes a comment in the condition
         condition = "" if self.where is None else f" WHERE ({self.where}\n)"
         return f'SELECT {what} FROM "{self.name}"{condition}'  # noqa: S608 - the user's own question
+
+
+def _says_something(where: object) -> bool:
+    """Tell whether a condition is a text with more than blanks and a comment in it."""
+    return isinstance(where, str) and any(line.split("--")[0].strip() for line in where.splitlines())

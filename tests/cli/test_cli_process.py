@@ -163,6 +163,33 @@ def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
     assert process.returncode in (0, 130)
 
 
+def test_what_the_sandbox_says_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "exporter", "sandbox", "--threads", "1", "--messages", "1", "--conversations", "0"]
+    command += [word for name in ("chatkit", "completions", "responses", "sessions") for word in (f"--{name}", "0")]
+    environ = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr
+        told: list[str] = []
+        while not told or not told[-1].startswith("exporter backup "):
+            told.append(process.stderr.readline())
+            assert told[-1], told
+        done = subprocess.run(
+            "".join(told[-2:]),
+            cwd=tmp_path,
+            env=environ,
+            shell=True,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+
+    assert (done.returncode, done.stderr.split(":")[0]) == (0, "complete")
+    assert told[-2].startswith("export OPENAI_BASE_URL=http://127.0.0.1:")
+
+
 def test_a_wrong_switch_of_the_sandbox_is_wrong_usage() -> None:
     assert run(["sandbox", "--switches", '{"rat": 5}']) == 2
     assert run(["sandbox", "--switches", "{"]) == 2

@@ -125,9 +125,19 @@ def test_what_cannot_be_asked_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="there is no column 'txt'; there is source, endpoint"):
         notebook.messages(columns=["txt"])
-    for where in ("txt = 1", "role =", "ts > 'soon'"):
+    for where in ("txt = 1", "role =", "ts > 'soon'", "true; drop view messages", "true) union select 1 --"):
         with pytest.raises(UsageError):
             notebook.messages(where=where).count()
+    nothing: list[Any] = ["", " \n", "-- role = 'user'", ["role = 'user'"], pl.col("role") == "user"]
+    for where in nothing:
+        with pytest.raises(UsageError, match="is no condition; say for example: where="):
+            notebook.messages(where=where)
+    queries: list[Any] = ["text = '\ud800'", None, 1]
+    for query in queries:
+        with pytest.raises(UsageError, match="a text of whole characters"):
+            notebook.sql(query)
+    with pytest.raises(UsageError, match="a text of whole characters"):
+        notebook.messages(where="text = '\ud800'")
     for query in ("select * from nowhere", "selec", "select text from messages where seq > ?", ""):
         with pytest.raises(UsageError):
             notebook.sql(query)
