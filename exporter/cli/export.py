@@ -127,6 +127,8 @@ def _check(out: Output, output: Path | None, *, into_folder: bool, force: bool) 
     if output is not None and into_folder and output.exists() and not output.is_dir():
         raise UsageError(f"{output}: it is a file; name a folder with -o")
     if output is not None and not into_folder and not _is_stream(output):
+        if not output.parent.is_dir():
+            raise UsageError(f"{output.parent}: there is no such folder; make it, or name another with -o")
         free(output, force=force)
 
 

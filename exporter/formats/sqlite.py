@@ -46,7 +46,7 @@ INDEXES = """
     CREATE INDEX steps_thread ON steps (thread);
     CREATE INDEX files_message ON files (message);
     CREATE INDEX files_thread ON files (thread);
-    CREATE VIRTUAL TABLE messages_fts USING fts5 (text, content = 'messages', content_rowid = 'id');
+    CREATE VIRTUAL TABLE messages_fts USING fts5 (text, content="messages", content_rowid="id");
     INSERT INTO messages_fts (messages_fts) VALUES ('rebuild');
     ANALYZE;
 """

@@ -147,6 +147,8 @@ def test_usage_errors(filled: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert filled.run("export", "--per-thread", "-o", str(tmp_path / "file")).exit_code == 2
     assert filled.run("export", "-a", str(tmp_path / "none")).exit_code == 10
+    nowhere = filled.run("export", "-o", str(tmp_path / "nowhere" / "all.jsonl"))
+    assert (nowhere.exit_code, "nowhere: there is no such folder" in nowhere.stderr) == (2, True)
 
 
 def test_without_the_extra_html_says_what_to_install(filled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

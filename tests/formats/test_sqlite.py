@@ -44,6 +44,14 @@ def _plain(row: dict[str, object], without: set[str]) -> dict[str, object]:
     return {name: value for name, value in shown.items() if name not in without}
 
 
+def test_datasette_finds_the_index(made: tuple[Library, sqlite3.Connection]) -> None:
+    _, db = made
+    # it looks for the text of the statement, quoted just so: datasette/utils, detect_fts_sql
+    like = "SELECT name FROM sqlite_master WHERE sql LIKE '%VIRTUAL TABLE%USING FTS%content=\"messages\"%'"
+
+    assert [row["name"] for row in db.execute(like)] == ["messages_fts"]
+
+
 def test_keys_lead_to_rows(made: tuple[Library, sqlite3.Connection]) -> None:
     _, db = made
 
