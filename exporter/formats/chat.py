@@ -6,8 +6,10 @@ without an answer, answers without a call, and all that the form has no words fo
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from itertools import chain, count
+from operator import itemgetter
 from typing import Any, BinaryIO
 
 import orjson
@@ -21,6 +23,10 @@ SUFFIX = ".jsonl"
 CHAINS = True
 
 Message = dict[str, Any]
+Call = dict[str, Any]
+SILENT: Message = {"role": "assistant", "content": None}
+END: Message = {"content": ""}
+"What stands behind the last message, so that nothing is held back."
 
 
 def write(stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
@@ -36,7 +42,7 @@ def write(stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
 
 def _line(messages: Iterator[Message], out: BinaryIO, job: Job) -> None:
     begin = b'{"messages":['
-    for message in _joined(messages):
+    for message in _paired(messages):
         out.write(begin + _json(message))
         begin = b","
         job.messages += 1
@@ -45,18 +51,38 @@ def _line(messages: Iterator[Message], out: BinaryIO, job: Job) -> None:
         job.records += 1
 
 
-def _joined(messages: Iterator[Message]) -> Iterator[Message]:
-    """Make calls that follow one another one message, as the form wants them before their answers."""
-    held: Message | None = None
-    for message in messages:
-        if held is not None and "tool_calls" in held and message.get("tool_calls") and message["content"] is None:
-            held["tool_calls"] = held["tool_calls"] + message["tool_calls"]
+def _paired(messages: Iterator[Message]) -> Iterator[Message]:
+    """Put calls right before their answers, as the form wants it: what was said meanwhile comes first.
+
+    Calls whose answers stand together are one message; it is also what was said with the last of them.
+    """
+    waiting: dict[str, deque[tuple[int, Call]]] = {}
+    said: Message | None = None
+    answers: list[Message] = []
+    numbers = count()
+    for message in chain(messages, (END,)):
+        if "tool_call_id" in message:
+            answers.append(message)
             continue
-        if held is not None:
-            yield held
-        held = message
-    if held is not None:
-        yield held
+        if answers:
+            calls = sorted((waiting[one["tool_call_id"]].popleft() for one in answers), key=itemgetter(0))
+            yield {**(said or SILENT), "tool_calls": [call for _, call in calls]}
+            yield from answers
+            said, answers = None, []
+        for call in message.get("tool_calls", ()):
+            waiting.setdefault(call["id"], deque()).append((next(numbers), call))
+        if said is not None and _is_said(message):
+            if _is_said(said):
+                yield said
+            said = None
+        if "tool_calls" in message:
+            said = said or {name: value for name, value in message.items() if name != "tool_calls"}
+        elif message is not END:
+            yield message
+
+
+def _is_said(message: Message) -> bool:
+    return message["content"] is not None or "refusal" in message
 
 
 def _json(message: Message) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, cast
 import pytest
 
 from exporter.archive import Archive
+from exporter.formats._job import Job
+from exporter.formats.chat import _line
 from exporter.model import Item, Kind, Page, Registration, ThreadRef, now
 from exporter.registry import register
 from exporter.sandbox import State
@@ -40,6 +43,10 @@ def pairs_up(messages: list[dict[str, Any]]) -> None:
             waiting[call["id"]] += 1
         assert message["content"] is not None or message.get("tool_calls") or message.get("refusal")
     assert not +waiting
+    for number, message in enumerate(messages):
+        if calls := message.get("tool_calls"):
+            behind = messages[number + 1 : number + 1 + len(calls)]
+            assert sorted(one.get("tool_call_id", "") for one in behind) == sorted(call["id"] for call in calls)
 
 
 @pytest.mark.parametrize("which", ["library", "nasty"])
@@ -110,6 +117,62 @@ def test_a_call_without_an_answer_and_an_answer_without_a_call_are_counted(tmp_p
     assert [[call["id"] for call in message.get("tool_calls", ())] for message in found[0]] == [["a", "b"], [], []]
     assert [message.get("tool_call_id") for message in found[0]] == [None, "b", "a"]
     assert dropped == {"call without an answer": 1, "answer without a call": 2}
+
+
+def test_what_is_said_between_a_call_and_its_answer_comes_before_both(tmp_path: Path) -> None:
+    state = State()
+    one = state.add_conversation("conv_1")
+
+    def calls(name: str) -> None:
+        state.add_item(one, {"type": "function_call", "call_id": name, "name": "f", "arguments": "{}"})
+
+    def says(words: str) -> None:
+        state.add_item(one, {"type": "message", "role": "assistant", "content": text(words)})
+
+    def answers(name: str) -> None:
+        state.add_item(one, {"type": "function_call_output", "call_id": name, "output": f"to {name}"})
+
+    calls("a")
+    says("one moment")
+    for name in ("b", "c", "again"):
+        calls(name)
+    for name in ("b", "a", "again"):
+        answers(name)
+    says("still looking")
+    calls("again")
+    answers("c")
+    says("done")
+    answers("again")
+
+    found, dropped = chat(state, tmp_path)
+    pairs_up(found[0])
+    assert [
+        [call["id"] for call in message.get("tool_calls", ())] or message.get("tool_call_id") or message["content"]
+        for message in found[0]
+    ] == [
+        "one moment", ["a", "b", "again"], "b", "a", "again", "still looking", ["c"], "c", "done", ["again"], "again"
+    ]  # fmt: skip
+    assert not dropped
+
+
+def test_what_an_assistant_says_with_a_call_stays_with_it(tmp_path: Path) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    asks = {"role": "assistant", "content": "let me see", "name": "bot", "tool_calls": [call]}
+    answer = {"role": "tool", "tool_call_id": "a", "content": "7"}
+    said = [{"role": "user", "content": "?"}, asks, answer, {**asks, "content": None}, answer]
+    later = [asks, {"role": "user", "content": "well?"}, answer]
+    out, job = io.BytesIO(), Job(base=tmp_path)
+
+    _line(iter(json.loads(json.dumps([*said, *later]))), out, job)
+    told = json.loads(out.getvalue())["messages"]
+    pairs_up(told)
+    assert told[:5] == said
+    assert told[5:] == [
+        {"role": "assistant", "content": "let me see", "name": "bot"},
+        {"role": "user", "content": "well?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        answer,
+    ]
 
 
 def test_a_chain_of_responses_is_one_conversation(tmp_path: Path) -> None:
