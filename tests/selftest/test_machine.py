@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from exporter.archive import TABLES
 from exporter.rebuild import rebuild
@@ -97,10 +104,9 @@ class Machine(RuleBasedStateMachine):
 def test_no_order_of_events_loses_or_doubles_anything(tmp_path: Path) -> None:
     with bench(tmp_path) as place:
         Machine.place = place
-        machine = Machine.TestCase()
         checks = (HealthCheck.too_slow, HealthCheck.data_too_large)
-        machine.settings = settings(
+        bounds = settings(
             max_examples=5, stateful_step_count=8, deadline=None, derandomize=True, database=None,
             suppress_health_check=checks,
         )  # fmt: skip
-        machine.runTest()
+        run_state_machine_as_test(Machine, settings=bounds)
