@@ -59,7 +59,8 @@ def facts(story: Story, head: dict[str, object]) -> Iterator[tuple[str, str]]:
     if story.gone:
         yield "gone", f"the server has deleted it; noticed {head['deleted_at']:%Y-%m-%d %H:%M} UTC"
     elif story.known.state != "complete":
-        yield "state", story.known.state
+        why = (story.known.error or "").removeprefix(f"{story.thread.source}/{story.thread.id}: ")
+        yield "state", f"{story.known.state}: {why}" if why else story.known.state
 
 
 def _entry(one: Entry, story: Story, job: Job) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,6 +110,27 @@ def test_what_changed_and_what_was_deleted_says_so(shell: Shell) -> None:
         r"── user · changed once, noticed 20.* UTC · .*\n  ▸ before, as seen 20.* UTC: before\n  after\n", text
     )
     assert re.search(r"  not on the server any more \(deleted\); noticed 20.* UTC\n  taken back\n", text)
+
+
+def test_what_is_not_whole_says_why(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPORTER_PSEUDONYM_KEY", "a key that is long enough")
+    shell.state.add_thread("thread_torn")
+    for number in range(250):
+        say(shell.state, "thread_torn", f"message {number}")
+    shell.state.switches = shell.state.switches.with_changes({"lies": ["empty_page_has_more"]})
+    assert shell.run("backup", "thread_torn", "thread_not_there").exit_code == 3
+
+    torn, nothing = (shell.ok("show", name).stdout for name in ("thread_torn", "thread_not_there"))
+    assert re.search(r" · state partial: messages: an empty page says that more", torn)
+    assert re.search(r" · state failed: not found; perhaps another project's key", nothing)
+    assert (
+        "- state: partial: messages: an empty page" in shell.ok("export", "thread_torn", "--format", "markdown").stdout
+    )
+    pages = shell.ok("export", "thread_torn", "--format", "html", "-o", str(tmp_path / "one.html")).stdout
+    assert "partial: messages: an empty page" in pages + (tmp_path / "one.html").read_text("utf-8")
+    hidden = shell.ok("export", "thread_torn", "--format", "markdown", "--pseudonymise").stdout
+    assert "state: partial" in hidden
+    assert "thread_torn" not in hidden
 
 
 @pytest.mark.parametrize(
