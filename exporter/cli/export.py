@@ -12,7 +12,7 @@ import click
 from exporter.cli._command import archive_option, makes_command
 from exporter.cli._output import Output
 from exporter.cli._sharing import Sharing
-from exporter.cli._times import Time
+from exporter.cli._times import Time, in_order
 
 if TYPE_CHECKING:
     from exporter.formats import Format
@@ -80,6 +80,7 @@ def command(
     from exporter.formats._story import Wanted
 
     out, form = Output.of(), load(format_)
+    in_order(asked["since"], asked["until"])
     sharing = Sharing(
         asked.pop("names"), pseudonymise=asked.pop("pseudonymise"), region=asked.pop("phone_region"), out=out
     )

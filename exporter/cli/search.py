@@ -12,7 +12,7 @@ import click
 from exporter.cli._command import archive_option, makes_command
 from exporter.cli._output import Output
 from exporter.cli._painting import When, color_option, colored, paint
-from exporter.cli._times import Time
+from exporter.cli._times import Time, in_order
 from exporter.errors import Damaged
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def command(
     from exporter.search import Index, Query
 
     out = Output.of()
+    in_order(asked["since"], asked["until"])
     query = Query(" ".join(words), deleted=not no_deleted, **asked)
     with Archive.open(archive) as reading:
         with indexing(out) as told:

@@ -11,7 +11,7 @@ import click
 from exporter.cli._command import archive_option, makes_command
 from exporter.cli._output import Output
 from exporter.cli._painting import When, color_option, colored, fitting, paint
-from exporter.cli._times import Time
+from exporter.cli._times import Time, in_order
 
 if TYPE_CHECKING:
     from exporter.archive import Archive
@@ -63,6 +63,7 @@ def command(
     from exporter.formats._transcript import MARGIN, Showing, Transcript
 
     out = Output.of()
+    in_order(since, until)
     if out.as_json and any((last, role, since, until)):
         raise UsageError("--json prints a whole conversation; `exporter export ID --since TIME` writes a part of one")
     with Archive.open(archive) as reading:

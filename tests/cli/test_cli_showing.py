@@ -84,6 +84,14 @@ def test_a_part_of_a_conversation(told: Shell, words: tuple[str, ...], expected:
     assert result.stderr.strip() == f"{len(expected)} messages"
 
 
+@pytest.mark.parametrize("command", [("show", "thread_told"), ("export",), ("search", "question")])
+def test_a_span_the_wrong_way_round_is_refused(command: tuple[str, ...], told: Shell) -> None:
+    result = told.run(*command, "--since", "2025-10-10", "--until", "2025-10-09")
+
+    assert result.exit_code == 2
+    assert "nothing is from --since 2025-10-10T00:00:00+00:00 on and before --until 2025-10-09T" in result.stderr
+
+
 def test_what_is_left_out_at_the_beginning_is_said(told: Shell) -> None:
     assert "━━ 5 earlier messages are not shown\n" in told.ok("show", "thread_told", "--last", "2").stdout
 
