@@ -68,6 +68,8 @@ def _entry(one: Entry, story: Story, job: Job) -> Iterator[str]:
     yield f"### {inline(' · '.join(filter(None, (one.who, *one.remarks, when))))}\n\n"
     if one.deleted:
         yield f"**{inline(deletion(one))}**\n\n"
+    for before in one.earlier:
+        yield f"**before, as seen {before.seen:%Y-%m-%d %H:%M} UTC**\n\n{fenced(before.text)}\n\n"
     text, sources = cited(one)
     if text:
         yield f"{quoted(text)}\n\n"

@@ -118,6 +118,9 @@ def test_what_changed_and_what_was_deleted_says_so(shell: Shell) -> None:
         r"── user · changed once, noticed 20.* UTC · .*\n  ▸ before, as seen 20.* UTC: before\n  after\n", text
     )
     assert re.search(r"  not on the server any more \(deleted\); noticed 20.* UTC\n  taken back\n", text)
+    written = shell.ok("export", "thread_changed", "--format", "markdown").stdout
+    assert re.search(r"\*\*before, as seen 20.* UTC\*\*\n\n```\nbefore\n```\n\n> after\n", written)
+    assert re.search(r"\*\*not on the server any more \(deleted\); noticed 20.* UTC\*\*\n\n> taken back\n", written)
 
 
 def test_what_is_not_whole_says_why(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
