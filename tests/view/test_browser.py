@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.archive import Archive
+from exporter.model import Item, Page
 from exporter.view import Viewer
 from tests.view import library
 from tests.view.conftest import MANY
-from tests.view.visiting import PHONE, Visit, visiting
+from tests.view.visiting import PHONE, Visit, viewing, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -222,6 +226,23 @@ def test_paper_has_the_conversation_and_nothing_else(visit: Visit, long: Viewer)
     assert not _dark(visit)
     assert page.evaluate(WIDER) == 0
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_paper_has_what_was_said_before_a_change(browser: Browser, tmp_path: Path) -> None:
+    archive = library.long(tmp_path / "archive", 2)
+    with Archive.write(archive) as writing:
+        item = Item("msg_1", json.dumps(library.said(1, "changed my mind")).encode())
+        changed = Page(library.LONG, "message", (item,), None, False, library.AT, "messages", 1, fresh=False)
+        writing.append([changed])
+        writing.seal()
+    with viewing(archive) as viewer, visiting(browser, viewer.root) as visit:
+        visit.page.goto(viewer.url_of(STORY))
+        assert visit.page.get_by_text("edited · before, as archived").is_visible()
+        assert not visit.page.get_by_text("message number 1", exact=True).is_visible()
+        visit.page.emulate_media(media="print")
+        assert visit.page.get_by_text("edited · before, as archived").is_visible()
+        assert visit.page.get_by_text("message number 1", exact=True).is_visible()
+        visit.quiet()
 
 
 def test_a_search_leads_to_the_message(visit: Visit, long: Viewer) -> None:

@@ -69,7 +69,7 @@ async function join(link) {
     if (!here.isConnected) return;
     const first = $("article", here) ?? here;
     const top = first.getBoundingClientRect().top;
-    $(before ? ".later" : ".earlier", next)?.remove();
+    $(before ? "nav.later" : "nav.earlier", next)?.remove();
     next.dataset.fresh = ""; // laid out in full once, so that its height is known
     requestAnimationFrame(() => requestAnimationFrame(() => delete next.dataset.fresh));
     if (before) here.before(next);
