@@ -5,7 +5,7 @@ Read on in `archive/_erasing.py` (how it is decided and finished) and `archive/_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -68,16 +68,24 @@ def _named(archive: Archive, one: Asked) -> Iterator[ThreadRef]:
 
 
 def erase(
-    archive: Archive, threads: Sequence[ThreadRef], asked: Sequence[Asked] = (), reference: str | None = None
+    archive: Archive,
+    threads: Sequence[ThreadRef],
+    asked: Sequence[Asked] = (),
+    reference: str | None = None,
+    upstream: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Erase these threads everywhere, and return the receipt.
+    """Erase these threads everywhere in the archive, and return the receipt.
 
-    The archive is open for writing. What was asked for stands in the receipt as hashes, `reference` as it is. Raises
+    The archive is open for writing. What was asked for stands in the receipt as hashes, `reference` as it is, and what
+    was deleted on servers before as `upstream.told` says it. Raises
     `ArchiveError` where it cannot be decided: then nothing is erased; or where it cannot be finished: then the next
     command that writes to the archive does that.
     """
     told = [{"what": one.what, "sha256": hashed(archive.id, one.what, one.name)} for one in asked]
-    manifest = archive.erase(threads, {"command": "erase", "asked": told, "reference": reference})
+    about: dict[str, Any] = {"command": "erase", "asked": told, "reference": reference}
+    if upstream:
+        about["upstream"] = [dict(one) for one in upstream]
+    manifest = archive.erase(threads, about)
     finish(archive)
     return archive.receipts.read(manifest.number)
 

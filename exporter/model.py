@@ -21,6 +21,10 @@ State = Literal["new", "complete", "partial", "gone", "failed"]
 """What we know of a thread after its last visit; `new` is never visited."""
 
 
+BY_US = "deleted_by_us"
+"The code, and the `deleted_reason`, of a thread that is gone because `erase --upstream` deleted it on its server."
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ThreadRef:
     """Which thread: two keys of one endpoint see the same one, two endpoints may use one id for two."""

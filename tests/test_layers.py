@@ -41,6 +41,7 @@ MAY = {
     "tables": READS,
     "check": READS | {"crawl", "rebuild", "retention", "sources"},  # the server is asked by the usual way
     "erase": READS,
+    "upstream": READS | {"crawl", "retention", "sources"},  # the server is asked by the usual way
     "rebuild": READS | {"crawl", "retention"},  # deadlines are worked out again
     "pseudonyms": GROUND | {"keys"},
     "formats": READS | {"pseudonyms"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 
@@ -32,7 +33,7 @@ SLOWLY = timedelta(days=7)
 """How long, at most, only the messages of a thread that rests are asked for; one that is new makes the thread itself
 and its runs asked for at once."""
 
-NOTHING_MORE: Mapping[str, str | None] = {}
+NOTHING_MORE: Mapping[str, Any] = {}
 
 UNRESUMABLE = frozenset(
     {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
@@ -232,9 +233,9 @@ def failed(thread: ThreadRef, error: ExporterError) -> Outcome:
     return Outcome(thread, 0, "failed", str(error), getattr(error, "code", "bad_id"))
 
 
-def visit_page(outcome: Outcome, lived: Mapping[str, str | None] = NOTHING_MORE) -> Page:
-    """Our record of a visit; of the first that found a thread gone, with what is known of its life."""
+def visit_page(outcome: Outcome, more: Mapping[str, Any] = NOTHING_MORE) -> Page:
+    """Our record of a visit; of the first that found a thread gone, with what is known of its life or of its end."""
     gaps = [{"list": g.list, "after": g.after, "code": g.code, "detail": g.detail} for g in outcome.gaps]
     body = {"state": outcome.state, "code": outcome.code, "error": outcome.error, "records": outcome.records}
-    data = orjson.dumps({**body, "gaps": gaps, **lived})
+    data = orjson.dumps({**body, "gaps": gaps, **more})
     return Page(outcome.thread, "visit", (Item(None, data),), None, False, now(), "visit")

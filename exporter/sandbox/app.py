@@ -67,7 +67,7 @@ class _Counter:
         except ClientDisconnect:
             return Response()
         project = _project(state, request)
-        fault = self.trouble.strikes(switches, path)
+        fault = self.trouble.strikes(switches, path, request.method)
         limited, extra = self.meter.count(state, project or "", time.monotonic())
         if limited is not None:
             fault, answer = "", limited

@@ -75,11 +75,11 @@ class Trouble:
         self._switches: Switches | None = None
         self._seen = self._struck = 0
 
-    def strikes(self, switches: Switches, path: str) -> str:
+    def strikes(self, switches: Switches, path: str, method: str = "GET") -> str:
         """Return the fault that this request meets; "" for none."""
         if switches is not self._switches:
             self._switches, self._seen, self._struck = switches, 0, 0
-        if not switches.fault or switches.only not in path:
+        if not switches.fault or switches.only not in path or switches.method not in ("", method):
             return ""
         self._seen += 1
         if self._seen % max(1, switches.every) or (switches.times and self._struck >= switches.times):

@@ -118,6 +118,8 @@ class Switches:
     """The fault strikes so many times; 0 means for ever."""
     only: str = ""
     """The fault concerns only paths with this in them."""
+    method: str = ""
+    """The fault concerns only requests with this method."""
     lies: frozenset[str] = frozenset()
     """Some of LIES; a string of names with commas between them will do."""
     lies_only: str = ""

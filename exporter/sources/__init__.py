@@ -77,6 +77,18 @@ class Downloader(Protocol):
         """
 
 
+@runtime_checkable
+class Deleter(Protocol):
+    """A transport that can also delete."""
+
+    async def delete(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+        """DELETE a path, once: it is sent again only where the server says by 429 that it has not begun.
+
+        Answer with any other status; no redirect is followed. `Temporary` where no whole answer came: whether it was
+        done, only asking tells.
+        """
+
+
 class Source(Protocol):
     """One API surface that holds conversations."""
 
@@ -103,6 +115,18 @@ class Listable(Protocol):
         """Yield the threads' own objects, oldest first: pages of kind `thread`, list `threads`, of no thread (id "").
 
         Raises `CannotList` where the server has no such list, or shows it to a browser's session only.
+        """
+
+
+@runtime_checkable
+class Deletable(Protocol):
+    """A source whose server deletes a thread when it is told to."""
+
+    async def delete(self, thread: ThreadRef) -> Answer:
+        """Delete a thread on its server; return the answer, which says that this thread is deleted.
+
+        Raises `NotFound` where the server names it and has none, a `SourceError` where the key may not, and another
+        `ThreadError` for any other answer; after `Temporary` and `BadAnswer` it may be deleted or not.
         """
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from exporter.errors import UsageError
 from exporter.model import Gap, Page, Position, checked_id, now
 from exporter.sources._asking import Children, Listing
+from exporter.sources._deleting import Deleting
 from exporter.sources._habits import STUCK, UNSETTLED
 from exporter.sources._shelf import Shelf, Under
 from exporter.sources._split import Piece, member
@@ -22,7 +23,7 @@ REST = 7 * 24 * 3600.0
 "Seconds without activity after which a session is taken to be at rest."
 
 
-class AgentsSource(Shelf):
+class AgentsSource(Deleting, Shelf):
     """`/agents/sessions`: hosted agents, in beta."""
 
     name = "agents"

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from exporter.errors import UsageError
 from exporter.model import Gap, Page, checked_id
 from exporter.sources._asking import Children, Listing
+from exporter.sources._deleting import Deleting
 from exporter.sources._shelf import Shelf, Under
 from exporter.sources._split import Piece
 from exporter.sources._visit import Visit
@@ -17,7 +18,7 @@ from exporter.sources._visit import Visit
 FOUND_TEXT = (("include[]", "step_details.tool_calls[*].file_search.results[*].content"),)
 
 
-class AssistantsSource(Shelf):
+class AssistantsSource(Deleting, Shelf):
     """`/threads`: gone on OpenAI since August 2026, alive on other servers."""
 
     name = "assistants"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from exporter.sources._deleting import Deleting
 from exporter.sources._shelf import Shelf, Under
 
 
-class ChatkitSource(Shelf):
+class ChatkitSource(Deleting, Shelf):
     """`/chatkit/threads`: what embedded chats store; a key sees those of all users."""
 
     name = "chatkit"

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.model import Item
+from exporter.sources._deleting import Deleting
 from exporter.sources._embedding import Embedding
 from exporter.sources._shelf import Under
 from exporter.sources._split import Piece, elements, member
 
 
-class CompletionsSource(Embedding):
+class CompletionsSource(Deleting, Embedding):
     """`/chat/completions`: what was stored with `store`; any key lists those of its project."""
 
     name = "completions"

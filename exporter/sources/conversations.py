@@ -5,6 +5,7 @@ Everything that `include[]` can open is asked for: without it, images, search re
 
 from __future__ import annotations
 
+from exporter.sources._deleting import Deleting
 from exporter.sources._shelf import Shelf, Under
 
 INCLUDE = tuple(
@@ -22,7 +23,7 @@ INCLUDE = tuple(
 )
 
 
-class ConversationsSource(Shelf):
+class ConversationsSource(Deleting, Shelf):
     """`/conversations`: what replaced threads."""
 
     name = "conversations"

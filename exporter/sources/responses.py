@@ -13,6 +13,7 @@ from exporter.errors import Temporary, UsageError
 from exporter.model import Gap, Item, Link, ThreadRef, checked_id
 from exporter.sources import Event, Transport
 from exporter.sources._chain import Earlier, earlier
+from exporter.sources._deleting import Deleting
 from exporter.sources._embedding import Embedding
 from exporter.sources._habits import UNSETTLED
 from exporter.sources._shelf import Under
@@ -27,7 +28,7 @@ OPENED = frozenset({
 "Items with fields that only include[] opens; lists of responses are not known to obey it."
 
 
-class ResponsesSource(Embedding):
+class ResponsesSource(Deleting, Embedding):
     """`/responses`: what OpenAI keeps for 30 days."""
 
     name = "responses"

@@ -17,7 +17,7 @@ from exporter.tables._names import Whose, month_of
 from exporter.tables._parquet import manifest_of, rows_among
 
 _WHOSE = ["source", "endpoint", "thread_id"]
-_KEPT = ["messages", "first_seen_at", "state", "observed_at", "deleted_at"]
+_KEPT = ["messages", "first_seen_at", "state", "observed_at", "deleted_at", "deleted_reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Old:
     state: str | None
     observed_at: datetime
     deleted_at: datetime | None
+    deleted_reason: str | None
 
 
 class Known:

@@ -94,7 +94,8 @@ class Threads:
 
     def _grow(self, thread: ThreadRef, old: Old, visits: Visits, messages: int) -> None:
         """Change what visits change in a thread's row."""
-        values = visited(visits, old.observed_at, old.state, old.deleted_at) | {"messages": messages}
+        told = visited(visits, old.observed_at, old.state, old.deleted_at, old.deleted_reason)
+        values = told | {"messages": messages}
         for of in old.months:
             self._changes.patch(of, whose(thread), tuple(values[name] for name in PATCHED))
 

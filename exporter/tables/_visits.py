@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from exporter.model import Record
+from exporter.model import BY_US, Record
 from exporter.text import loads, plain
 
 Visits = list[tuple[int, Record]]
@@ -16,15 +16,25 @@ Visits = list[tuple[int, Record]]
 
 
 def visited(
-    visits: Visits, observed_at: datetime, state: str | None = None, gone_since: datetime | None = None
+    visits: Visits,
+    observed_at: datetime,
+    state: str | None = None,
+    gone_since: datetime | None = None,
+    why: str | None = None,
 ) -> dict[str, Any]:
     """Return what the visits say of a thread's state, as columns of its row; goes on from what earlier ones said."""
     for _, visit in visits:
-        state = _said(visit).get("state")
+        said = _said(visit)
+        state = said.get("state")
         observed_at = max(observed_at, visit.observed_at)
         gone_since = (gone_since or visit.observed_at) if state == "gone" else None
-    reason = "gone" if gone_since else None
-    return {"state": state, "observed_at": observed_at, "deleted_at": gone_since, "deleted_reason": reason}
+        why = _why(said) if state == "gone" else None
+    return {"state": state, "observed_at": observed_at, "deleted_at": gone_since, "deleted_reason": why}
+
+
+def _why(said: dict[str, Any]) -> str:
+    """Return why a thread is gone: we deleted it, or the server has it no more, whoever deleted it."""
+    return BY_US if said.get("code") == BY_US else "gone"
 
 
 def gaps(visits: Visits, since: int) -> tuple[dict[tuple[str, str], dict[str, Any]], set[Any]]:

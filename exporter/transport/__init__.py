@@ -32,7 +32,7 @@ from exporter.transport._retrying import (
     retry_after,
     retryable,
 )
-from exporter.transport._wire import Incoming
+from exporter.transport._wire import Incoming, Method
 
 BINARY = {"Accept": "application/binary", "Accept-Encoding": "identity"}
 "As the SDK asks for files; and not packed, so that what is counted is what is kept."
@@ -105,6 +105,22 @@ class HttpTransport:
 
         return await self._insist(path, once, patience)
 
+    async def delete(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+        """DELETE a path under the endpoint, as `Deleter` promises."""
+        patience = Patience(self._patience)
+
+        async def once() -> Answer:
+            try:
+                got = await self._client.open(path, (), headers, self._spend, "DELETE")
+                if isinstance(got, Answer):
+                    return got
+                return self._client.answer(got, await whole(got, self._max_bytes, patience))
+            except (Again, Unusable) as error:
+                unclear = str(error)
+            raise Temporary(f"{self._what(path, 'DELETE')}: {unclear}, so whether it was done is not known")
+
+        return await self._insist(path, once, patience, _busy, "DELETE")
+
     async def download(self, path: str, sink: Sink, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         """GET bytes into a sink, as `Downloader` promises.
 
@@ -141,25 +157,38 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"HttpTransport({self.endpoint!r})"
 
-    async def _insist(self, path: str, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
+    async def _insist(
+        self,
+        path: str,
+        once: Callable[[], Awaitable[Answer]],
+        patience: Patience,
+        betters: Callable[[Answer], bool] = retryable,
+        method: Method = "GET",
+    ) -> Answer:
         """Try until there is an answer that no other attempt may better."""
         trouble: Exception
         try:
             try:
-                return await self._attempt(once, 1, patience)
+                return await self._attempt(once, 1, patience, betters)
             except Again as again:
-                return await self._again(again, once, patience)
+                return await self._again(again, once, patience, betters)
         except Again as last:
-            trouble = Temporary(f"{self._what(path)}: {last} (attempt {last.attempt}); run again later")
+            trouble = Temporary(f"{self._what(path, method)}: {last} (attempt {last.attempt}); run again later")
         except Unusable as error:
-            trouble = BadAnswer(f"{self._what(path)}: {error}")
+            trouble = BadAnswer(f"{self._what(path, method)}: {error}")
         # raised outside of the handlers: nothing foreign hangs on our errors
         raise trouble
 
-    def _what(self, path: str) -> str:
-        return f"GET {printable(path)} at {self.endpoint}" if path.startswith("/") else "GET the content"
+    def _what(self, path: str, method: Method = "GET") -> str:
+        return f"{method} {printable(path)} at {self.endpoint}" if path.startswith("/") else "GET the content"
 
-    async def _again(self, first: Again, once: Callable[[], Awaitable[Answer]], patience: Patience) -> Answer:
+    async def _again(
+        self,
+        first: Again,
+        once: Callable[[], Awaitable[Answer]],
+        patience: Patience,
+        betters: Callable[[Answer], bool],
+    ) -> Answer:
         """Try on; the first attempt was made without stamina, which almost none needs and which costs."""
         import stamina
 
@@ -167,19 +196,25 @@ class HttpTransport:
             with attempt:
                 if attempt.num == 1:
                     raise first
-                return await self._attempt(once, attempt.num, patience)
+                return await self._attempt(once, attempt.num, patience, betters)
         raise first
 
-    async def _attempt(self, once: Callable[[], Awaitable[Answer]], number: int, patience: Patience) -> Answer:
+    async def _attempt(
+        self,
+        once: Callable[[], Awaitable[Answer]],
+        number: int,
+        patience: Patience,
+        betters: Callable[[Answer], bool],
+    ) -> Answer:
         try:
-            return await self._paced(once)
+            return await self._paced(once, betters)
         except Again as again:
             again.attempt = number
             if patience.over:
                 again.retry_after = float("inf")  # that is: never
             raise
 
-    async def _paced(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _paced(self, once: Callable[[], Awaitable[Answer]], betters: Callable[[Answer], bool]) -> Answer:
         """Ask when it is our turn, and heed what the server says of its load."""
         async with self._pace.slot() as slot:
             answer = await once()
@@ -188,7 +223,7 @@ class HttpTransport:
                 self._pace.told(rate)
             if answer.status == 429 or (answer.status == 503 and after is not None):
                 slot.slowed(None if after is not None and after > RETRY_AFTER_MAX else after)
-        if retryable(answer):
+        if betters(answer):
             raise Again(f"HTTP {answer.status}", after)
         return answer
 
@@ -227,6 +262,11 @@ class HttpTransport:
     def _spend(self) -> None:
         self._budget.spend()
         self.requests += 1
+
+
+def _busy(answer: Answer) -> bool:
+    """Whether a server has not even begun with what it was asked to do, and may be asked again."""
+    return answer.status == 429 and retryable(answer)
 
 
 __all__ = ["Budget", "HttpTransport", "check", "with_session"]

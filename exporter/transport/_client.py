@@ -17,7 +17,7 @@ from exporter.transport._login import Login
 from exporter.transport._reading import whole
 from exporter.transport._retrying import Patience, Unusable
 from exporter.transport._sdk import SdkWire
-from exporter.transport._wire import ACCEPTED, Incoming, Wire
+from exporter.transport._wire import ACCEPTED, Incoming, Method, Wire
 
 VARIABLE = "EXPORTER_CLIENT"
 
@@ -34,7 +34,12 @@ class Client:
         self.last_seen: float | None = None
 
     async def open(
-        self, path: str, params: Sequence[tuple[str, str]], headers: Mapping[str, str], spend: Callable[[], None]
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        spend: Callable[[], None],
+        method: Method = "GET",
     ) -> Incoming | Answer:
         """Send one request; return a success whose body is to be read, or the whole answer of a refusal.
 
@@ -45,11 +50,11 @@ class Client:
             raise Unusable("it is no path under the endpoint")  # the SDK would go there, and take the key along
         target, headers = self._login.url(path, params), {"Accept-Encoding": ACCEPTED, **headers}
         spend()
-        got, token = await self._wire.send(target, headers)
+        got, token = await self._wire.send(target, headers, method)
         if got.status == 401 and await self._login.renewed(token):
             await got.aclose()
             spend()
-            got, token = await self._wire.send(target, headers)
+            got, token = await self._wire.send(target, headers, method)
         self._note_date(got.headers.get("date", ""))
         if got.status < 300:
             return got

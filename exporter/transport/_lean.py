@@ -2,7 +2,7 @@
 
 aiohttp connects, keeps connections, speaks TLS and to proxies, and parses what comes; its session, which makes a
 request and a response of many parts for each question, is left out, as it costs more than all of that. What is sent is
-put together here: only GET, no body, no cookies, nothing followed. Proxies and certificates are those of the
+put together here: GET and DELETE, no body, no cookies, nothing followed. Proxies and certificates are those of the
 environment, as the SDK reads them. Errors of aiohttp end here.
 """
 
@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from exporter.transport._identity import Identity
 from exporter.transport._login import Login, connectable
 from exporter.transport._retrying import Again, Unusable
-from exporter.transport._wire import Incoming, joined
+from exporter.transport._wire import Incoming, Method, joined
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -82,8 +82,8 @@ class LeanWire:
         self._said: tuple[Mapping[str, str] | None, dict[frozenset[tuple[str, str]], tuple[bytes, int]]] = (None, {})
         "Headers as they are sent, and the hash of the token in them; by what comes on top of the profile's own."
 
-    async def send(self, target: str, headers: Mapping[str, str]) -> tuple[Incoming, int]:
-        """GET a path with its query under the endpoint; return what comes, and the hash of the token."""
+    async def send(self, target: str, headers: Mapping[str, str], method: Method = "GET") -> tuple[Incoming, int]:
+        """Ask for a path with its query under the endpoint; return what comes, and the hash of the token."""
         import aiohttp
         from aiohttp.http_exceptions import HttpProcessingError
 
@@ -92,7 +92,7 @@ class LeanWire:
         try:
             said, token = self._printed(own, headers)
             where = target if SENT_AS_IT_IS.fullmatch(target) else quote(target, safe=PLAIN)
-            return await (self._line or self._opened()).ask(where, said), token
+            return await (self._line or self._opened()).ask(where, said, method), token
         except TimeoutError:
             trouble = Again("no answer in time")
         except aiohttp.InvalidURL as error:
@@ -149,7 +149,7 @@ class Line:
         self._begin = b"GET " + quote(path, safe=PLAIN).rstrip("/").encode("ascii")
         self._host = f" HTTP/1.1\r\nHost: {self._address.headers['Host']}\r\n".encode("ascii")
 
-    async def ask(self, target: str, said: bytes) -> Arriving:
+    async def ask(self, target: str, said: bytes, method: Method = "GET") -> Arriving:
         """Send one question and wait for the beginning of its answer; nothing is sent twice, whatever breaks."""
         connection = await self._connector.connect(self._address, traces=[], timeout=self._timeout)
         protocol, transport = connection.protocol, connection.transport
@@ -165,7 +165,8 @@ class Line:
                 max_line_size=LINE,
                 max_field_size=LINE,
             )
-            transport.write(b"".join((self._begin, target.encode("ascii"), self._host, said, self._proxied())))
+            begin = self._begin if method == "GET" else method.encode("ascii") + self._begin.removeprefix(b"GET")
+            transport.write(b"".join((begin, target.encode("ascii"), self._host, said, self._proxied())))
             protocol.start_timeout()
             return Arriving(*await _final(protocol), connection)
         except BaseException:

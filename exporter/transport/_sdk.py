@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exporter.transport._login import VERSION, Login, connectable
 from exporter.transport._reading import held
 from exporter.transport._retrying import Again, Patience, Unusable
-from exporter.transport._wire import Incoming, joined
+from exporter.transport._wire import Incoming, Method, joined
 
 if TYPE_CHECKING:
     import httpx2
@@ -68,8 +68,8 @@ class SdkWire:
         self._max_bytes, self._patience = max_bytes, patience
         self._sdk: AsyncOpenAI | None = None
 
-    async def send(self, target: str, headers: Mapping[str, str]) -> tuple[Incoming, int]:
-        """GET a path with its query under the endpoint; return what comes, and the hash of the token."""
+    async def send(self, target: str, headers: Mapping[str, str], method: Method = "GET") -> tuple[Incoming, int]:
+        """Ask for a path with its query under the endpoint; return what comes, and the hash of the token."""
         import httpx2
         import openai
 
@@ -77,7 +77,8 @@ class SdkWire:
         try:
             # Without a query of the client's own, such as Azure's version: the SDK would then keep only one of
             # several include[] in the path, where they are because it writes lists in a form of its own.
-            response = await self._client().get(
+            ask = self._client().delete if method == "DELETE" else self._client().get
+            response = await ask(
                 target,
                 cast_to=httpx2.Response,
                 options={"headers": {**headers, **RAW}, "params": {VERSION: openai.omit}},

@@ -6,7 +6,10 @@ Two things carry: the SDK's own client (`_sdk`) and a lean one (`_lean`). Everyt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
+
+Method = Literal["GET", "DELETE"]
+"All that we ever do to a server."
 
 ACCEPTED = "zstd, gzip"
 "Content codings that lists and objects are asked for in, the better first."
@@ -29,8 +32,8 @@ class Incoming(Protocol):
 class Wire(Protocol):
     """Carries requests of one profile to its endpoint, opened when it is first used."""
 
-    async def send(self, target: str, headers: Mapping[str, str]) -> tuple[Incoming, int]:
-        """GET a path with its query under the endpoint, as the profile; return what comes, and the hash of the token.
+    async def send(self, target: str, headers: Mapping[str, str], method: Method = "GET") -> tuple[Incoming, int]:
+        """Ask for a path with its query under the endpoint, as the profile; return what comes, and the token's hash.
 
         Whatever the status: no redirect is followed, nothing is tried again. `headers` win over the profile's own.
         Raises `Again` and `Unusable`, `ProfileUnusable` where no connection can be made from here at all, and what

@@ -1,0 +1,323 @@
+"""Deleting on servers: only what the archive holds to the last byte, and never without a word of it in the archive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from exporter.archive import Archive
+from exporter.archive._proof import proof
+from exporter.check import check
+from exporter.cli import cli
+from exporter.crawl import Options
+from exporter.model import BY_US, Profile, Registration, Secret
+from exporter.registry import register
+from exporter.retention import Policies
+from exporter.sandbox import State, running
+from exporter.sources import Deletable, load, names
+from exporter.upstream import Deleted, delete_upstream
+from tests.conftest import KEY, Bench, rows
+from tests.erasing import left
+
+SHELVES = {
+    "assistants": "threads",
+    "conversations": "conversations",
+    "chatkit": "chatkit",
+    "completions": "completions",
+    "responses": "responses",
+    "agents": "sessions",
+}
+
+
+def deleted(bench: Bench, *threads: str, **options: Any) -> Deleted:
+    """Delete these on the server."""
+    with Archive.write(bench.path) as archive:
+        refs = [bench.ref(one) for one in threads]
+        return delete_upstream(
+            archive, {"default": bench.profile}, refs, Options(full=True, **options), policies=Policies()
+        )
+
+
+def ends(done: Deleted) -> dict[str, str]:
+    return {one.thread.id: one.end for one in done.ended}
+
+
+def sent(bench: Bench) -> list[str]:
+    """Paths of the requests to delete."""
+    return [request.path for request in bench.state.requests if request.method == "DELETE"]
+
+
+def states(bench: Bench) -> dict[str, tuple[str, str | None]]:
+    with Archive.open(bench.path) as archive:
+        return {known.thread.id: (known.state, known.code) for known in archive.catalog.known()}
+
+
+def whole(path: Path) -> bool:
+    return not [one for one in check(path, rebuild=True) if one.severity == "damage"]
+
+
+def run(bench: Bench, *words: str, **more: Any) -> Result:
+    env = {"OPENAI_API_KEY": bench.key, "OPENAI_BASE_URL": bench.url, "EXPORTER_CONFIG": None}
+    return CliRunner().invoke(cli, ["erase", *words, "-a", str(bench.path)], env=env, **more)
+
+
+@pytest.fixture
+def archived(bench: Bench) -> Bench:
+    """Three threads of two messages each, and a conversation; all archived."""
+    for number in range(3):
+        thread = bench.state.add_thread({"id": f"thread_{number}"})
+        for text in ("one", "two"):
+            bench.state.add_message(thread, {"content": f"{text} of {number}"})
+    bench.state.add_item(bench.state.add_conversation("conv_1"), {"type": "message", "role": "user", "content": "i"})
+    bench.backup("thread_0", "thread_1", "thread_2", "conv_1")
+    return bench
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_source_deletes_what_is_archived_and_the_archive_keeps_it(name: str, tmp_path: Path) -> None:
+    with running(State.seed(**{SHELVES[name]: 3})) as server:
+        bench = Bench(server.url, server.state, tmp_path / "archive")
+        held = [one for one in server.state.ids() if bench.ref(one).source == name]
+        bench.backup(*held)
+        before = {one: bench.lines(one) for one in held}
+        assert issubclass(load(name), Deletable)  # type: ignore[arg-type]
+
+        done = deleted(bench, *held[:2])
+
+        assert ends(done) == dict.fromkeys(held[:2], "deleted")
+        assert (done.exit_code, len(sent(bench))) == (0, 2)
+        assert set(server.state.shelves[SHELVES[name]].holders).isdisjoint(held[:2])
+        assert held[2] in server.state.shelves[SHELVES[name]].holders
+        assert {one: bench.lines(one)[: len(before[one])] for one in held} == before
+        assert {one: states(bench)[one] for one in held[:2]} == dict.fromkeys(held[:2], ("gone", BY_US))
+        assert whole(bench.path)
+
+
+def test_the_tables_and_the_record_say_who_deleted_it_and_with_what_answer(archived: Bench) -> None:
+    deleted(archived, "thread_0")
+
+    table = {row["thread_id"]: (row["state"], row["deleted_reason"]) for row in rows(archived.path, "threads")}
+    assert table["thread_0"] == ("gone", "deleted_by_us")
+    assert table["thread_1"] == ("complete", None)
+    said = json.loads(archived.lines("thread_0", "visit")[-1])
+    assert said["upstream"]["status"] == 200
+    assert json.loads(said["upstream"]["answer"])["deleted"] is True
+    assert (said["upstream"]["messages"], "active" in said) == (2, False)
+    report = archived.backup(full=True)
+    assert (report.exit_code, report.gone) == (0, 1)
+    assert states(archived)["thread_0"] == ("gone", BY_US)
+    reasons = {row["thread_id"]: row["deleted_reason"] for row in rows(archived.path, "threads")}
+    assert reasons["thread_0"] == "deleted_by_us"
+
+
+def test_the_receipt_names_what_the_archive_held_and_holds(archived: Bench) -> None:
+    with Archive.open(archived.path) as archive:
+        before = proof(archive, archived.ref("thread_0"))
+
+    (one,) = deleted(archived, "thread_0").ended
+
+    assert one.receipt["archive_sha256"] == before.sha256
+    assert (before.records, before.messages) == (one.receipt["records"], 2)
+
+
+def test_what_came_since_the_last_backup_is_archived_first(archived: Bench) -> None:
+    archived.state.add_message("thread_0", {"content": "news"})
+
+    assert ends(deleted(archived, "thread_0")) == {"thread_0": "deleted"}
+    assert b"news" in archived.lines("thread_0")[-1]
+    assert "news" in {row["text"] for row in rows(archived.path)}
+
+
+def test_what_comes_while_others_are_deleted_keeps_its_thread(archived: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = archived.state.delete
+
+    def writing(shelf: str, name: str) -> Any:
+        if name == "thread_0":
+            archived.state.add_message("thread_1", {"content": "at the last moment"})
+        return real(shelf, name)
+
+    monkeypatch.setattr(archived.state, "delete", writing)
+
+    done = deleted(archived, "thread_0", "thread_1", "thread_2")
+
+    assert ends(done) == {"thread_0": "deleted", "thread_1": "refused", "thread_2": "deleted"}
+    assert (done.exit_code, states(archived)["thread_1"][0]) == (3, "complete")
+    assert "thread_1" in next(one.why for one in done.ended if one.end == "refused")
+    assert ends(deleted(archived, "thread_1")) == {"thread_1": "deleted"}
+    assert b"at the last moment" in archived.lines("thread_1")[-1]
+
+
+def test_a_thread_that_cannot_be_had_whole_is_not_deleted(archived: Bench) -> None:
+    archived.state.switches = archived.state.switches.with_changes(
+        {"fault": "error_500", "only": "/thread_0/messages", "times": 0}
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exporter.transport.backoff", lambda _: False)
+        done = deleted(archived, "thread_0", "thread_1")
+
+    assert (ends(done), done.exit_code) == ({"thread_0": "refused", "thread_1": "deleted"}, 3)
+    assert sent(archived) == ["/v1/threads/thread_1"]
+
+
+def test_a_thread_whose_archive_is_damaged_is_not_deleted(archived: Bench) -> None:
+    for segment in archived.path.glob("segments/*/*/*.zst"):
+        data = bytearray(segment.read_bytes())
+        data[-20] ^= 1
+        segment.chmod(0o600)
+        segment.write_bytes(data)
+
+    done = deleted(archived, "conv_1", "thread_0")
+
+    assert (set(ends(done).values()), done.exit_code, sent(archived)) == ({"refused"}, 5, [])
+
+
+@pytest.mark.parametrize("fault", ["error_500", "error_503", "reset", "html", "quota"])
+def test_a_refusal_is_told_and_the_thread_stays(archived: Bench, fault: str) -> None:
+    archived.state.switches = archived.state.switches.with_changes({"fault": fault, "method": "DELETE"})
+
+    done = deleted(archived, "thread_0", "conv_1")
+
+    assert (ends(done), done.exit_code) == ({"thread_0": "refused", "conv_1": "refused"}, 3)
+    assert states(archived)["thread_0"][0] == "complete"
+    assert len(sent(archived)) <= 4
+    archived.state.switches = archived.state.switches.with_changes({"fault": ""})
+    assert deleted(archived, "thread_0", "conv_1").exit_code == 0
+
+
+@pytest.mark.parametrize("fault", ["cut_json", "truncated", "wrong_length"])
+def test_an_answer_that_is_cut_is_asked_about_and_not_sent_again(archived: Bench, fault: str) -> None:
+    archived.state.switches = archived.state.switches.with_changes({"fault": fault, "method": "DELETE"})
+
+    done = deleted(archived, "thread_0")
+
+    assert (ends(done), done.exit_code, len(sent(archived))) == ({"thread_0": "deleted"}, 0, 1)
+    (one,) = done.ended
+    assert one.receipt["status"] is None
+
+
+def test_a_request_that_comes_too_early_is_sent_again(archived: Bench) -> None:
+    archived.state.switches = archived.state.switches.with_changes({"fault": "storm", "method": "DELETE", "times": 2})
+
+    assert (ends(deleted(archived, "thread_0")), len(sent(archived))) == ({"thread_0": "deleted"}, 3)
+
+
+def test_no_redirect_is_followed(archived: Bench) -> None:
+    archived.state.switches = archived.state.switches.with_changes(
+        {"fault": "redirect", "method": "DELETE", "elsewhere": archived.url.removesuffix("/v1")}
+    )
+
+    done = deleted(archived, "thread_0")
+
+    assert (ends(done), done.exit_code) == ({"thread_0": "refused"}, 3)
+    assert set(sent(archived)) == {"/v1/threads/thread_0"}
+    assert "thread_0" in archived.state.shelves["threads"].holders
+
+
+@pytest.mark.parametrize("client", ["lean", "sdk"])
+def test_both_ways_to_a_server_delete(archived: Bench, client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPORTER_CLIENT", client)
+
+    assert ends(deleted(archived, "thread_0", "conv_1")) == {"thread_0": "deleted", "conv_1": "deleted"}
+
+
+def test_a_crash_between_deleting_and_noting_is_mended_by_the_next_visit(
+    archived: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crashed(BaseException):
+        pass
+
+    def crash(*_: object) -> None:
+        raise Crashed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("exporter.upstream._Upstream._note", crash)
+        with pytest.raises(Crashed):
+            deleted(archived, "thread_0", "thread_1")
+    assert "thread_0" not in archived.state.shelves["threads"].holders
+    assert states(archived)["thread_0"][0] == "complete"
+
+    assert archived.backup().exit_code == 0
+    assert states(archived)["thread_0"] == ("gone", "gone")
+    assert ends(deleted(archived, "thread_0", "thread_1")) == {"thread_0": "gone", "thread_1": "deleted"}
+    assert len(archived.lines("thread_0")) == 2
+
+
+def test_many_that_we_deleted_ourselves_are_no_alarm(bench: Bench) -> None:
+    held = [bench.state.add_thread({"id": f"thread_{number}"}) for number in range(12)]
+    bench.backup(*held)
+
+    assert deleted(bench, *held[:10]).count("deleted") == 10
+    assert bench.backup(full=True).exit_code == 0
+    with Archive.open(bench.path) as archive:
+        assert all(known.gone_at is None for known in archive.catalog.known())
+
+
+def test_a_budget_ends_it_between_two_threads(archived: Bench) -> None:
+    done = deleted(archived, "thread_0", "thread_1", "thread_2", max_requests=14)
+
+    assert done.exit_code == 14
+    assert len(sent(archived)) == done.count("deleted") < 3
+    assert deleted(archived, "thread_0", "thread_1", "thread_2").exit_code == 0
+    assert not {"thread_0", "thread_1", "thread_2"} & set(archived.state.shelves["threads"].holders)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Bench]:
+    with running(State()) as server:
+        yield Bench(server.url, server.state, Path())
+
+
+def test_of_two_endpoints_only_the_one_where_the_thread_lives_is_told(archived: Bench, elsewhere: Bench) -> None:
+    elsewhere.state.add_message(elsewhere.state.add_thread({"id": "thread_0"}), {"content": "another one"})
+    profiles = {
+        "default": archived.profile,
+        "other": Profile("other", base_url=elsewhere.url, key=Secret(KEY)),
+    }
+    there = elsewhere.ref("thread_0")
+    with Archive.write(archived.path) as archive:
+        register(archive, [Registration(there, profile="other")])
+        done = delete_upstream(archive, profiles, [there], Options(full=True), policies=Policies())
+
+    assert [(one.thread, one.end) for one in done.ended] == [(there, "deleted")]
+    assert (sent(archived), sent(elsewhere)) == ([], ["/v1/threads/thread_0"])
+
+
+def test_the_command_lists_and_asks_and_dry_run_asks_no_server(archived: Bench) -> None:
+    before = len(archived.state.requests)
+
+    dry = run(archived, "--upstream", "thread_0", "thread_1", "--dry-run")
+    assert (dry.exit_code, len(archived.state.requests)) == (0, before)
+    assert "2 threads, 4 messages" in dry.output
+    nobody = run(archived, "--upstream", "thread_0")
+    assert (nobody.exit_code, sent(archived)) == (2, [])
+    assert run(archived, "--upstream", "--everywhere", "thread_0", "--yes").exit_code == 2
+    assert run(archived, "--rate", "3", "thread_0", "--yes").exit_code == 2
+
+    done = run(archived, "--upstream", "thread_0", "--yes", "--reference", "T-1")
+    assert (done.exit_code, sent(archived)) == (0, ["/v1/threads/thread_0"])
+    assert "1 deleted on the server" in done.output
+    assert json.loads(archived.lines("thread_0", "visit")[-1])["upstream"]["reference"] == "T-1"
+    assert len(archived.lines("thread_0")) == 2
+    again = run(archived, "--upstream", "thread_0", "--yes")
+    assert (again.exit_code, len(sent(archived))) == (0, 1)
+
+
+def test_everywhere_erases_here_what_was_deleted_there_and_nothing_else(archived: Bench) -> None:
+    archived.state.switches = archived.state.switches.with_changes(
+        {"fault": "error_500", "method": "DELETE", "only": "thread_1"}
+    )
+
+    done = run(archived, "--everywhere", "thread_0", "thread_1", "--yes", "--json")
+
+    assert done.exit_code == 3
+    assert left(archived.path, [archived.ref("thread_0")]) == []
+    assert len(archived.lines("thread_1")) == 2
+    (receipt,) = (json.loads(file.read_bytes()) for file in (archived.path / "receipts").iterdir())
+    assert [one["status"] for one in receipt["upstream"]] == [200]
+    assert "thread_0" not in json.dumps(receipt)
+    assert whole(archived.path)
