@@ -47,9 +47,27 @@ def make_folder(path: Path) -> Path:
         except FileExistsError:
             if not path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "a file has this name") from None
-        with suppress(PermissionError):  # a parent that is not ours may refuse to be opened
-            sync_folder(path.parent)
+        _sync_parent(path)
     return path
+
+
+def settle_folder(path: Path, top: Path) -> Path:
+    """Make a folder, and make sure of its name and of those above it, from `top`, though others made them.
+
+    Who made them may have died before that was sure; then it is there now, and gone when the power fails.
+    """
+    if path != top:
+        settle_folder(path.parent, top)
+    if path.is_dir():
+        with translated(path):
+            _sync_parent(path)
+        return path
+    return make_folder(path)
+
+
+def _sync_parent(path: Path) -> None:
+    with suppress(PermissionError):  # a parent that is not ours may refuse to be opened
+        sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:

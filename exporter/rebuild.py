@@ -39,7 +39,9 @@ def _catalog(path: Path) -> None:
         for left in folder.iterdir():  # by a rebuild that was cut short
             left.unlink()
         with closing(Catalog(folder / "catalog.sqlite", create=True)) as fresh:
-            Archive(path, fresh).index_into(fresh)
+            archive = Archive(path, fresh)
+            archive.storage.settle("manifests")  # the catalog must not outlive what it was made of
+            archive.index_into(fresh)
             carry_hints(path, read_id(path), fresh)
         put_in_place(folder / "catalog.sqlite", path / "catalog.sqlite")
     finally:

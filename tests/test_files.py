@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ArchiveError, DiskFull
-from exporter.files import make_folder, replacing, sha256_of, sync_folder, translated, writing
+from exporter.files import make_folder, replacing, settle_folder, sha256_of, sync_folder, translated, writing
 
 
 def test_a_refusal_to_write_is_not_hidden_by_the_tidying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +81,17 @@ def test_folders_are_private_and_made_durably(tmp_path: Path, monkeypatch: pytes
 
     assert synced == [tmp_path.name, "a"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a", tmp_path / "a" / "b")} == {0o700}
+
+
+def test_settling_makes_sure_of_every_name_from_the_top_though_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder(tmp_path / "a" / "b")
+    synced: list[str] = []
+    monkeypatch.setattr("exporter.files.sync_folder", lambda path: synced.append(path.name))
+    settle_folder(tmp_path / "a" / "b" / "c", tmp_path / "a")
+
+    assert synced == [tmp_path.name, "a", "b"]
 
 
 def test_a_file_system_without_durable_folders_is_put_up_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,11 @@ class Commits:
         return self._last
 
     def recover(self) -> None:
-        """Bring the catalog up to date, and commit what was archived but not committed."""
+        """Bring the catalog up to date, and commit what was archived but not committed.
+
+        What a process left that died before its names were sure is made sure before anything is built on it.
+        """
+        self._storage.settle("manifests")
         indexed = self._catalog.indexed()
         self._last = _manifests.read(self._storage, indexed) if indexed else None
         for manifest in _manifests.log(self._storage, since=indexed):
@@ -71,6 +75,7 @@ class Commits:
         """Commit a whole segment whose manifest the crash prevented."""
         for name in self._storage.names("segments"):
             if name.rsplit("/", 1)[-1].startswith(f"{self.next:09d}-"):
+                self._storage.settle(name.rsplit("/", 1)[0])
                 self.commit((self._described(name),))
                 return
 

@@ -51,6 +51,10 @@ class EncryptedStorage:
         """See `Storage.remove`."""
         self.kept.remove(on_disk(self, name))
 
+    def settle(self, folder: str) -> None:
+        """See `Storage.settle`."""
+        self.kept.settle(folder)
+
     def tmp(self) -> Path:
         """See `Storage.tmp`."""
         return self.kept.tmp()

@@ -267,7 +267,8 @@ class Eraser:
         """Put what others have of a damaged journal in its place; where that is nothing, remove it."""
         kept, staged = self._path / ".exporter" / "salvaged" / name, self._folder / "salvaged" / name
         with translated(kept):
-            if not staged.exists():
+            if not staged.exists():  # done before, perhaps by a process that died before it was sure
+                sync_folder(kept.parent)
                 return
             if any(not line.startswith(b'{"kind":"journal",') for line in staged.read_bytes().splitlines()):
                 staged.replace(kept)

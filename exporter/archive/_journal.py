@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from exporter.archive._lines import MARK, header_line, is_whole, load, page_lines
 from exporter.errors import Damaged, NoKey
-from exporter.files import make_folder, open_private, replacing, sync_folder, translated
+from exporter.files import make_folder, open_private, replacing, settle_folder, sync_folder, translated
 from exporter.model import Page, now
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Journal:
     def _start(self) -> int:
         started_at = now()
         self.writer = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        make_folder(self._folder)
+        settle_folder(self._folder, self._folder.parent)
         fd = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         try:
             header = header_line(self._archive, self.writer, started_at)

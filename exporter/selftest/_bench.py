@@ -19,6 +19,7 @@ from exporter.sandbox import Running, State, Switches, running
 from exporter.selftest import _proof as proof
 from exporter.selftest._child import Done, Job, acknowledged, run
 from exporter.selftest._disk import Fault
+from exporter.selftest._power import Unsynced
 
 KEY = "sk-sandbox-one"
 FIRST = 1_760_000_000
@@ -100,7 +101,9 @@ class Kept:
     def job(self, **options: Any) -> Job:
         """Return a backup of both threads; fields of a `Job` are taken, all else are options of the crawl."""
         own = {
-            name: options.pop(name) for name in ("everything", "days", "rebuild", "limit", "flushes") if name in options
+            name: options.pop(name)
+            for name in ("everything", "days", "rebuild", "opens", "limit", "flushes")
+            if name in options
         }
         notes = self.folder / "notes"
         return Job(self.path, notes, self.server.url, KEY, (*self.refs, *self.more), options, **own)
@@ -117,8 +120,24 @@ class Kept:
         return acknowledged(self.folder / "notes")
 
     def problems(self, *, check: bool = True) -> Iterator[str]:
-        """Open the archive as the next run does; yield what is not there once, and what is damaged."""
-        return proof.after_a_crash(self.path, self.acknowledged(), check=check)
+        """Open the archive as the next run does; yield what is not there once, and what is damaged.
+
+        It is opened through the disk that is watched, as that knows what has become sure.
+        """
+        if self.acknowledged() or (self.path / "archive.json").exists():
+            done = self.backup(opens=True)
+            if done.exit_code:
+                yield f"the archive does not open: {done.error}"
+                return
+            yield from proof.acknowledged_once(self.path, self.acknowledged())
+            yield from proof.whole(self.path) if check else ()
+
+    def cut_power(self, chance: random.Random) -> None:
+        """Let the power go while nothing runs."""
+        notes = self.folder / "notes"
+        unsynced = Unsynced.load(notes / "unsynced", notes / "stash")
+        unsynced.cut(chance)
+        unsynced.save(notes / "unsynced")
 
     def differences(self, *, rebuild: bool = False, check: bool = True) -> Iterator[str]:
         """Yield where archive and tables are not what the server has, or what they were."""

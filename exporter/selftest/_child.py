@@ -60,6 +60,8 @@ class Job:
     "Whether what is flushed really goes to the disk."
     rebuild: bool = False
     "Whether to make catalog and tables again instead."
+    opens: bool = False
+    "Whether to do no more than open the archive, which finishes what was interrupted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,9 @@ def _work(job: Job, fault: Fault) -> None:
 def _backup(job: Job) -> int:
     if job.rebuild:
         rebuild(job.archive)
+        return 0
+    if job.opens:
+        Archive.write(job.archive).close()
         return 0
     Archive.create(job.archive)
     with _acknowledging(job) as on_page, Archive.write(job.archive) as archive:

@@ -11,19 +11,6 @@ from typing import Any
 
 from exporter.archive import Archive
 from exporter.check import check as checked
-from exporter.errors import ExporterError
-
-
-def after_a_crash(path: Path, acknowledged: Sequence[Mapping[str, Any]], *, check: bool = True) -> Iterator[str]:
-    """Open as the next run does; yield what was reported archived and is not there once, and whatever is damaged."""
-    if acknowledged or (path / "archive.json").exists():
-        try:
-            Archive.write(path).close()
-        except ExporterError as error:
-            yield f"the archive does not open: {error}"
-            return
-        yield from acknowledged_once(path, acknowledged)
-        yield from whole(path) if check else ()
 
 
 def whole(path: Path, *, rebuild: bool = False) -> Iterator[str]:

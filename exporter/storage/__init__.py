@@ -1,6 +1,6 @@
 """The storage room: where sealed segments, manifests and tables are kept.
 
-A member is one file with a class `<Name>Storage` that offers the six verbs below.
+A member is one file with a class `<Name>Storage` that offers the seven verbs below.
 Names are relative, with `/`; they come from us, never from a server.
 """
 
@@ -32,7 +32,10 @@ class Storage(Protocol):
         """Name all files below a folder, in order; none if there is no such folder, an error if it cannot be read."""
 
     def remove(self, name: str) -> None:
-        """Remove a kept file, durably; nothing happens where there is none."""
+        """Remove a kept file, durably; where there is none, it is made sure that none comes back."""
+
+    def settle(self, folder: str) -> None:
+        """Make durable what is there and in no folder below it: who kept or removed it may have died before."""
 
     def tmp(self) -> Path:
         """Return a local folder for files on their way here."""

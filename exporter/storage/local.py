@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from exporter.files import make_folder, sync_folder, translated
+from exporter.files import make_folder, settle_folder, sync_folder, translated
 
 
 class LocalStorage:
@@ -15,6 +16,8 @@ class LocalStorage:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._sure: set[Path] = set()
+        "Folders whose names outlive a power failure."
 
     def create(self, name: str, source: Path) -> None:
         """See `Storage.create`."""
@@ -53,11 +56,18 @@ class LocalStorage:
         """See `Storage.remove`."""
         path = self.path / name
         with translated(path):
-            try:
+            with suppress(FileNotFoundError, NotADirectoryError):
                 path.unlink()
-            except (FileNotFoundError, NotADirectoryError):
-                return
-            sync_folder(path.parent)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                sync_folder(path.parent)
+
+    def settle(self, folder: str) -> None:
+        """See `Storage.settle`."""
+        path = self.path / folder
+        if path.is_dir():
+            self._settle(path)
+            with translated(path):
+                sync_folder(path)
 
     def tmp(self) -> Path:
         """See `Storage.tmp`."""
@@ -65,5 +75,11 @@ class LocalStorage:
 
     def _target(self, name: str) -> Path:
         target = self.path / name
-        make_folder(target.parent)
+        self._settle(target.parent)
         return target
+
+    def _settle(self, folder: Path) -> None:
+        """Make a folder, and once make sure of it: a process that made it may have died before that."""
+        if folder not in self._sure or not folder.is_dir():
+            settle_folder(folder, self.path)
+            self._sure.add(folder)

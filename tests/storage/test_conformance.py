@@ -108,6 +108,15 @@ def test_what_is_removed_is_not_there_any_more_and_may_be_removed_again(storage:
     assert list(storage.names("a")) == ["a/two"]
 
 
+def test_settling_changes_nothing_and_nothing_happens_where_nothing_is(storage: Storage) -> None:
+    storage.create("a/b/one", source(storage, b"x"))
+    for folder in ("a/b", "a", "nothing/at/all"):
+        storage.settle(folder)
+
+    assert list(storage.names("a")) == ["a/b/one"]
+    assert list(storage.names("nothing")) == []
+
+
 def test_a_folder_that_cannot_be_read_is_an_error_and_not_empty(storage: Storage) -> None:
     storage.create("f", source(storage, b"a file"))
     with pytest.raises(ArchiveError):
