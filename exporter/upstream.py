@@ -36,7 +36,7 @@ from exporter.errors import (
 )
 from exporter.model import BY_US, Gap, Outcome, Page, Profile, ThreadRef, now
 from exporter.retention import Policies
-from exporter.sources import Answer, Deletable, Source
+from exporter.sources import Answer, Deletable, Source, load
 from exporter.tables import publish
 from exporter.tables._content import signature
 
@@ -71,6 +71,10 @@ class Deleted:
     requests: int = 0
     stopped: ExporterError | None = None
     "Why it ended early."
+    closed: list[SourceError] = field(default_factory=list)
+    "Why whole sources were not read."
+    told: list[str] = field(default_factory=list)
+    "What is said of those, and how many threads were left out."
     damaged: bool = False
 
     def count(self, end: End) -> int:
@@ -79,11 +83,13 @@ class Deleted:
 
     @property
     def exit_code(self) -> int:
-        """Damage counts most, then what ended it early; 3 where a thread was refused."""
+        """Damage counts most, then what ended it early, or kept it from all; 3 where a thread was refused."""
         if self.damaged:
             return Damaged.exit_code
         if self.stopped is not None:
             return self.stopped.exit_code
+        if self.closed and not self.count("deleted"):
+            return self.closed[0].exit_code
         return 3 if self.count("refused") else 0
 
 
@@ -158,8 +164,11 @@ class _Upstream:
         known = [one for thread in threads if (one := self._archive.catalog.find(thread)) is not None]
         crawl = await self._visit([one for one in known if one.state != "gone"], options, policies, on_page, stop)
         stop.bind(lambda: None)  # from here on it ends between two threads
-        for error in crawl.tally.stopped:
-            if not isinstance(error, SourceError):
+        for error, words in zip(crawl.tally.stopped, crawl.tally.told, strict=True):
+            if isinstance(error, SourceError):
+                self._done.closed.append(error)
+                self._done.told.append(words)
+            else:
                 self._done.stopped = error
         for one in known:
             if stop.exit_code is not None:
@@ -278,7 +287,7 @@ class _Upstream:
         thread = known.thread
         receipt = {
             "command": "erase --upstream",
-            "asked": f"DELETE {thread.source}",
+            "asked": f"DELETE {load(thread.source).path}/{thread.id}",
             "profile": door.profile,
             "at": stamp(now()),
             "status": status,

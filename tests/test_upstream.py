@@ -15,11 +15,13 @@ from exporter.archive._proof import proof
 from exporter.check import check
 from exporter.cli import cli
 from exporter.crawl import Options
+from exporter.errors import ExporterError
 from exporter.model import BY_US, Profile, Registration, Secret
 from exporter.registry import register
 from exporter.retention import Policies
 from exporter.sandbox import State, running
 from exporter.sources import Deletable, load, names
+from exporter.sources._shelf import Shelf, Under
 from exporter.upstream import Deleted, delete_upstream
 from tests.conftest import KEY, Bench, rows
 from tests.erasing import left
@@ -63,7 +65,10 @@ def whole(path: Path) -> bool:
 
 def run(bench: Bench, *words: str, **more: Any) -> Result:
     env = {"OPENAI_API_KEY": bench.key, "OPENAI_BASE_URL": bench.url, "EXPORTER_CONFIG": None}
-    return CliRunner().invoke(cli, ["erase", *words, "-a", str(bench.path)], env=env, **more)
+    done = CliRunner().invoke(cli, ["erase", *words, "-a", str(bench.path)], env=env, **more)
+    if done.exception is not None and not isinstance(done.exception, (SystemExit, ExporterError)):
+        raise done.exception
+    return done
 
 
 @pytest.fixture
@@ -176,7 +181,7 @@ def test_a_thread_whose_archive_is_damaged_is_not_deleted(archived: Bench) -> No
     assert (set(ends(done).values()), done.exit_code, sent(archived)) == ({"refused"}, 5, [])
 
 
-@pytest.mark.parametrize("fault", ["error_500", "error_503", "reset", "html", "quota"])
+@pytest.mark.parametrize("fault", ["error_500", "error_503", "reset", "html", "quota", "wrong_region", "api_removed"])
 def test_a_refusal_is_told_and_the_thread_stays(archived: Bench, fault: str) -> None:
     archived.state.switches = archived.state.switches.with_changes({"fault": fault, "method": "DELETE"})
 
@@ -292,7 +297,7 @@ def test_the_command_lists_and_asks_and_dry_run_asks_no_server(archived: Bench) 
 
     dry = run(archived, "--upstream", "thread_0", "thread_1", "--dry-run")
     assert (dry.exit_code, len(archived.state.requests)) == (0, before)
-    assert "2 threads, 4 messages" in dry.output
+    assert "2 threads with 4 messages" in dry.output
     nobody = run(archived, "--upstream", "thread_0")
     assert (nobody.exit_code, sent(archived)) == (2, [])
     assert run(archived, "--upstream", "--everywhere", "thread_0", "--yes").exit_code == 2
@@ -305,6 +310,43 @@ def test_the_command_lists_and_asks_and_dry_run_asks_no_server(archived: Bench) 
     assert len(archived.lines("thread_0")) == 2
     again = run(archived, "--upstream", "thread_0", "--yes")
     assert (again.exit_code, len(sent(archived))) == (0, 1)
+
+
+def test_a_source_that_cannot_delete_says_so(archived: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Kept(Shelf):
+        name, prefixes, path, ids_from = "assistants", ("thread_",), "/threads", ""
+        headers = {"OpenAI-Beta": "assistants=v2"}  # noqa: RUF012 - a constant
+        lists = (Under("messages", "/messages"),)
+
+    for place in ("exporter.sources.load", "exporter.crawl._sources.load"):
+        monkeypatch.setattr(place, lambda _: Kept)
+
+    dry = run(archived, "--upstream", "thread_0", "--dry-run")
+    assert "0 threads with 0 messages" in dry.output
+    assert "knows of no way" in dry.output
+    done = run(archived, "--upstream", "thread_0", "--yes")
+    assert (done.exit_code, sent(archived)) == (3, [])
+    assert "assistants/thread_0: exporter knows of no way to delete" in done.output
+
+
+def test_a_key_that_sees_nothing_deletes_nothing_and_marks_nothing(archived: Bench) -> None:
+    archived.key = "sk-sandbox-two"  # of another project, whose threads are others
+
+    done = run(archived, "--everywhere", "thread_0", "thread_1", "conv_1", "--yes")
+
+    assert (done.exit_code, sent(archived)) == (3, [])
+    assert set(states(archived)) == {"thread_0", "thread_1", "thread_2", "conv_1"}
+    assert "gone" not in {state for state, _ in states(archived).values()}
+    assert not (archived.path / "receipts").exists()
+
+
+def test_a_refused_key_is_told_with_its_code(archived: Bench) -> None:
+    archived.key = "sk-nobody"
+
+    done = run(archived, "--upstream", "thread_0", "conv_1", "--yes")
+
+    assert (done.exit_code, sent(archived)) == (12, [])
+    assert "2 refused" in done.output
 
 
 def test_everywhere_erases_here_what_was_deleted_there_and_nothing_else(archived: Bench) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exporter.cli._numbers import many
 from exporter.cli._output import Output, redacted
-from exporter.model import BY_US, printable
+from exporter.model import BY_US, ThreadRef, printable
 
 if TYPE_CHECKING:
     from exporter.archive import Archive
     from exporter.erase import Asked
-    from exporter.model import ThreadRef
     from exporter.upstream import Ended
 
 SHOWN = 20
@@ -42,35 +43,52 @@ def plan(archive: Archive, wish: Wish, *, dry_run: bool) -> list[ThreadRef]:
     from exporter.endpoint import endpoint_of
     from exporter.erase import choose
 
-    out, there = Output.of(), list[Any]()
+    out, there, total = Output.of(), list[ThreadRef](), 0
     reached = {endpoint_of(profile.base_url) for profile in profiles(wish.config).values()}
-    counts = {"threads": 0, "messages": 0, "gone_already": 0, "not_reached": 0}
-    for thread in sorted(choose(archive, wish.asked).threads):
-        known = archive.catalog.find(thread)
-        gone, known_here = known is not None and known.state == "gone", thread.endpoint in reached
+    others: Counter[str] = Counter()
+    for number, thread in enumerate(sorted(choose(archive, wish.asked).threads)):
         messages = sum(mark.count for _, mark, _ in archive.thread_pages(thread, "message"))
-        what = "gone already" if gone else "no profile reaches its server" if not known_here else "to be deleted"
-        counts["gone_already"] += gone
-        counts["not_reached"] += not gone and not known_here
-        if not gone:
+        why = _hindrance(archive, thread, reached)
+        what = why or "to be deleted"
+        if why:
+            others[why] += 1
+        else:
             there.append(thread)
-        counts["threads"] += what == "to be deleted"
-        counts["messages"] += messages if what == "to be deleted" else 0
+            total += messages
         text = f"{thread} at {printable(thread.endpoint)}: {many(messages, 'messages')} archived so far, {what}"
         fields = {"source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
         if dry_run:
             out.item("thread", {**fields, "messages": messages, "what": what}, text)
-        elif len(there) <= SHOWN:
+        elif number < SHOWN:
             out.say(text)
-    if len(there) > SHOWN and not dry_run:
-        out.say(f"... and {len(there) - SHOWN:,} more")
-    sentence = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items())
+    count = len(there) + others.total()
+    if count > SHOWN and not dry_run:
+        out.say(f"... and {count - SHOWN:,} more")
+    rest = "".join(f"; not {many(value, 'threads')}: {why}" for why, value in others.items())
+    sentence = f"{many(len(there), 'threads')} with {many(total, 'messages')} archived so far{rest}"
     if dry_run:
+        counts = {"threads": len(there), "messages": total, "others": others.total()}
         out.summary(counts, f"dry run: would be deleted on the server: {sentence}; no server was asked")
     else:
-        kept = "and erased here" if wish.everywhere else "the archive keeps them"
-        out.say(f"to be deleted ON THE SERVER, after all of it is archived: {sentence}; {kept}")
+        kept = "ERASED HERE, TOO" if wish.everywhere else "the archive keeps them"
+        out.say(f"to be deleted ON THE SERVER, once all of it is archived: {sentence}; {kept}")
     return there
+
+
+def _hindrance(archive: Archive, thread: ThreadRef, reached: Collection[str]) -> str | None:
+    """Say why a thread is not deleted on its server, as far as that is known without asking it."""
+    from exporter.errors import UsageError
+    from exporter.sources import Deletable, load
+
+    known = archive.catalog.find(thread)
+    if known is not None and known.state == "gone":
+        return "gone already"
+    if thread.endpoint not in reached:
+        return "no profile reaches its server"
+    with suppress(UsageError):
+        if isinstance(load(thread.source), Deletable):
+            return None
+    return "exporter knows of no way to delete threads of its source"
 
 
 def run(wish: Wish, ask: Callable[[int, str], None] | None) -> int:
@@ -107,8 +125,8 @@ def run(wish: Wish, ask: Callable[[int, str], None] | None) -> int:
         if wish.everywhere and away and done.stopped is None:
             receipt = erase(archive, away, wish.asked, wish.reference, told(archive, done))
             out.item("receipt", receipt, json.dumps(receipt, indent=1))
-    if done.stopped is not None:
-        out.complain(f"exporter: {redacted(printable(str(done.stopped)))}")
+    for why in (*done.told, *([done.stopped] if done.stopped else [])):
+        out.complain(f"exporter: {redacted(printable(str(why)))}")
     counts = {name: done.count(name) for name in ("deleted", "gone", "refused")}
     fields = {**counts, "left": len(threads) - len(done.ended), "requests": done.requests, "exit_code": done.exit_code}
     erased = wish.everywhere and done.stopped is None

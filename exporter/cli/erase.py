@@ -46,7 +46,7 @@ def _upstream_options(function: Any) -> Any:
     return function
 
 
-@makes_command(EXAMPLES, exits=(0, 1, 2, 3, 5, 10, 11, 12, 14, 130))
+@makes_command(EXAMPLES, exits=(0, 1, 2, 3, 5, 10, 11, 12, 13, 14, 130))
 @click.argument("ids", nargs=-1, metavar="[ID | @FILE | -]...")
 @click.option("--user", "users", metavar="NAME", multiple=True, help="All threads of this user; may be repeated.")
 @click.option("--customer", "customers", metavar="NAME", multiple=True, help="All threads of this customer.")
