@@ -102,7 +102,7 @@ class Kept:
         """Return a backup of both threads; fields of a `Job` are taken, all else are options of the crawl."""
         own = {
             name: options.pop(name)
-            for name in ("everything", "days", "rebuild", "opens", "limit", "flushes")
+            for name in ("everything", "days", "rebuild", "opens", "erases", "again", "limit", "flushes")
             if name in options
         }
         notes = self.folder / "notes"
@@ -113,6 +113,13 @@ class Kept:
         done = run(self.job(**options), fault)
         if "Traceback" in done.error:
             raise Broken(f"an error that nobody caught: {done.error.strip().splitlines()[-1]}\n{done.error}")
+        return done
+
+    def erase(self, thread: str, fault: Fault = Fault()) -> Done:  # noqa: B008 - it is frozen
+        """Erase a thread in a process of its own; what was reported archived of it need not be there any more."""
+        done = self.backup(fault, erases=thread)
+        file = self.folder / "notes" / "acknowledged.jsonl"
+        file.write_text("".join(json.dumps(page) + "\n" for page in self.acknowledged() if page["thread"] != thread))
         return done
 
     def acknowledged(self) -> list[dict[str, Any]]:

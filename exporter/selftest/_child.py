@@ -25,6 +25,7 @@ import exporter.tables
 from exporter import model
 from exporter.archive import Archive
 from exporter.crawl import Options, backup
+from exporter.erase import Asked, choose, erase, finish
 from exporter.errors import ExporterError
 from exporter.model import Page, Profile, Registration, Secret, ThreadRef
 from exporter.rebuild import rebuild
@@ -62,6 +63,10 @@ class Job:
     "Whether to make catalog and tables again instead."
     opens: bool = False
     "Whether to do no more than open the archive, which finishes what was interrupted."
+    erases: str | None = None
+    "The id of a thread to erase instead of backing up."
+    again: bool = False
+    "Whether threads that were erased are taken back."
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +144,16 @@ def _backup(job: Job) -> int:
     if job.opens:
         Archive.write(job.archive).close()
         return 0
+    if job.erases:
+        with Archive.write(job.archive) as archive:
+            threads = choose(archive, [asked := Asked("thread", job.erases)]).threads
+            _ = erase(archive, threads, [asked]) if threads else finish(archive)
+        return 0
     Archive.create(job.archive)
     with _acknowledging(job) as on_page, Archive.write(job.archive) as archive:
-        register(archive, map(Registration, job.threads))
-        on_page.registered(job.threads)
+        register(archive, map(Registration, job.threads), again=job.again)
+        out = set() if job.again else archive.erased(job.threads)
+        on_page.registered(tuple(one for one in job.threads if one not in out))
         profiles = {"default": Profile(base_url=job.url, key=Secret(job.key))}
         options = Options(**{"jobs": 4, **job.options})
         return backup(archive, profiles, options, everything=job.everything, on_page=on_page).exit_code

@@ -18,14 +18,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from exporter.archive import TABLES
+from exporter.archive import TABLES, Archive
+from exporter.model import ThreadRef
 from exporter.rebuild import rebuild
-from exporter.selftest._bench import Bench, bench
+from exporter.selftest._bench import FIRST, Bench, bench
 from exporter.selftest._disk import Fault, How, Kind
 from exporter.selftest._proof import rows
+from tests.grepping import holding
 
+DEATHS = st.sampled_from((None, "kill", "power"))
 HOWS: tuple[How, ...] = ("kill", "torn", "power", "full", "io")
 KINDS: tuple[Kind, ...] = ("journal", "segment", "manifest", "table", "catalog", "other")
+ERASING: tuple[Kind, ...] = ("segment", "manifest", "catalog", "table", "other")
+WORD = b"a-text-that-is-nowhere-else"
 SEEDS = st.integers(0, 2**16)
 
 
@@ -41,6 +46,15 @@ class Machine(RuleBasedStateMachine):
         self.archived = False
         self.seen: dict[str, set[bytes]] = {}
         "Every body that a complete backup has seen, by thread."
+        self.secret = ThreadRef("assistants", self.kept.refs[0].endpoint, f"thread_secret{self.kept.name}")
+        "A thread that may be erased; its text is like no other's."
+        self.erased = False
+        self.kept.server.state.add_thread(self.secret.id)
+        text = [{"type": "text", "text": {"value": WORD.decode(), "annotations": []}}]
+        for n in range(3):
+            body = {"id": f"msg_{self.secret.id}x{n}", "role": "user", "created_at": FIRST + n, "content": text}
+            self.kept.server.state.add_message(self.secret.id, body)
+        self.kept.more = (self.secret,)
 
     def teardown(self) -> None:
         if hasattr(self, "lent"):
@@ -73,6 +87,25 @@ class Machine(RuleBasedStateMachine):
         assert list(self.kept.problems()) == []
 
     @precondition(lambda self: self.archived)
+    @rule(
+        how=st.sampled_from((None, "kill", "power")), kind=st.sampled_from(ERASING), at=st.integers(1, 30), seed=SEEDS
+    )
+    def erase(self, how: How | None, kind: Kind, at: int, seed: int) -> None:
+        if how is not None:
+            self.kept.erase(self.secret.id, Fault(how, at, kind, seed=seed))
+            assert list(self.kept.problems()) == []
+        done = self.kept.erase(self.secret.id)
+        assert done.exit_code == 0, done.error
+        assert list(self.kept.problems()) == []
+        self.erased = True
+
+    @precondition(lambda self: self.erased)
+    @rule()
+    def take_back(self) -> None:
+        assert self.kept.backup(full=True, again=True).exit_code == 0
+        self.erased = False
+
+    @precondition(lambda self: self.archived)
     @rule()
     def lose_what_is_derived(self) -> None:
         for table in TABLES:
@@ -90,9 +123,16 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.archived)
     @invariant()
-    def every_former_body_is_in_the_records(self) -> None:
-        from exporter.archive import Archive
+    def what_is_erased_is_nowhere_and_what_is_not_is_there(self) -> None:
+        assert bool(holding(self.kept.path, WORD)) is not self.erased
+        with Archive.open(self.kept.path) as archive:
+            assert len(list(archive.records(self.secret))) == (0 if self.erased else 3)
+        kept = [row for row in rows(self.kept.path) if row["thread_id"] == self.secret.id]
+        assert len(kept) == (0 if self.erased else 3)
 
+    @precondition(lambda self: self.archived)
+    @invariant()
+    def every_former_body_is_in_the_records(self) -> None:
         with Archive.open(self.kept.path) as archive:
             for ref in self.kept.refs:
                 assert self.seen[ref.id] <= {record.body for record in archive.records(ref)}
