@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from exporter.selftest._bench import Bench, Broken, Kept, none, promise
 from exporter.selftest._disk import Fault, How, Kind
 
-POINTS, QUICK = 8, 2
+POINTS, QUICK = 6, 2
 "Crashes at each kind of write, in a whole and in a quick run."
 
 
@@ -46,7 +46,7 @@ def while_indexing(bench: Bench) -> None:
 def without_power(bench: Bench) -> None:
     """See the sentence."""
     kinds: list[Kind] = ["journal", "segment", "manifest", "table", "catalog"]
-    _die(bench, kinds, "power", points=1 if bench.quick else 4)
+    _die(bench, kinds, "power", points=1 if bench.quick else 3)
 
 
 @promise("Killed while catalog and tables are made again: the next rebuild makes them whole.", quick=False)
