@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from exporter.archive import Archive
 from exporter.archive._proof import proof
 from exporter.check import check
 from exporter.cli import cli
-from exporter.crawl import Options
+from exporter.crawl import Options, Stop
 from exporter.errors import ExporterError
 from exporter.model import BY_US, Profile, Registration, Secret
+from exporter.outlook import learned
 from exporter.registry import register
 from exporter.retention import Policies
 from exporter.sandbox import State, running
@@ -179,6 +181,25 @@ def test_a_thread_whose_archive_is_damaged_is_not_deleted(archived: Bench) -> No
     done = deleted(archived, "conv_1", "thread_0")
 
     assert (set(ends(done).values()), done.exit_code, sent(archived)) == ({"refused"}, 5, [])
+    assert all("what is archived of it is damaged" in one.why for one in done.ended)
+
+
+def test_a_thread_of_which_a_file_is_damaged_is_not_deleted(bench: Bench) -> None:
+    thread = bench.state.add_thread({"id": "thread_0"})
+    bench.state.add_file({"id": "file_1", "filename": "a.txt", "purpose": "vision"}, b"hello")
+    picture = {"type": "image_file", "image_file": {"file_id": "file_1"}}
+    bench.state.add_message(thread, {"content": [picture]})
+    bench.backup(thread)
+    (blob,) = (file for file in bench.path.glob("blobs/sha256/*/*") if file.is_file())
+    blob.chmod(0o600)
+    blob.write_bytes(b"hullo")
+
+    done = deleted(bench, thread)
+
+    assert (ends(done), done.exit_code, sent(bench)) == ({thread: "refused"}, 5, [])
+    blob.write_bytes(b"hello")
+    (one,) = deleted(bench, thread).ended
+    assert (one.end, one.receipt["files"]) == ("deleted", 1)
 
 
 @pytest.mark.parametrize("fault", ["error_500", "error_503", "reset", "html", "quota", "wrong_region", "api_removed"])
@@ -363,3 +384,56 @@ def test_everywhere_erases_here_what_was_deleted_there_and_nothing_else(archived
     assert [one["status"] for one in receipt["upstream"]] == [200]
     assert "thread_0" not in json.dumps(receipt)
     assert whole(archived.path)
+
+
+def test_a_signal_ends_it_between_two_threads(archived: Bench) -> None:
+    stop = Stop()
+    with Archive.write(archived.path) as archive:
+        refs = [archived.ref(one) for one in ("thread_0", "thread_1")]
+        done = delete_upstream(
+            archive,
+            {"default": archived.profile},
+            refs,
+            Options(full=True),
+            policies=Policies(),
+            on_ended=lambda _: stop.request(130),
+            stop=stop,
+        )
+
+    assert (ends(done), done.exit_code) == ({"thread_0": "deleted"}, 130)
+    assert sent(archived) == ["/v1/threads/thread_0"]
+    assert states(archived)["thread_0"] == ("gone", BY_US)
+    table = {row["thread_id"]: row["state"] for row in rows(archived.path, "threads")}
+    assert (table["thread_0"], table["thread_1"]) == ("gone", "complete")
+
+
+def test_status_is_no_alarm_and_nothing_is_learned(archived: Bench) -> None:
+    deleted(archived, "thread_0", "thread_1")
+
+    env = {"EXPORTER_CONFIG": None}
+    said = CliRunner().invoke(cli, ["status", "--json", "-a", str(archived.path)], env=env)
+    assert said.exit_code == 0
+    with Archive.open(archived.path) as archive:
+        assert learned(archive.catalog) == []
+
+
+@pytest.mark.parametrize("answer", ["2", "1"])
+def test_people_are_asked_with_the_number_of_threads(
+    archived: Bench, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.cli.erase.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+
+    done = run(archived, "--upstream", "thread_0", "thread_1", input=f"{answer}\n")
+
+    assert "Type 2 to delete so many threads on their server" in done.output
+    assert (done.exit_code, len(sent(archived))) == ((0, 2) if answer == "2" else (2, 0))
+
+
+def test_an_encrypted_archive_is_read_back_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPORTER_ARCHIVE_KEY", "0" * 64)
+    Archive.create(bench.path, encrypted=True)
+    bench.state.add_message(bench.state.add_thread({"id": "thread_0"}), {"content": "one"})
+    bench.backup("thread_0")
+
+    assert ends(deleted(bench, "thread_0")) == {"thread_0": "deleted"}
+    assert len(bench.lines("thread_0")) == 1
