@@ -61,7 +61,7 @@ class Files:
     def write(self, changes: Changes) -> Iterator[int]:
         """Write every file that changed, and yield how many rows were put in."""
         for table in SCHEMAS:
-            make_folder(self._root / table)
+            sync_folder(make_folder(self._root / table))  # a name that a crash left unsure is built upon
             if self.afresh or not self._path(table, EMPTY).exists():
                 self._settle(table, EMPTY, *self._written(table, EMPTY, iter(())))
                 yield 0
