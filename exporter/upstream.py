@@ -161,7 +161,12 @@ class _Upstream:
         stop: Stop,
     ) -> None:
         """Visit them all, then delete them one after the other."""
-        known = [one for thread in threads if (one := self._archive.catalog.find(thread)) is not None]
+        found = {thread: self._archive.catalog.find(thread) for thread in threads}
+        known = [one for one in found.values() if one is not None]
+        for thread in (thread for thread, one in found.items() if one is None):
+            self._end(
+                Ended(thread, "refused", f"{thread}: it was never archived, so it is not deleted; back it up first")
+            )
         crawl = await self._visit([one for one in known if one.state != "gone"], options, policies, on_page, stop)
         stop.bind(lambda: None)  # from here on it ends between two threads
         for error, words in zip(crawl.tally.stopped, crawl.tally.told, strict=True):

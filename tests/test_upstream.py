@@ -437,3 +437,9 @@ def test_an_encrypted_archive_is_read_back_too(bench: Bench, monkeypatch: pytest
 
     assert ends(deleted(bench, "thread_0")) == {"thread_0": "deleted"}
     assert len(bench.lines("thread_0")) == 1
+
+
+def test_a_thread_that_was_only_heard_of_is_refused(archived: Bench) -> None:
+    done = deleted(archived, "thread_9")
+
+    assert (ends(done), done.exit_code, sent(archived)) == ({"thread_9": "refused"}, 3, [])
