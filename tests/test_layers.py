@@ -54,7 +54,7 @@ MAY = {
     | {"archive", "crawl", "endpoint", "pacing", "registry", "retention", "sources", "text", "transport"},
     "doctor": GROUND
     | {"archive", "complaints", "config", "endpoint", "pacing", "pasted", "retention", "sources", "transport"},
-    "selftest": READS | {"check", "crawl", "endpoint", "rebuild", "registry", "sandbox"},
+    "selftest": READS | {"check", "crawl", "endpoint", "erase", "rebuild", "registry", "sandbox"},
     "schedule": GROUND,
     "monitoring": GROUND | {"files"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},

@@ -118,9 +118,9 @@ def _work(job: Job, fault: Fault) -> None:
     _limit(job.limit)
     before = _height()
     unsynced = Unsynced.load(job.notes / "unsynced", job.notes / "stash")
-    disk = Disk(job.archive, fault, unsynced, lambda: finish(DIED), flushes=job.flushes)
+    disk = Disk(job.archive, fault, unsynced, lambda: end(DIED), flushes=job.flushes)
 
-    def finish(code: int, exit_code: int = 0, error: str = "") -> None:
+    def end(code: int, exit_code: int = 0, error: str = "") -> None:
         _limit(None)
         unsynced.save(job.notes / "unsynced")
         steps = {str(kind): count for kind, count in disk.steps.items()}
@@ -130,11 +130,11 @@ def _work(job: Job, fault: Fault) -> None:
 
     try:
         disk.install()
-        finish(0, _backup(job))
+        end(0, _backup(job))
     except ExporterError as error:
-        finish(0, error.exit_code, str(error))
+        end(0, error.exit_code, str(error))
     except BaseException:  # noqa: BLE001 - it is told to who started us
-        finish(1, 1, traceback.format_exc())
+        end(1, 1, traceback.format_exc())
 
 
 def _backup(job: Job) -> int:
@@ -147,7 +147,10 @@ def _backup(job: Job) -> int:
     if job.erases:
         with Archive.write(job.archive) as archive:
             threads = choose(archive, [asked := Asked("thread", job.erases)]).threads
-            _ = erase(archive, threads, [asked]) if threads else finish(archive)
+            if threads:
+                erase(archive, threads, [asked])
+            else:
+                finish(archive)
         return 0
     Archive.create(job.archive)
     with _acknowledging(job) as on_page, Archive.write(job.archive) as archive:
