@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.model import printable
+from exporter.model import printable, scrubbed
 
 LONGEST = 300
 READ = 65536
@@ -59,7 +59,7 @@ def complaint(body: bytes) -> Complaint:
 
 def short(text: str) -> str:
     """Return text of a server for a message: one line, no control characters, not long."""
-    line = printable(" ".join(text[: 4 * LONGEST].split()))
+    line = printable(scrubbed(" ".join(text[: 4 * LONGEST].split())))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 

@@ -483,7 +483,7 @@ def test_text_logs_have_the_time_and_how_bad_it_is(night: Bench, monkeypatch: py
     begun, ended = backup("thread_1").stderr.splitlines()
 
     time, severity, text = ended.split(" ", 2)
-    assert begun.endswith(" threads to visit")
+    assert begun.endswith(" 1 thread to visit")
     assert datetime.fromisoformat(time).tzinfo == UTC
     assert severity == "INFO"
     assert text.startswith("complete: ")

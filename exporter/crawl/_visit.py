@@ -21,7 +21,7 @@ from exporter.crawl._links import Links
 from exporter.crawl._options import Options
 from exporter.crawl._sweep import OBJECTS, Sweep
 from exporter.errors import ExporterError, UsageError
-from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, ThreadRef, now
+from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, ThreadRef, now, scrubbed
 from exporter.registry import registration_page
 from exporter.retention import SPREAD, jitter
 from exporter.sources import Container, Source
@@ -141,7 +141,7 @@ class Visit:
 
     def gap(self, gap: Gap) -> None:
         """Note that something is known to be missing."""
-        self._gaps.append(gap)
+        self._gaps.append(replace(gap, detail=scrubbed(gap.detail)))  # a server may repeat what it was asked with
 
     def outcome(self) -> Outcome:
         """How the visit ended."""
@@ -230,7 +230,7 @@ async def _nothing() -> AsyncIterator[Page | Gap]:
 
 def failed(thread: ThreadRef, error: ExporterError) -> Outcome:
     """How a visit ended that could not begin."""
-    return Outcome(thread, 0, "failed", str(error), getattr(error, "code", "bad_id"))
+    return Outcome(thread, 0, "failed", scrubbed(str(error)), getattr(error, "code", "bad_id"))
 
 
 def visit_page(outcome: Outcome, more: Mapping[str, Any] = NOTHING_MORE) -> Page:

@@ -19,7 +19,7 @@ from exporter.errors import (
     SourceGone,
     Temporary,
 )
-from exporter.model import ThreadRef, printable
+from exporter.model import ThreadRef, printable, scrubbed
 from exporter.sources import Answer
 
 ATTEMPTS = 3
@@ -109,7 +109,7 @@ def _advice(status: int, told: Complaint) -> str:
 
 def not_json(answer: Answer, thread: ThreadRef, path: str, why: str) -> BadAnswer:
     """Return the error for a 200 whose body is no JSON."""
-    kind = printable(answer.headers.get("content-type", "no content type"))[:80]
-    begins = short(answer.body[:80].decode("utf-8", "replace"))
+    kind = short(answer.headers.get("content-type", "no content type"))[:80]
+    begins = short(scrubbed(answer.body[:4096].decode("utf-8", "replace"))[:80])
     what = f"{len(answer.body)} bytes of {kind}, beginning '{begins}'" if answer.body else "nothing"
     return BadAnswer(f"{thread}: GET {path} answered {what}: {why}; is the base URL an API's?")
