@@ -75,7 +75,7 @@ class Digest(sa.TypeDecorator[str]):
 
     def process_result_value(self, value: Any, *_: Any) -> str | None:
         """Return the digits."""
-        return None if value is None else bytes(value).hex()
+        return value.hex() if isinstance(value, bytes) else None  # of a number, `bytes` makes as many zeros
 
 
 def seconds(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:

@@ -225,7 +225,7 @@ class Catalog:
                     _OWNER.where(whose, threads.c.id.in_(ids[begin : begin + BATCH]))
                 ):
                     thread = ThreadRef(source, endpoint, name)
-                    known = tuple(load(tags.encode())) if tags else ()
+                    known = _tags(tags)
                     title = _opened(called, self.cipher, thread, "title")
                     found[thread] = Registration(thread, profile, user, customer, title, known)
         return found
@@ -487,8 +487,16 @@ _POSITIONS_OF = (
 
 def _known(row: Sequence[Any]) -> Known:
     _, source, endpoint, name, *rest = row
-    rest[_TAGS] = tuple(load(rest[_TAGS].encode())) if rest[_TAGS] else ()
+    rest[_TAGS] = _tags(rest[_TAGS])
     return Known(ThreadRef(source, endpoint, name), *rest)
+
+
+def _tags(text: Any) -> tuple[str, ...]:
+    """Read what a catalog has of a thread's tags; `Damaged` where a disk or a hand changed it."""
+    try:
+        return tuple(map(str, load(text.encode()))) if text else ()
+    except (AttributeError, TypeError, ValueError):
+        raise Damaged("catalog.sqlite: the tags of a thread are none; run `exporter rebuild`") from None
 
 
 def _begin_again(db: Connection) -> None:
