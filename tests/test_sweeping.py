@@ -61,6 +61,28 @@ def test_what_is_new_after_deletions_comes_behind_what_was_there(bench: Bench) -
     assert not [finding for finding in check(bench.path, rebuild=True) if finding.severity == "damage"]
 
 
+@pytest.mark.parametrize("count", [COUNT, 250])
+def test_what_is_new_after_the_last_was_deleted_comes_behind_what_was_there(bench: Bench, count: int) -> None:
+    """The object behind the cursor is gone, so the server cannot go on after it: the list is walked again."""
+    grown(bench, count)
+    bench.backup("thread_s", "conv_s")
+    gone = (3, 4, count - 2, count - 1)
+    for n in gone:
+        bench.state.delete_item("conv_s", f"item_{n:03}")
+        bench.state.delete_message("thread_s", f"msg_{n:03}")
+    grown(bench, 10, count)
+    report = bench.backup()
+    grown(bench, 10, count + 10)
+    again = bench.backup()
+
+    left = [n for n in range(count + 20) if n not in gone]
+    for thread, name in (("conv_s", "item"), ("thread_s", "msg")):
+        assert shown(bench.path, thread) == [f"{name}_{n:03}" for n in left]
+        assert len(set(positions(bench.path, thread))) == len(positions(bench.path, thread)) == count + 20
+    assert (report.records, again.records) == (20 + 2 * len(gone), 20), "what is new, and what was found deleted"
+    assert not [finding for finding in check(bench.path, rebuild=True) if finding.severity == "damage"]
+
+
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.9])
 def test_a_walk_from_the_beginning_that_is_torn_in_a_page_loses_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, share: float

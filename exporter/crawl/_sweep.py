@@ -35,6 +35,8 @@ class Sweep:
         "How far each list is archived without a gap: from here a walk that is cut short is gone on with."
         self._next: dict[str, int] = {}
         "Of each list, the position that comes after all that were passed."
+        self._places: dict[str, set[int]] = {}
+        "Of each list that has new objects, the positions of the old ones."
         self._nameless: set[str] = set()
         "Lists with objects that have no id: which one is missing, nobody can tell."
         self._deleted: dict[Key, tuple[int, datetime]] = {}
@@ -68,14 +70,28 @@ class Sweep:
         """Yield the objects that the archive lacks, with their positions."""
         self._walked.add(page.list)
         known = self._objects.get(page.list, {})
-        for seq, item in enumerate(page.items, page.seq):
-            key = _key(page.kind, page.parent, item.id, seq)
+        keys = [_key(page.kind, page.parent, item.id, seq) for seq, item in enumerate(page.items, page.seq)]
+        tail = max((n for n, key in enumerate(keys, 1) if key in known), default=0)
+        for n, (key, item) in enumerate(zip(keys, page.items, strict=True)):
             self._seen.add(key)
-            following = self._next.get(page.list, 0)
-            place = known[key][-1] if key in known else seq if item.id is None else max(seq, following)
-            self._next[page.list] = max(following, place + 1)
+            place = known[key][-1] if key in known else self._place(page, n, item, free=n >= tail)
+            self._next[page.list] = max(self._next.get(page.list, 0), place + 1)
             if self._bodies.get(key) != _hash(item.body) or key in self._deleted:
                 yield place, item
+
+    def _place(self, page: Page, n: int, item: Item, *, free: bool) -> int:
+        """Return where a new object stands: behind what precedes it; where nothing old follows, in a place of its own.
+
+        The places of objects that were deleted at the end of a list are not given again.
+        """
+        if item.id is None:
+            return page.seq + n
+        place = max(page.seq + n, self._next.get(page.list, 0))
+        if free and page.list not in self._places:
+            self._places[page.list] = {seq for *_, seq in self._objects.get(page.list, {}).values()}
+        while free and place in self._places[page.list]:
+            place += 1
+        return place
 
     def _end(self, page: Page, before: Position) -> Position:
         """Return how far the list is archived once this page is: never less far than before, but at its end."""

@@ -72,6 +72,8 @@ class Visit:
         self._refused_too = options.full
         "Whether to ask again for files that were refused."
         self._sweep: Sweep | None = None
+        self._again: set[str] = set()
+        "Lists that the archive holds and that are walked from their beginning."
         self._open: dict[str, bool] = {}
         "Of each list that brought something, whether it has to be asked again before what it brought."
         self.active: datetime | None = None
@@ -182,13 +184,20 @@ class Visit:
                 return
         elif page.items:
             self._open[page.list] = page.position.seq < page.seq + len(page.items)
-        if not self._after and page.kind in OBJECTS and page.list in self._positions:
+        if page.kind in OBJECTS and self._from_the_beginning(page):
             for part in self._changed(page):
                 yield part
             return
         self._note_activity(page)
         # A list walked before may bring what the archive has, whatever the server says: the tables fold it.
         yield replace(page, fresh=page.fresh and page.list not in self._positions)
+
+    def _from_the_beginning(self, page: Page) -> bool:
+        """Whether a list that the archive holds is walked from its beginning: as was wished, or its cursor is stale."""
+        position = self._positions.get(page.list)
+        if position is not None and (not self._after or page.seq < position.seq):
+            self._again.add(page.list)
+        return page.list in self._again
 
     def _changed(self, page: Page) -> Iterator[Page]:
         if self._sweep is None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from exporter.selftest._bench import Bench, Broken, Kept, none, promise
 from exporter.selftest._disk import Fault, How, Kind
 
-POINTS, QUICK = 6, 2
+POINTS, QUICK = 8, 2
 "Crashes at each kind of write, in a whole and in a quick run."
 
 
