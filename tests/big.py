@@ -47,7 +47,7 @@ def build(path: Path, messages: int) -> None:
         archive.append(batch)
         archive.seal()
         publish(archive, 0)
-        archive.catalog.note_fact("published", str(archive.manifest()))
+        archive.note_published(archive.manifest())
 
 
 def ref(number: int) -> ThreadRef:

@@ -118,7 +118,7 @@ def publish(path: Path) -> None:
 
     with Archive.write(path) as archive:
         publish(archive, 0)
-        archive.catalog.note_fact("published", str(archive.manifest()))
+        archive.note_published(archive.manifest())
 
 
 def rebuild(path: Path) -> None:
