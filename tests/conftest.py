@@ -52,8 +52,8 @@ class Bench:
         with Archive.write(self.path) as archive:
             profiles = {"default": self.profile}
             options = {"everything": True, **options}
-            everything = options.pop("everything")
-            return backup(archive, profiles, Options(**options), everything=everything, on_outcome=self.outcomes.append)
+            plan = {"everything": options.pop("everything"), "only": [self.ref(id_) for id_ in options.pop("only", ())]}
+            return backup(archive, profiles, Options(**options), **plan, on_outcome=self.outcomes.append)
 
     def lines(self, thread: str, kind: Kind = "message") -> list[bytes]:
         """The bodies of a thread as they stand in the archive."""

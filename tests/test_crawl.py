@@ -136,7 +136,8 @@ def test_a_404_without_a_witness_marks_nothing(bench: Bench) -> None:
     assert report.errors[0].code == "unwitnessed"
     assert "`exporter backup thread_a ID`" in (report.errors[0].error or "")
 
-    told = bench.backup(filled(bench, 1, "thread_new"), everything=False)
+    new = filled(bench, 1, "thread_new")
+    told = bench.backup(new, everything=False, only=["thread_a", new])
 
     assert (told.exit_code, told.gone, told.complete) == (0, 1, 1)
 

@@ -223,11 +223,24 @@ def test_the_witness_is_the_profile_that_saw_it(bench: Bench) -> None:
     alone = run(bench, both)
     of_two(bench, 1, "thread_witness")
     named(bench, "second", "thread_witness")
+    newcomer = run(bench, both)
     witnessed = run(bench, both)
 
     assert (alone.exit_code, alone.gone) == (3, 0)
+    assert (newcomer.exit_code, newcomer.gone, newcomer.complete) == (3, 0, 2), "new, it may be of another project"
     assert outcome(bench, "thread_two").state == "gone"
     assert (witnessed.exit_code, witnessed.gone) == (0, 2)
+
+
+def test_a_key_of_another_project_that_reads_a_new_thread_marks_none_of_the_old_ones_gone(bench: Bench) -> None:
+    named(bench, "default", filled(bench, 1), filled(bench, 1, "thread_b"))
+    run(bench, profiles(bench, default=ONE))
+    named(bench, "default", of_two(bench, 1, "thread_two"))
+
+    report = run(bench, profiles(bench, default=TWO))
+
+    assert (report.exit_code, report.gone, report.complete) == (3, 0, 1)
+    assert {error.code for error in report.errors} == {"unwitnessed"}
 
 
 def test_a_thread_that_a_removed_profile_saw_is_not_gone_because_another_key_does_not_see_it(bench: Bench) -> None:

@@ -61,7 +61,7 @@ def backup(
     ahead = Ahead(archive.catalog, planned.threads)
     agenda = Agenda(iter(ahead), everything=planned.everything)
     listeners = Listeners(on_page, on_outcome, on_link)
-    crawl = Crawl(archive, doors, options, agenda, listeners, ahead=ahead, policies=policies)
+    crawl = Crawl(archive, doors, options, agenda, listeners, ahead=ahead, named=only, policies=policies)
 
     async def run() -> None:
         try:

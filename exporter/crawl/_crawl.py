@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +28,7 @@ from exporter.crawl._timetable import Timetable
 from exporter.crawl._visit import Visit, failed, visit_page
 from exporter.crawl._writer import Writer
 from exporter.errors import BudgetReached, NotFound, SourceError, SourceGone, ThreadError, UsageError
-from exporter.model import Outcome, Page, Registration, now
+from exporter.model import Outcome, Page, Registration, ThreadRef, now
 from exporter.retention import Policies
 from exporter.sources._files import FileDesk
 
@@ -63,6 +63,7 @@ class Crawl:
         listeners: Listeners,
         *,
         ahead: Ahead,
+        named: Collection[ThreadRef] = (),
         policies: Policies = NO_POLICIES,
     ) -> None:
         self._archive = archive
@@ -70,6 +71,7 @@ class Crawl:
         self._options = options
         self._agenda = agenda
         self._ahead = ahead
+        self._named = frozenset(named)
         self._on_outcome = listeners.on_outcome
         self._writer = Writer(archive.append, listeners.on_page)
         self._missing: defaultdict[Door, list[Missing]] = defaultdict(list)
@@ -163,7 +165,7 @@ class Crawl:
         except (ThreadError, UsageError) as error:
             outcome = visit.failed(error)
         await self._end(known, outcome, visit)
-        door.fared(outcome)
+        door.fared(outcome, proves=saw(door.profile, known) or known.thread in self._named)
         if outcome.state != "failed":
             self.links.prove(visit.points_to, door.profile)
         return True

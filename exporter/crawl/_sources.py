@@ -49,7 +49,7 @@ class Door:
     closed: SourceError | None = None
     "Why it is asked nothing more."
     reads: bool = False
-    "Whether a thread was read through it."
+    "Whether a thread was read through it that this profile saw before, or that the user named."
     seen: int = 0
     "Threads of this run that are there still as far as we know: this profile saw them before."
     left_out: int = 0
@@ -65,9 +65,13 @@ class Door:
         """Ask this door nothing more."""
         self.closed = self.closed or error
 
-    def fared(self, outcome: Outcome) -> None:
-        """Note how a visit ended; closes when too many in a row met passing trouble."""
-        self.reads = self.reads or outcome.state in ("complete", "partial")
+    def fared(self, outcome: Outcome, *, proves: bool) -> None:
+        """Note how a visit ended; closes when too many in a row met passing trouble.
+
+        A visit `proves` by its success that the key is the right one still if its thread was read with it before; a
+        thread that is new may be of another project, as the key may be by now.
+        """
+        self.reads = self.reads or (proves and outcome.state in ("complete", "partial"))
         self._unwell = self._unwell + 1 if _met_trouble(outcome) else 0
         if self._unwell >= UNWELL:
             self.close(
