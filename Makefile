@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search bench-reading bench-nights fuzz nights notebook pictures sbom test-sdk test-real torture help clean
+.PHONY: check demo test lint format types docs bench bench-quick bench-scaling bench-search bench-reading bench-nights fuzz nights notebook pictures sbom test-sdk test-real torture coverage mutants help clean
 
 check: lint types docs test ## what CI runs: lint, types, docs, test
 
@@ -75,6 +75,15 @@ sbom: $(STAMP) ## sbom.json: what an installation holds, as CycloneDX
 
 torture: $(STAMP) ## a thousand crashes at random writes (SEED=n: other ones; SECONDS=60: as many as fit)
 	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+
+coverage: $(STAMP) ## which branches the tests take: at least 95 in 100, and where the others are
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+mutants: $(STAMP) ## change paging, archive and retention in one place after the other: does a test notice? (SHARE=100: all)
+	$(BIN)/python -m tests.mutants $(if $(SHARE),--share $(SHARE)) $(ROOMS)
 
 test-sdk: $(STAMP) ## OpenAI's own SDK tests against our sandbox
 	$(BIN)/python tests/sdk_suite.py
