@@ -45,10 +45,8 @@ ROOMS = {
         tuple(f"exporter/archive/{name}.py" for name in ("_journal", "_lines", "_commits", "_segments", "_manifests")),
         ("tests/archive",),
     ),
-    "gone": Room(
-        ("exporter/crawl/_gone.py", "exporter/crawl/_sweep.py"),
-        ("tests/test_sweeping.py", "tests/test_crawl.py"),
-    ),
+    "gone": Room(("exporter/crawl/_gone.py",), ("tests/test_gone.py",)),
+    "sweep": Room(("exporter/crawl/_sweep.py",), ("tests/test_sweeping.py", "tests/test_due.py")),
 }
 
 
