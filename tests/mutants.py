@@ -38,7 +38,7 @@ class Room:
 ROOMS = {
     "paging": Room(
         tuple(f"exporter/sources/{name}.py" for name in ("_paging", "_state", "_seen", "_habits")),
-        ("tests/sources/test_paging.py", "tests/sources/test_listing.py", "tests/sources/test_silent_stops.py"),
+        tuple(f"tests/sources/test_{name}.py" for name in ("habits", "paging", "listing", "silent_stops")),
     ),
     "retention": Room(("exporter/retention.py",), ("tests/test_retention.py",)),
     "archive": Room(
