@@ -116,8 +116,8 @@ def encode(manifest: Manifest) -> bytes:
         "report": manifest.report,
         **({"erased": asdict(manifest.erased)} if manifest.erased else {}),
     }
-    data = dump(fields)[:-1] + b',"sha256":"' + ZEROS + b'"}\n'
-    return data.replace(FIELD + ZEROS, FIELD + hashlib.sha256(data).hexdigest().encode())
+    begin, end = dump(fields)[:-1] + b"," + FIELD, b'"}\n'
+    return begin + hashlib.sha256(begin + ZEROS + end).hexdigest().encode() + end
 
 
 def decode(data: bytes, name: str) -> Manifest:
