@@ -43,7 +43,9 @@ ROOMS = {
     "retention": Room(("exporter/retention.py",), ("tests/test_retention.py",)),
     "archive": Room(
         tuple(f"exporter/archive/{name}.py" for name in ("_journal", "_lines", "_commits", "_segments", "_manifests")),
-        ("tests/archive",),
+        tuple(
+            f"tests/archive/test_{name}.py" for name in ("format", "odd_files", "reading", "archive_laws", "crashes")
+        ),
     ),
     "gone": Room(("exporter/crawl/_gone.py",), ("tests/test_gone.py",)),
     "sweep": Room(("exporter/crawl/_sweep.py",), ("tests/test_sweeping.py", "tests/test_due.py")),

@@ -214,9 +214,9 @@ def test_any_changed_byte_of_a_manifest_is_found(one: Manifest) -> None:
         changed[at] ^= 1
         with pytest.raises(Damaged, match=f"{NAME}: .*restore this file from a copy"):
             decode(bytes(changed), NAME)
-    for changed in (data[:-1], data + b"\n", data + b" ", data[1:], b"", data[:90] + data[91:]):
+    for other in (data[:-1], data + b"\n", data + b" ", data[1:], b"", data[:90] + data[91:]):
         with pytest.raises(Damaged, match=NAME):
-            decode(bytes(changed), NAME)
+            decode(other, NAME)
 
 
 def test_the_log_is_read_from_anywhere_and_each_manifest_follows_the_one_before(tmp_path: Path) -> None:
