@@ -48,7 +48,7 @@ ROOMS = {
         ),
     ),
     "gone": Room(("exporter/crawl/_gone.py",), ("tests/test_gone.py",)),
-    "sweep": Room(("exporter/crawl/_sweep.py",), ("tests/test_sweeping.py", "tests/test_due.py")),
+    "sweep": Room(("exporter/crawl/_sweep.py",), ("tests/test_sweep_laws.py",)),
 }
 
 
