@@ -39,7 +39,7 @@ MAY = {
     "pasted": GROUND | {"sources"},
     "ids": GROUND | {"pasted", "sources"},
     "tables": READS,
-    "check": READS | {"crawl", "rebuild", "retention", "sources"},  # the server is asked by the usual way
+    "check": READS | {"crawl", "rebuild", "registry", "retention", "sources"},  # the server is asked by the usual way
     "erase": READS,
     "upstream": READS | {"crawl", "retention", "sources"},  # the server is asked by the usual way
     "rebuild": READS | {"crawl", "retention"},  # deadlines are worked out again

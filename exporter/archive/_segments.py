@@ -30,6 +30,10 @@ else:
 
 FRAME = 256 * 1024
 LEVEL = 3
+MAGIC = b"\x28\xb5\x2f\xfd"
+"How each frame begins (RFC 8878, section 3.1.1)."
+LEFT = "-left"
+"Ends the name of a segment that is what was left of a damaged one."
 OPTIONS: dict[int, int] = {
     zstd.CompressionParameter.compression_level: LEVEL,
     zstd.CompressionParameter.checksum_flag: 1,
@@ -78,9 +82,22 @@ def rewrite(
     head, _, _ = _frame(file.read(FRAME), file, one.name)
     file.seek(0)
     pages = (lines for frame in frames(file, one.name) for lines in checked(frame.pages, one.name) if keeps(lines))
+    return pack(head[: head.index(b"\n") + 1], pages, one, tmp, cipher)
+
+
+def pack(
+    head: bytes,
+    pages: Iterable[list[bytes]],
+    one: Segment,
+    tmp: Path,
+    cipher: Cipher | None = None,
+    *,
+    mark: str = "",
+) -> tuple[Segment, Path]:
+    """Write a header and whole pages, durably, in `tmp`, as what takes the place of a segment: see `rewrite`."""
     path = tmp / f"{one.number:09d}.jsonl.zst"
-    packed = _packed(head[: head.index(b"\n") + 1], pages, path, one.number, cipher)
-    name = f"{one.name.rsplit('/', 1)[0]}/{_file_name(one.number, packed, cipher)}"
+    packed = _packed(head, pages, path, one.number, cipher)
+    name = f"{one.name.rsplit('/', 1)[0]}/{_file_name(one.number, packed, cipher, mark)}"
     return replace(packed, name=name, journal=one.journal), path
 
 
@@ -90,8 +107,8 @@ def is_named(name: str, number: int, sha256: str) -> bool:
     return name.rsplit("/", 1)[-1] in (begin, f"{begin}.enc")
 
 
-def _file_name(number: int, packed: Segment, cipher: Cipher | None) -> str:
-    return f"{number:09d}-{packed.sha256[:12]}.jsonl.zst{'.enc' if cipher else ''}"
+def _file_name(number: int, packed: Segment, cipher: Cipher | None, mark: str = "") -> str:
+    return f"{number:09d}-{packed.sha256[:12]}{mark}.jsonl.zst{'.enc' if cipher else ''}"
 
 
 class _Kept:
@@ -187,6 +204,14 @@ def _frame(data: bytes, file: BinaryIO, where: str) -> tuple[bytes, int, bytes]:
         raise Damaged(f"{where}: {error}; restore this file from a copy") from error
     rest = decompressor.unused_data
     return b"".join(parts), length - len(rest), rest
+
+
+def frame_at(data: bytes, at: int, where: str) -> tuple[bytes, int]:
+    """Return the text of the frame that begins there, and its length; `Damaged` where none does."""
+    file = io.BytesIO(data)
+    file.seek(at)
+    text, length, _ = _frame(file.read(FRAME), file, where)
+    return text, length
 
 
 def read_header(file: BinaryIO, where: str) -> dict[str, object]:

@@ -12,6 +12,7 @@ from exporter.archive._cipher import ENC
 from exporter.archive._encrypted import as_kept, kept
 from exporter.archive._lines import read_mark, read_seqs
 from exporter.archive._manifests import Later, Manifest
+from exporter.archive._remainder import is_remainder
 from exporter.errors import ArchiveError, Damaged
 from exporter.files import sha256_of
 from exporter.model import Code, Finding, Mark, Segment, ThreadRef
@@ -105,7 +106,7 @@ def segment(one: Segment, storage: Storage, archive: str, see: See, walk: Walk |
         found = as_kept(found, storage)
         if found != one:
             yield damage("segment_damaged", one.name, "it is not the file that its manifest names")
-        walk.ended(whole=found == one)
+        walk.ended(whole=found == one and not is_remainder(one.name))
         return
     walk.ended(whole=False)
 
@@ -161,7 +162,7 @@ class Walk:
         after = max(mark.position.seq, mark.seq + mark.count)
         self._next[mark.thread, mark.list] = after, mark.fresh and mark.position.more
         # a walk from the beginning writes only what changed, and leaves out the positions between
-        if mark.fresh and mark.seq > expected:
+        if mark.fresh and mark.seq > expected and not is_remainder(self.name):
             raise Damaged(f"{self.name}: {mark.thread}: {mark.list} misses positions from {expected}; {RESTORE}")
 
     def ended(self, *, whole: bool) -> None:

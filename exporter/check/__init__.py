@@ -1,7 +1,8 @@
 """Prove that an archive is whole: every byte is read, and compared with what was committed and published.
 
 `check` changes nothing and needs no lock. Beside a running backup it says of what is being written only what is
-certain. `repair` mends what can be made again, `ask_server` compares a sample with what the server has.
+certain. `repair` mends what can be made again, `accept` goes on without what cannot be, `ask_server` compares a sample
+with what the server has.
 Read on in `_log` (the truth), `_catalog`, `_derived` and `_unique` (what is made of it), `_losses`.
 """
 
@@ -16,6 +17,7 @@ from exporter.archive._encrypted import sealed
 from exporter.archive._keyfile import unlock
 from exporter.archive._parts import Part, Parts
 from exporter.archive._published import Published
+from exporter.check._accepting import Accepted, accept
 from exporter.check._catalog import WRONG, CatalogView, schedule, unreadable
 from exporter.check._derived import gaps, moved, rebuilt
 from exporter.check._locked import without_key
@@ -105,4 +107,4 @@ def _doubled(archive: Archive, published: int) -> Iterator[Finding]:
         yield from found
 
 
-__all__ = ["COPY", "Mended", "check", "repair"]
+__all__ = ["COPY", "Accepted", "Mended", "accept", "check", "repair"]

@@ -38,6 +38,12 @@ Object = tuple[str | None, str | int]
 "What it hangs on, and its id or position."
 
 
+def threads_of(archive: Archive, names: Iterable[str]) -> set[ThreadRef]:
+    """Return the threads that have pages in these segments which cannot be read any more."""
+    broken = {place for name in names for place in _broken(archive, name)}
+    return {thread for thread, _, place in _frames(archive, {name for name, _ in broken}) if place in broken}
+
+
 def losses(archive: Archive, damaged: Iterable[Finding]) -> Iterator[Finding]:
     """Say of each thread what the damaged files of the log held of it, and nothing else holds."""
     broken = {place for name in _segments(archive, damaged) for place in _broken(archive, name)}

@@ -14,7 +14,7 @@ from exporter.archive._lock import Lock
 from exporter.archive.catalog import ALWAYS, stamp
 from exporter.check._catalog import CATALOG, mistimed
 from exporter.errors import ArchiveError, DiskFull, Locked
-from exporter.model import Code, Finding
+from exporter.model import Code, Finding, ThreadRef
 from exporter.rebuild import rebuild
 from exporter.retention import Policies
 
@@ -91,8 +91,6 @@ def _tables(path: Path) -> None:
 
 def _schedule(path: Path, policies: Policies) -> Iterator[Mended]:
     """Let threads whose times cannot be true be visited by the next backup, from their beginning."""
-    from exporter.crawl import work_out
-
     try:
         archive = Archive.write(path)
     except (Locked, DiskFull):
@@ -101,11 +99,19 @@ def _schedule(path: Path, policies: Policies) -> Iterator[Mended]:
         yield Mended(CATALOG, f"the schedule stays as it is: {error}", done=False)
         return
     with archive:
-        wrong = mistimed(archive)
-        fresh = {"visited_at": None, "asked_at": None, "failed_at": None, "failures": 0, "interval": 1.0}
-        times = {**fresh, "due_at": ALWAYS, "deadline_at": None, "swept_at": stamp(LONG_AGO)}
-        archive.catalog.note_hints(dict.fromkeys(wrong, times))
-        work_out(archive, policies)
+        wrong = look_again(archive, mistimed(archive), policies)
     if wrong:
-        many = f"{len(wrong):,} threads are" if len(wrong) > 1 else "a thread is"
+        many = f"{wrong:,} threads are" if wrong > 1 else "a thread is"
         yield Mended(CATALOG, f"{many} due again at once, as the times they waited for could not be true")
+
+
+def look_again(archive: Archive, threads: Iterable[ThreadRef], policies: Policies) -> int:
+    """Have the next backup walk these threads from their beginning, but for those at rest; return how many."""
+    from exporter.crawl import work_out
+
+    there = list(threads)
+    fresh = {"visited_at": None, "asked_at": None, "failed_at": None, "failures": 0, "interval": 1.0}
+    times = {**fresh, "due_at": ALWAYS, "deadline_at": None, "swept_at": stamp(LONG_AGO)}
+    archive.catalog.note_hints(dict.fromkeys(there, times))
+    work_out(archive, policies)
+    return len(there)

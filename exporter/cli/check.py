@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.cli._command import archive_option, makes_command
+from exporter.cli._confirming import confirm
 from exporter.cli._output import Output, redacted
 from exporter.cli.backup import Positive
 from exporter.errors import Damaged
@@ -26,6 +27,7 @@ EXAMPLES = (
     "exporter check",
     "exporter check --rebuild --json",
     "exporter check --repair",
+    "exporter check --accept-loss ./lost-2026-11-21",
     "exporter check --subset 3/30",
     "OPENAI_API_KEY=... exporter check --server 20 --rate 2",
 )
@@ -48,11 +50,14 @@ def _options(function: Any) -> Any:
     """Add what says what to look at, and how to ask a server."""
     config = "Profiles.  [env var: EXPORTER_CONFIG; default: ./exporter.toml]"
     of = "Read only the K-th of N parts, as each backup does with one of 30."
+    accept = "Go on without damaged segments; the new DIRECTORY gets what tells what was lost."
     repair = "Mend what can be made again, never segments, manifests or contents; then check again."
     for option in reversed(
         (
             click.option("--rebuild", is_flag=True, help="Also make tables and catalog again, beside, and compare."),
             click.option("--repair", is_flag=True, help=repair),
+            click.option("--accept-loss", metavar="DIRECTORY", type=click.Path(path_type=Path), help=accept),
+            click.option("--yes", is_flag=True, help="With --accept-loss: do not ask."),
             click.option("--subset", metavar="K/N", callback=_part, help=of),
             click.option("--server", metavar="N", type=click.IntRange(1), help="Fetch N threads anew, and compare."),
             click.option("--seed", type=click.IntRange(0), help="Which threads: a number that --server printed."),
@@ -73,6 +78,8 @@ def command(
     archive: Path,
     rebuild: bool,
     repair: bool,
+    accept_loss: Path | None,
+    yes: bool,
     subset: Part | None,
     server: int | None,
     seed: int | None,
@@ -89,18 +96,27 @@ def command(
     Changes nothing, but notes in the catalog when all was whole. --repair does what --rebuild does, makes catalog and
     tables again where they are wrong, and checks again: what is left then, only a copy mends, or the server.
 
+    --accept-loss is for damage that no copy mends: what can be read of damaged segments takes their place, for good,
+    and backups publish tables again. DIRECTORY, new and outside the archive, gets the damaged files, the catalog as it
+    was, and the rows that only tables still had. The next backup asks servers for the threads that lost something.
+
     --server walks N threads of the archive, picked at random, from their beginning on their server, and compares every
     object; nothing is archived. It is damage (exit code 5) if the server has what the archive should have and has
     not; changes, deletions and what is newer than the last visit are none. 3: some threads could not be read.
     """
-    if sum((rebuild or repair, subset is not None, server is not None)) > 1:
-        raise click.UsageError("--rebuild, --repair, --subset and --server are different checks; leave all but one out")
+    if sum((rebuild or repair, accept_loss is not None, subset is not None, server is not None)) > 1:
+        words = "--rebuild, --repair, --accept-loss, --subset and --server"
+        raise click.UsageError(f"{words} are different checks; leave all but one out")
+    if yes and accept_loss is None:
+        raise click.UsageError("--yes is for --accept-loss")
     if server is None and not (seed is None and rate is None and max_requests is None):
         raise click.UsageError("--seed, --rate and --max-requests are for --server")
     if server is not None:
         return _ask(archive, server, seed, config, {"rate": rate, "max_requests": max_requests})
     if repair:
         return _repair(archive, config)
+    if accept_loss is not None:
+        return _accept(archive, config, accept_loss, yes=yes)
     return _check(archive, rebuild=rebuild, subset=subset)
 
 
@@ -150,6 +166,31 @@ def _repair(archive: Path, config: str | None) -> int:
     if copies:
         out.complain(f"exporter: {copies:,} of these cannot be made again: only a copy of the archive mends them")
     return _end(archive, counts, f"{archive} is whole", mended=mended, only_a_copy=copies)
+
+
+def _accept(archive: Path, config: str | None, aside: Path, *, yes: bool) -> int:
+    from exporter.check import accept, check
+    from exporter.config import profiles
+
+    policies, out = profiles(config).policies, Output.of()
+    found = list(check(archive))
+    _told(found)
+    segments = sum(one.code.startswith("segment_") for one in found)
+    if segments and not yes:
+        confirm(segments, "go on without what cannot be read of so many segments", nothing="nothing was changed")
+    done = accept(archive, found, aside, policies)
+    if done is None:
+        out.say("no segment is damaged: there is nothing to go on without")
+    else:
+        given = done.given
+        rows = ", ".join(f"{count:,} rows of {table}" for table, count in done.rows.items()) or "no row of any table"
+        said = (
+            f"{given.pages:,} pages are given up, {given.kept_pages:,} of the same segments were kept; {rows} had no "
+            f"other source and lie in {aside}; the next backup walks {done.threads:,} threads from their beginning"
+        )
+        fields = {**asdict(given), "rows": done.rows, "threads": done.threads, "folder": str(aside)}
+        out.item("accepted", fields, printable(said))
+    return _end(archive, _told(check(archive, rebuild=True)), f"{archive} is whole")
 
 
 def _ask(archive: Path, count: int, seed: int | None, config: str | None, tuning: dict[str, Any]) -> int:

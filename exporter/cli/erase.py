@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.cli._command import archive_option, makes_command, source_option
+from exporter.cli._confirming import confirm
 from exporter.cli._output import Output
 from exporter.cli._upstream import Wish
 from exporter.cli.backup import Positive
@@ -190,11 +190,4 @@ def _counts(found: Found) -> dict[str, int]:
 
 
 def _ask(threads: int, what: str) -> None:
-    """Let a person say yes; `UsageError` where there is none."""
-    from exporter.errors import UsageError
-
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is here to say yes: look with --dry-run, then say --yes; nothing was erased")
-    said = click.prompt(f"This cannot be undone. Type {threads} to {what}", default="", err=True)
-    if said.strip() != str(threads):
-        raise UsageError("nothing was erased")
+    confirm(threads, what, first="look with --dry-run, then ", nothing="nothing was erased")
