@@ -216,6 +216,7 @@ def test_visits_of_threads_that_came_together_are_spread() -> None:
         ("assistants", "http://127.0.0.1:8000/v1", None, 60),
         ("chatkit", "https://api.openai.com/v1", datetime(2026, 11, 30, tzinfo=UTC), None),
         ("assistants", "https://x.services.ai.azure.com/api/projects/p", datetime(2027, 3, 31, tzinfo=UTC), None),
+        ("assistants", "https://x.openai.azure.us/openai/v1", datetime(2027, 3, 31, tzinfo=UTC), None),
         ("responses", "https://x.services.ai.azure.com/api/projects/p/openai/v1", None, None),
         ("conversations", "https://api.openai.com/v1", None, None),
         ("another", "https://another.example", None, None),
