@@ -32,6 +32,8 @@ ENOUGH, SHORTEST, FIRST, SLOWEST = 20, 0.05, 10.0, 0.2
 "Answers and seconds from which a rate is reckoned; requests a second where none can be, and at least."
 RESPITE = 3
 "Requests that are left out after a complaint that names no time, so that the server has something to spare again."
+FEW = 4
+"Slots for each request in flight, from which on there is room."
 PAUSE_MAX = 300.0
 "Seconds; a Retry-After beyond this pauses for this long, and the next complaint pauses again."
 
@@ -196,6 +198,12 @@ class Pace:
         self._most = rate
         self._sleep = sleep
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def roomy(self) -> bool:
+        """Whether a request that nobody waits for holds none back: most slots are free, and no limit is known."""
+        free = self.allowance.slots >= FEW and self.in_flight * FEW <= self.allowance.slots
+        return free and not (self.complaints or self._waiting or self._metronome.rate)
 
     def slot(self) -> Slot:
         """Return one of the slots, to be held for the time of one request."""

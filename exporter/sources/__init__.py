@@ -15,6 +15,7 @@ Names that begin with `_` are shared by the members: `_paging` is the one loop t
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -54,6 +55,17 @@ class Transport(Protocol):
         self, path: str, params: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] = NO_HEADERS
     ) -> Answer:
         """Answer with any status that no retry can better; raise `Temporary` when retries are used up."""
+
+
+@runtime_checkable
+class Roomy(Protocol):
+    """A transport that knows whether it has room for requests that nobody waits for."""
+
+    aside: asyncio.Lock
+    "Held by who asks for what is needed later only: one at a time, as it is kept in memory until then."
+
+    def room(self) -> bool:
+        """Whether one more request would hold back none that somebody waits for, and cost nothing that is limited."""
 
 
 class Sink(Protocol):

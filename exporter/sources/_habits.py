@@ -38,6 +38,8 @@ class Habits:
     "Its cursors are `last_id`, and not ids of objects."
     ordered: bool | None = None
     "It obeys `order`."
+    mirrors: bool | None = None
+    "Its lists come the other way round, and exactly so, when they are asked for newest first."
     bare: bool | None = None
     "It answers nothing when it is told a limit and an order, and something when it is not."
     restarts: bool | None = None

@@ -14,6 +14,7 @@ from exporter.errors import Lie, NotFound, ThreadError
 from exporter.model import Gap, Page, Position
 from exporter.sources import _probes
 from exporter.sources._asking import Desk, Listed, Listing, StaleCursor
+from exporter.sources._both_ends import SecondChain
 from exporter.sources._habits import descending
 from exporter.sources._state import Walk
 
@@ -48,24 +49,33 @@ async def walk(desk: Desk, listing: Listing, position: Position | None) -> Async
 
 async def _events(desk: Desk, state: Walk) -> AsyncIterator[Page | Gap]:
     habits = desk.habits(state.listing.kind)
+    second: SecondChain | None = None
     going = True
-    while going:
-        listed = await _ask(desk, state)
-        if listed is None or await _begun_again(desk, state, listed):
-            continue
-        if not listed.pieces and listed.more:
-            state.gap("empty_page_has_more", "an empty page says that more follows")
-            return
-        if await _by_second(desk, state, listed):
-            continue
-        await _look_at_order(desk, state, listed)
-        state.take(listed, habits)
-        async for event in _children(state):
-            yield event
-        page = state.page(listed)
-        if page is not None:
-            yield page
-        going = state.advance()
+    try:
+        while going:
+            listed = await second.follows(state.after) if second is not None else None
+            listed = listed or await _ask(desk, state)
+            if listed is None or await _begun_again(desk, state, listed):
+                continue
+            if not listed.pieces and listed.more:
+                state.gap("empty_page_has_more", "an empty page says that more follows")
+                return
+            if await _by_second(desk, state, listed):
+                continue
+            await _look_at_order(desk, state, listed)
+            state.take(listed, habits)
+            if listed.more and state.fresh:
+                second = second or SecondChain(desk, state)
+                second.took(listed)
+            async for event in _children(state):
+                yield event
+            page = state.page(listed)
+            if page is not None:
+                yield page
+            going = state.advance()
+    finally:
+        if second is not None:
+            await second.close()
 
 
 async def _children(state: Walk) -> AsyncIterator[Page | Gap]:

@@ -81,6 +81,24 @@ async def ordered(desk: Desk, listing: Listing, first: Piece | None) -> bool:
     return habits.ordered
 
 
+async def mirrors(desk: Desk, listing: Listing, pair: tuple[str, str]) -> bool:
+    """Whether two objects of one second that came newest first come the other way round when the oldest is first.
+
+    Servers break ties both ways; and where the second follows the first, the cursor is an object, and no second.
+    """
+    habits = desk.habits(listing.kind)
+    if habits.mirrors is None:
+        first, second = pair
+        try:
+            found = await desk.page(listing, first, limit=1)
+        except FAILED:
+            return False
+        habits.mirrors = [piece.id for piece in found.pieces[:1]] == [second]
+        if habits.mirrors and habits.by_second is None:
+            habits.by_second = False
+    return habits.mirrors
+
+
 async def bare(desk: Desk, listing: Listing) -> Listed | None:
     """Return what an empty list holds when nothing is said of limit and order; None where that is nothing either.
 

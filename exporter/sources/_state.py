@@ -82,6 +82,10 @@ class Walk:
         """Remember an oddity for the next page."""
         self._notes.add(word)
 
+    def had(self, name: str | None) -> bool:
+        """Whether an object of this id came."""
+        return name in self._seen
+
     def gap(self, code: str, why: str) -> None:
         """Name what cannot be walked; the first of a kind counts."""
         if all(gap.code != code for gap in self.gaps):

@@ -6,6 +6,7 @@ What leaves is an `Answer` or one of our errors, and none of them knows the key.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -74,6 +75,7 @@ class HttpTransport:
     ) -> None:
         self.endpoint = endpoint_of(profile.base_url)
         self.requests = 0
+        self.aside = asyncio.Lock()
         self._login = Login(profile)
         self._client = Client(self._login, timeout, max_bytes, patience)
         self._elsewhere: Elsewhere | None = None
@@ -104,6 +106,10 @@ class HttpTransport:
             return self._client.answer(got, await whole(got, self._max_bytes, patience))
 
         return await self._insist(path, once, patience)
+
+    def room(self) -> bool:
+        """Whether there is room for a request that nobody waits for, as `Roomy` promises: never where they are few."""
+        return self._budget.requests is None and self._pace.roomy
 
     async def delete(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         """DELETE a path under the endpoint, as `Deleter` promises."""
