@@ -75,6 +75,24 @@ def test_what_is_written_later_is_added_once(bench: Bench) -> None:
     assert [r["message_id"] for r in rows(bench.path)].count("msg_new") == 1
 
 
+def test_a_full_walk_of_named_threads_is_of_those_and_visits_what_is_due_as_ever(bench: Bench) -> None:
+    threads = [filled(bench, 3, f"thread_{n}") for n in range(3)]
+    bench.backup(*threads)
+    for thread in threads:
+        for body in map(loads, bench.state.messages(thread)[:1]):
+            bench.state.edit_message(thread, body["id"], body | {"metadata": {"edited": "yes"}})
+        bench.state.add_message(thread, {"content": "new"})
+    with Archive.write(bench.path) as archive:
+        archive.catalog.touch(threads, (), now())
+
+    report = bench.backup(full=True, everything=False, only=threads[:1])
+
+    assert (report.exit_code, report.visited) == (0, 3)
+    edited = {row["thread_id"] for row in rows(bench.path) if row["revision"]}
+    assert edited == set(threads[:1])
+    assert sum(row["text"] == "new" for row in rows(bench.path)) == 3
+
+
 def test_a_full_walk_finds_edits_and_keeps_one_row(bench: Bench) -> None:
     filled(bench, 3)
     bench.backup("thread_a")

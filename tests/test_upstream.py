@@ -421,7 +421,7 @@ def test_status_is_no_alarm_and_nothing_is_learned(archived: Bench) -> None:
 def test_people_are_asked_with_the_number_of_threads(
     archived: Bench, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.cli.erase.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr("exporter.cli._confirming.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
 
     done = run(archived, "--upstream", "thread_0", "thread_1", input=f"{answer}\n")
 

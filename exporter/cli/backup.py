@@ -104,9 +104,9 @@ def command(
 
     Ids come as arguments, in files (CSV, JSON lines, any text) or on standard input; those that are arguments are
     visited at once. A thread is due soon where much happens in it, ever more rarely where it is quiet, and always
-    before its server may forget it; --all and --full visit all. Only what is new since the last visit is fetched, so
-    the same command starts, resumes and repeats every night. What was fetched is archived page by page; Ctrl-C, a
-    crash or a full disk lose none of it.
+    before its server may forget it; --all visits all. --full walks all from their beginning, or, where some are
+    arguments, those. Only what is new since the last visit is fetched, so the same command starts, resumes and repeats
+    every night. What was fetched is archived page by page; Ctrl-C, a crash or a full disk lose none of it.
     """
     from exporter.archive import Archive
     from exporter.cli._registering import named
@@ -117,9 +117,9 @@ def command(
 
     known = profiles(config)
     entries = named(ids, known, profile, source) if ids else iter(())
-    everything = everything or tuning["full"]
     words = [word for word in ids if word != "-" and not word.startswith("@")]
     only = [entry.thread for entry in named(words, known, profile, source)] if words else []
+    everything = everything or (tuning["full"] and not only)
     run = _Run(known, only, everything=everything)
     if dry_run:
         return _plan(archive, run, entries, full=tuning["full"])

@@ -45,7 +45,8 @@ def backup(
 ) -> Report:
     """Visit threads, commit what they hold, publish the tables, verify what was written and a part of the rest.
 
-    Visits the threads that are due and those that `only` names, or `everything`, and what they point to:
+    Visits the threads that are due and those that `only` names, or `everything`, and what they point to. A `full` walk
+    is of those that are named, where some are and it is not of everything:
     `on_reschedule` hears of it where all schedules have to be worked out again first, `on_plan` before the first
     visit, `on_link` of each thread that a link adds to the registry. Returns the run's report, which its manifest
     holds too. Raises `ArchiveError` where the archive cannot be written or a committed file is missing, and

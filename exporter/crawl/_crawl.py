@@ -148,7 +148,8 @@ class Crawl:
         door.seen += saw(door.profile, known) and known.state != "gone"
         sweep = self.timetable.sweeps(known, now())
         positions = self._ahead.positions(known.thread)
-        visit = Visit(known, door.profile, self._archive, self._options, self.links, positions=positions, sweep=sweep)
+        options = self._options_for(known)
+        visit = Visit(known, door.profile, self._archive, options, self.links, positions=positions, sweep=sweep)
         try:
             async for page in visit.pages(self._doors.source(door), self._files_of(door)):
                 await self._writer.put(page)
@@ -169,6 +170,12 @@ class Crawl:
         if outcome.state != "failed":
             self.links.prove(visit.points_to, door.profile)
         return True
+
+    def _options_for(self, known: Known) -> Options:
+        """Return how to visit a thread: where some were named, `full` is about those, not about what is due besides."""
+        if self._options.full and self._named and known.thread not in self._named and not self._agenda.everything:
+            return replace(self._options, full=False)
+        return self._options
 
     def _files_of(self, door: Door) -> Files | None:
         """The files of a door's server, the same for all its sources; None where they are left out."""

@@ -12,6 +12,7 @@ from exporter.schedule import MADE, Job
 
 MANIFEST = """# {made}
 # Once before it: kubectl create secret generic {name} --from-file=openai-api-key=FILE
+# (for an encrypted archive also --from-file=archive-key=FILE)
 {configmap}apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
@@ -65,6 +66,9 @@ spec:
                 - name: OPENAI_API_KEY
                   valueFrom:
                     secretKeyRef: {{name: {name}, key: openai-api-key}}
+                - name: EXPORTER_ARCHIVE_KEY  # of an encrypted archive
+                  valueFrom:
+                    secretKeyRef: {{name: {name}, key: archive-key, optional: true}}
               resources:
                 requests: {{cpu: 100m, memory: 256Mi}}
                 limits: {{memory: 1Gi}}
