@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ COLUMNS = {
 
 DELIMITERS = ",;\t|"
 TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+_FIELDS = attrgetter("thread.source", "thread.endpoint", "thread.id", "profile", "user", "customer", "title", "tags")
 LONG = 16
 "Letters and digits after a prefix that make an id of a word even if there is no digit."
 
@@ -55,7 +57,7 @@ def entries(words: Iterable[str], said: Said, stdin: Iterable[str] = ()) -> Iter
     """Yield each thread that the words name: ids, texts with ids, `@FILE`, or `-` for standard input."""
     seen: set[bytes] = set()
     for entry in itertools.chain.from_iterable(_word(word, said, stdin) for word in words):
-        digest = hashlib.blake2b(repr(entry).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+        digest = hashlib.blake2b(repr(_FIELDS(entry)).encode("utf-8", "surrogatepass"), digest_size=12).digest()
         if digest not in seen:
             seen.add(digest)
             yield entry
@@ -173,7 +175,7 @@ def _tags(value: Any, place: str) -> tuple[str, ...]:
 
 def _text_line(line: str, place: str, said: Said, *, argument: bool = False) -> Iterator[Registration]:
     """Read a line of text: words that are ids, or running text that may have ids in it."""
-    text = line.strip() if argument else re.sub(r"(^|\s)#.*", "", line).strip()
+    text = line.strip() if argument or "#" not in line else re.sub(r"(^|\s)#.*", "", line).strip()
     words = [word for word in re.split(r"[\s,;]+", text) if word]
     if words and (said.source or all(source_of(word) for word in words)):
         yield from (_made(word, place, said) for word in words)

@@ -6,7 +6,7 @@ A registration is a record like any other, so ids that were never visited surviv
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import orjson
@@ -76,7 +76,9 @@ def register_touched(archive: Archive) -> int:
 
 
 def _known(archive: Archive, batch: Sequence[Registration]) -> dict[ThreadRef, Registration]:
-    found = archive.catalog.find_all([replace(one.thread, id=checked_id(one.thread.id)) for one in batch])
+    for one in batch:
+        checked_id(one.thread.id)
+    found = archive.catalog.find_all([one.thread for one in batch])
     return {thread: owner_of(known) for thread, known in found.items() if known.registered_at}
 
 

@@ -224,6 +224,11 @@ def _interval(standing: Standing, visited: datetime, known: Policy, rhythm: Rhyt
     return max(least, min(quiet * rhythm.warmth, most))
 
 
+def elapsed(thread: ThreadRef, since: timedelta, most: timedelta, at: datetime) -> bool:
+    """Whether a time is over that is a little shorter for each thread, so that not all come in one night."""
+    return since > most * (1 - SPREAD) and since > most * (1 - SPREAD * jitter(thread, at))
+
+
 def jitter(thread: ThreadRef, visited: datetime) -> float:
     """Return a number from 0 to 1 that is another for each thread and visit, and always the same for these two."""
     said = f"{thread.source} {thread.endpoint} {thread.id} {visited.isoformat()[:10]}".encode("utf-8", "surrogatepass")

@@ -6,6 +6,7 @@ Outside they are the text that they always were; SQLite stores a small integer f
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,8 +14,8 @@ import sqlalchemy as sa
 ALWAYS, NEVER = "", "9999"
 "Due since ever, and due never: what stands before and behind every time."
 
-_NEVER = 253_402_300_800
-"The first second after the year 9999."
+NEVER_AGAIN = 253_402_300_800
+"`NEVER` as it is stored: the first second after the year 9999."
 _WORDS = (
     *("new", "complete", "partial", "failed", "gone"),
     *("thread", "message", "run", "step", "file", "deletion", "registration", "visit"),
@@ -31,21 +32,31 @@ class Moment(sa.TypeDecorator[str]):
     impl = sa.Integer
     cache_ok = True
 
-    def process_bind_param(self, value: Any, *_: Any) -> Any:
-        """Return what is stored."""
-        if value is None:
-            return None
-        if value == ALWAYS:
-            return 0
-        return _NEVER if value == NEVER else int(datetime.fromisoformat(value).timestamp())
+    def bind_processor(self, *_: Any) -> Any:
+        """Return what makes a number of a time."""
+        return _stored
 
-    def process_result_value(self, value: Any, *_: Any) -> str | None:
-        """Return the text."""
-        if value is None:
-            return None
-        if value == 0:
-            return ALWAYS
-        return NEVER if value == _NEVER else datetime.fromtimestamp(value, UTC).isoformat(timespec="microseconds")
+    def result_processor(self, *_: Any) -> Any:
+        """Return what makes it a text again."""
+        return _told
+
+
+def _stored(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text == ALWAYS:
+        return 0
+    return NEVER_AGAIN if text == NEVER else int(datetime.fromisoformat(text).timestamp())
+
+
+@lru_cache(4096)
+def _told(number: int | None) -> str | None:
+    """Return the text of a time; what is visited in one second is read together."""
+    if number is None:
+        return None
+    if number == 0:
+        return ALWAYS
+    return NEVER if number == NEVER_AGAIN else datetime.fromtimestamp(number, UTC).isoformat(timespec="microseconds")
 
 
 class Word(sa.TypeDecorator[str]):

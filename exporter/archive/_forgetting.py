@@ -95,6 +95,5 @@ def _move(db: Connection, replaced: Sequence[tuple[Segment, Callable[[], Iterabl
         db.execute(sa.update(segments).where(segments.c.number == segment.number).values(name=segment.name))
         news = News()
         for part in read():
-            for lines in part.pages:
-                news.add(lines, part.offset)
+            news.take(part.pages, part.offset)
         news.write_frames(db, segment.number)

@@ -73,20 +73,24 @@ def record_line(record: Record) -> bytes:
 
 def page_lines(page: Page, run: str) -> bytes:
     """A page as it stands in the journal: its records, then its mark."""
-    whose, observed_at, parent = _whose(page.thread, page.kind), stamp(page.fetched_at), _parent(page.parent)
-    begin = dump(whose)[:-1]
-    end = b",%b,%b" % (dump({"observed_at": observed_at, "run": run, **parent})[1:-1], BODY[1:])
+    thread, observed_at = dump(_named(page.thread))[1:-1], stamp(page.fetched_at)
+    begin = b'{"kind":"%b",%b,"id":' % (page.kind.encode(), thread)
+    end = b",%b,%b" % (dump({"observed_at": observed_at, "run": run, **_parent(page.parent)})[1:-1], BODY[1:])
     parts: list[bytes] = []
     for seq, item in enumerate(page.items, page.seq):
         if b"\n" in item.body:
             raise ArchiveError(f"{page.thread}: object {seq} of {page.list!r} holds a line break, so it is no line")
-        parts += (begin, b',"id":%b,"seq":%d' % (dump(item.id), seq), end, item.body, b"}\n")
+        parts += (begin, b'%b,"seq":%d' % (dump(item.id), seq), end, item.body, b"}\n")
     records = b"".join(parts)
-    return records + _mark_line(page, run, whose, observed_at, records)
+    return b"%b%b%b,%b\n" % (records, MARK, thread, _rest_of_mark(page, run, observed_at, records))
+
+
+def _named(thread: ThreadRef) -> dict[str, str]:
+    return {"source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
 
 
 def _whose(thread: ThreadRef, kind: Kind) -> dict[str, Any]:
-    return {"kind": kind, "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
+    return {"kind": kind, **_named(thread)}
 
 
 def _parent(parent: str | None) -> dict[str, str]:
@@ -97,11 +101,10 @@ def _line(fields: dict[str, Any], body: bytes) -> bytes:
     return b"".join((dump(fields)[:-1], BODY, body, b"}\n"))
 
 
-def _mark_line(page: Page, run: str, whose: dict[str, Any], fetched_at: str, records: bytes) -> bytes:
+def _rest_of_mark(page: Page, run: str, fetched_at: str, records: bytes) -> bytes:
+    """Return what a mark says behind its thread."""
     position = page.position
-    mark = {
-        **whose,
-        "kind": "page",
+    said = {
         "list": page.list,
         "of": page.kind,
         "cursor": position.cursor,
@@ -116,17 +119,34 @@ def _mark_line(page: Page, run: str, whose: dict[str, Any], fetched_at: str, rec
         "bytes": len(records),
         "crc32": f"{zlib.crc32(records):08x}",
     }
-    return dump(mark) + b"\n"
+    return dump(said)[1:]
 
 
 def is_whole(records: Sequence[bytes], mark_line: bytes) -> bool:
     """Whether a page's record lines are what its mark says."""
-    mark = load(mark_line)
+    mark = _sums(mark_line)
     crc = 0
     for line in records:
         crc = zlib.crc32(line, crc)
     size = sum(map(len, records))
-    return bool(mark["bytes"] == size and mark["crc32"] == f"{crc:08x}" and mark["count"] == len(records))
+    return mark.bytes == size and mark.crc32 == f"{crc:08x}" and mark.count == len(records)
+
+
+class _Sums(msgspec.Struct, gc=False):
+    bytes: int
+    crc32: str
+    count: int
+
+
+_SUMS = msgspec.json.Decoder(_Sums)
+
+
+def _sums(mark_line: bytes) -> _Sums:
+    try:
+        return _SUMS.decode(mark_line)
+    except msgspec.MsgspecError:  # half of a surrogate pair in an id, or no mark
+        mark = load(mark_line)
+        return _Sums(mark["bytes"], mark["crc32"], mark["count"])
 
 
 def read_mark(line: bytes) -> Mark:
@@ -152,6 +172,70 @@ def _mark(fields: dict[str, Any]) -> Mark:
     )
 
 
+class MarkLine(msgspec.Struct, gc=False):
+    """What a mark line says, as it stands there: of thousands of pages no more is made than this."""
+
+    source: str
+    endpoint: str
+    thread: str
+    of: Kind
+    list: str
+    count: int
+    cursor: str | None
+    next: int
+    more: bool
+    fetched_at: str
+    notes: tuple[str, ...]
+
+
+_MARKS = msgspec.json.Decoder(list[MarkLine])
+
+
+def read_marks(lines: Sequence[bytes]) -> list[MarkLine]:
+    """Read page marks all at once; `Damaged` where one is none."""
+    try:
+        return _MARKS.decode(b"[%b]" % b",".join(lines))
+    except msgspec.MsgspecError:  # half of a surrogate pair in an id, or a line that is no mark
+        return [_mark_line_of(read_mark(line)) for line in lines]
+
+
+def _mark_line_of(mark: Mark) -> MarkLine:
+    thread, at = mark.thread, mark.position
+    whose = (thread.source, thread.endpoint, thread.id, mark.kind, mark.list)
+    return MarkLine(*whose, mark.count, at.cursor, at.seq, at.more, stamp(mark.fetched_at), mark.notes)
+
+
+class OwnLine(msgspec.Struct, gc=False):
+    """A record of ours, with its body as a value."""
+
+    observed_at: str
+    body: dict[str, Any]
+
+
+_OWN = msgspec.json.Decoder(OwnLine)
+
+
+def read_own(line: bytes) -> OwnLine:
+    """Read a record whose body we wrote: of a registration or a visit; `Damaged` where it is none."""
+    try:
+        return _OWN.decode(line)
+    except msgspec.MsgspecError:  # as above
+        record = read_record(line)
+        return OwnLine(stamp(record.observed_at), load(record.body))
+
+
+def body_of(line: bytes) -> bytes:
+    """Return the body of a record line, and read nothing else; `Damaged` where it has none."""
+    try:
+        return _body(line, line.index(BODY))
+    except ValueError as error:
+        raise _unreadable(line, error) from error
+
+
+def _body(line: bytes, at: int) -> bytes:
+    return line[at + len(BODY) :].rstrip(b"\n")[:-1]
+
+
 def read_record(line: bytes) -> Record:
     """Read a record line; its body stays as it is. `Damaged` where it is none."""
     try:
@@ -174,7 +258,7 @@ def _record(line: bytes, at: int) -> Record:
         id=fields["id"],
         seq=fields["seq"],
         observed_at=datetime.fromisoformat(fields["observed_at"]),
-        body=line[at + len(BODY) :].rstrip(b"\n")[:-1],
+        body=_body(line, at),
         run=fields["run"],
         parent=fields.get("parent"),
     )
@@ -215,7 +299,7 @@ def _records(lines: Sequence[bytes], cuts: Sequence[int], heads: Sequence[_Head]
         if said != common:
             common, kind, thread = said, _kind(head.kind), ThreadRef(head.source, head.endpoint, head.thread)
             time = datetime.fromisoformat(head.observed_at)
-        body = line[at + len(BODY) :].rstrip(b"\n")[:-1]
+        body = _body(line, at)
         records.append(Record(thread, kind, head.id, head.seq, time, body, head.run, head.parent))
     return records
 

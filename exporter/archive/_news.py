@@ -3,111 +3,186 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
-from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from exporter.archive._lines import dump, load, read_mark, read_record
-from exporter.archive._many import Many
+from exporter.archive._lines import MarkLine, body_of, dump, read_marks, read_own
+from exporter.archive._many import Many, plain
 from exporter.archive._schema import frames, lists, threads
-from exporter.model import Mark, Position, Record, ThreadRef
+from exporter.model import ThreadRef
 
-IDENTITY = ("source", "endpoint", "id")
 FIRST = ("registered_at", "seen_at")
 "The first thing said of these stays; of all else the newest counts."
 BY_SESSION = "listed_by_session"
 "The note on an object that a browser's session saw: no proof that a key sees the thread, so its 404 is not `gone`."
+NEW = {"profile": "default", "state": "new"}
+"What a thread is of which nothing is said yet."
+_WHOSE = ("source", "endpoint", "id")
+BATCH = 500
+"Threads per question."
+
+Name = tuple[str, str, str]
+"Source, endpoint and id of a thread, as a database takes them."
+Who = TypeVar("Who")
 
 
-@dataclass
+@dataclass(slots=True)
+class Told:
+    """What the pages of one segment say of one thread."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    lists: dict[str, MarkLine] = field(default_factory=dict)
+    "The newest mark of each list."
+    frames: set[tuple[str, int]] = field(default_factory=set)
+    "Kinds of pages and the offsets of the frames that hold some."
+
+    def register(self, line: bytes) -> None:
+        """Take what its owner says of it."""
+        own = read_own(line)
+        said = {key: value for key, value in own.body.items() if value is not None}
+        if "tags" in said:
+            said["tags"] = dump(said["tags"]).decode()
+        self.columns.setdefault("registered_at", own.observed_at)
+        self.columns.update(said)
+
+    def visit(self, line: bytes) -> None:
+        """Take how a visit of it ended."""
+        own, columns = read_own(line), self.columns
+        at, body = own.observed_at, own.body
+        columns.update({name: body[name] for name in ("state", "code", "error")})
+        if body["state"] in ("complete", "partial"):
+            columns.update(gone_at=None, gone_alive=None, gone_active=None)
+        elif "active" in body:
+            columns.update(
+                gone_at=datetime.fromisoformat(at).isoformat(), gone_alive=body["alive"], gone_active=body["active"]
+            )
+        if body["state"] != "failed":
+            columns["visited_at"], columns["midway"] = at, False
+        if body["state"] == "complete":
+            columns.setdefault("seen_at", at)
+
+    def see(self, mark: MarkLine, line: bytes) -> None:
+        """Take its own object."""
+        if BY_SESSION not in mark.notes:
+            self.columns.setdefault("seen_at", mark.fetched_at)
+        self.columns["body"] = digest(body_of(line))
+
+
 class News:
     """What the pages of one segment say."""
 
-    threads: dict[ThreadRef, dict[str, Any]] = field(default_factory=dict)
-    lists: dict[tuple[ThreadRef, str], Position] = field(default_factory=dict)
-    frames: set[tuple[ThreadRef, str, int]] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.threads: dict[Name, Told] = {}
 
-    def add(self, lines: list[bytes], offset: int) -> None:
-        """Take a page that stands in the frame at `offset`."""
-        mark = read_mark(lines[-1])
-        if mark.list == "registry":
-            for line in lines[:-1]:
-                self._register(read_record(line))
-            return
-        known = self.threads.setdefault(mark.thread, {})
-        if mark.count:
-            self.frames.add((mark.thread, mark.kind, offset))
-        if mark.kind == "visit":
-            for line in lines[:-1]:
-                self._visit(known, read_record(line))
-            return
-        self.lists[mark.thread, mark.list] = mark.position
-        if mark.kind == "thread" and mark.count:
-            self._see(known, mark, read_record(lines[-2]))
-        elif mark.count:
-            known["midway"] = True
-
-    def _register(self, record: Record) -> None:
-        said = {key: value for key, value in load(record.body).items() if value is not None}
-        if "tags" in said:
-            said["tags"] = dump(said["tags"]).decode()
-        known = self.threads.setdefault(record.thread, {})
-        known.setdefault("registered_at", record.observed_at.isoformat())
-        known.update(said)
-
-    @staticmethod
-    def _visit(known: dict[str, Any], record: Record) -> None:
-        body = load(record.body)
-        known.update({name: body[name] for name in ("state", "code", "error")})
-        if body["state"] in ("complete", "partial"):
-            known.update(gone_at=None, gone_alive=None, gone_active=None)
-        elif "active" in body:
-            known.update(gone_at=record.observed_at.isoformat(), gone_alive=body["alive"], gone_active=body["active"])
-        if body["state"] != "failed":
-            known["visited_at"], known["midway"] = record.observed_at.isoformat(), False
-        if body["state"] == "complete":
-            known.setdefault("seen_at", record.observed_at.isoformat())
-
-    @staticmethod
-    def _see(known: dict[str, Any], mark: Mark, record: Record) -> None:
-        if BY_SESSION not in mark.notes:
-            known.setdefault("seen_at", mark.fetched_at.isoformat())
-        known["body"] = digest(record.body)
+    def take(self, pages: Sequence[list[bytes]], offset: int) -> None:
+        """Take the pages of the frame at `offset`."""
+        for mark, lines in zip(read_marks([lines[-1] for lines in pages]), pages, strict=True):
+            name = plain(mark.source), plain(mark.endpoint), plain(mark.thread)
+            told = self.threads.get(name)
+            if told is None:
+                told = self.threads[name] = Told()
+            if mark.list == "registry":
+                for line in lines[:-1]:
+                    told.register(line)
+                continue
+            if mark.count:
+                told.frames.add((mark.of, offset))
+            if mark.of == "visit":
+                for line in lines[:-1]:
+                    told.visit(line)
+                continue
+            told.lists[mark.list] = mark
+            if mark.of == "thread" and mark.count:
+                told.see(mark, lines[-2])
+            elif mark.count:
+                told.columns["midway"] = True
 
     def write(self, db: Connection, segment: int) -> None:
         """Write it all down."""
-        _INSERT.write(db, map(named, self.threads))
-        self.update(db)
-        positions = [
-            {**named(thread), "_list": dump(name).decode(), "_cursor": dump(at.cursor).decode(), "_seq": at.seq}
-            | {"_more": at.more}
-            for (thread, name), at in self.lists.items()
-        ]
-        _REPLACE_LISTS.write(db, positions)
-        self.write_frames(db, segment)
+        known = _numbers(db, self.threads)
+        update(db, {no: self.threads[name].columns for name, no in known.items()})
+        known |= self._insert(db, [name for name in self.threads if name not in known])
+        self._write_lists(db, known)
+        self._write_frames(db, known, segment)
 
     def write_frames(self, db: Connection, segment: int) -> None:
         """Write down where the pages are, and nothing else."""
-        places = [
-            {**named(thread), "_kind": kind, "_segment": segment, "_offset": offset}
-            for thread, kind, offset in sorted(self.frames, key=_place)
-        ]
-        _REPLACE_FRAMES.write(db, places)
+        self._write_frames(db, _numbers(db, self.threads), segment)
 
-    def update(self, db: Connection) -> None:
-        """Write what is said of threads that are known."""
-        for columns, rows in _alike(self.threads):
-            _update(columns).write(db, rows)
+    def _insert(self, db: Connection, new: Sequence[Name]) -> dict[Name, int]:
+        """Add threads in the order in which they came; return their numbers."""
+        last = db.execute(_LAST).scalar() or 0
+        numbers = {name: no for no, name in enumerate(new, last + 1)}
+        said = {name: NEW | self.threads[name].columns for name in new}
+        for columns, names in _alike(said):
+            whose = dict(zip(_WHOSE, zip(*names, strict=True), strict=True))
+            told = {column: [said[name][column] for name in names] for column in columns}
+            _inserting((*_WHOSE, "no", *columns)).write(db, {**whose, "no": [numbers[n] for n in names], **told})
+        return numbers
+
+    def _write_lists(self, db: Connection, known: Mapping[Name, int]) -> None:
+        found = [(no, *place) for name, no in known.items() for place in self.threads[name].lists.items()]
+        marks = [mark for _, _, mark in found]
+        rows: dict[str, Sequence[Any]] = {
+            "thread": [no for no, _, _ in found],
+            "list": [_quoted(name) for _, name, _ in found],
+            "cursor": [_quoted(mark.cursor) for mark in marks],
+            "seq": [mark.next for mark in marks],
+            "more": [mark.more for mark in marks],
+        }
+        _REPLACE_LISTS.write(db, rows)
+
+    def _write_frames(self, db: Connection, known: Mapping[Name, int], segment: int) -> None:
+        found = [(no, *place) for name, no in known.items() for place in self.threads[name].frames]
+        rows: dict[str, Sequence[Any]] = {
+            "thread": [no for no, _, _ in found],
+            "kind": [kind for _, kind, _ in found],
+            "segment": [segment] * len(found),
+            "offset": [offset for _, _, offset in found],
+        }
+        _REPLACE_FRAMES.write(db, rows)
 
 
-def _place(frame: tuple[ThreadRef, str, int]) -> tuple[str, str, int]:
-    thread, kind, offset = frame
-    return thread.id, kind, offset
+def note(db: Connection, said: Mapping[ThreadRef, Mapping[str, Any]]) -> None:
+    """Write what is said of threads, by column, of those that are known."""
+    named_so = {name_of(thread): columns for thread, columns in said.items()}
+    update(db, {no: named_so[name] for name, no in _numbers(db, named_so).items()})
+
+
+def update(db: Connection, said: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write what is said of the threads of these numbers, by column."""
+    for columns, numbers in _alike(said):
+        told = {column: [said[no][column] for no in numbers] for column in columns}
+        _updating(columns).write(db, {"_no": numbers, **told})
+
+
+def _numbers(db: Connection, wanted: Iterable[Name]) -> dict[Name, int]:
+    """Return the numbers of those of these threads that are known."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for source, endpoint, one in wanted:
+        places.setdefault((source, endpoint), []).append(one)
+    found: dict[Name, int] = {}
+    for (source, endpoint), ids in places.items():
+        for begin in range(0, len(ids), BATCH):
+            asked = {"_source": source, "_endpoint": endpoint, "ids": ids[begin : begin + BATCH]}
+            for no, one in db.execute(_NUMBERS, asked):
+                found[source, endpoint, one] = no
+    return found
+
+
+def _alike(said: Mapping[Who, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[Who]]]:
+    """Whom something is said of, those of the same columns together."""
+    alike: dict[tuple[str, ...], list[Who]] = {}
+    for who, columns in said.items():
+        if columns:
+            alike.setdefault(tuple(sorted(columns)), []).append(who)
+    yield from alike.items()
 
 
 def digest(body: bytes) -> str:
@@ -115,61 +190,51 @@ def digest(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-def plain(text: str) -> str:
-    """Text that a database takes: lone surrogates are U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _quoted(text: str | None) -> str:
+    """Return a list's name or a cursor as JSON: any text can be kept then, and none is told from one."""
+    return dump(text).decode()
 
 
-def _alike(said: dict[ThreadRef, dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[dict[str, Any]]]]:
-    """What is said of threads, those of the same columns together."""
-    columns = {thread: tuple(sorted(fields)) for thread, fields in said.items() if fields}
-    for names, group in groupby(sorted(columns, key=columns.__getitem__), key=columns.__getitem__):
-        yield names, [named(thread) | {name: _plain(said[thread][name]) for name in names} for thread in group]
-
-
-def _plain(value: Any) -> Any:
-    return plain(value) if isinstance(value, str) else value
+def name_of(thread: ThreadRef) -> Name:
+    """Return how a thread is named in the catalog."""
+    return plain(thread.source), plain(thread.endpoint), plain(thread.id)
 
 
 def named(thread: ThreadRef) -> dict[str, Any]:
     """Return what `is_named` asks for."""
-    return {"_source": plain(thread.source), "_endpoint": plain(thread.endpoint), "_id": plain(thread.id)}
+    return dict(zip(("_source", "_endpoint", "_id"), name_of(thread), strict=True))
 
 
-def _bound(table: sa.Table, column: str, prefix: str = "_") -> sa.BindParameter[Any]:
+def _bound(table: sa.Table, column: str, prefix: str = "") -> sa.BindParameter[Any]:
     return sa.bindparam(prefix + column, type_=table.c[column].type)
 
 
 def is_named() -> sa.ColumnElement[bool]:
     """Whether a row is that of the thread that `named` names."""
-    return sa.and_(*(threads.c[name] == _bound(threads, name) for name in IDENTITY))
+    return sa.and_(*(threads.c[name] == _bound(threads, name, "_") for name in _WHOSE))
 
 
 @lru_cache(64)
-def _update(columns: tuple[str, ...]) -> Many:
-    said: dict[str, Any] = {name: _bound(threads, name, "") for name in columns}
+def _inserting(columns: tuple[str, ...]) -> Many:
+    return Many(sa.insert(threads).values({name: _bound(threads, name) for name in columns}))
+
+
+@lru_cache(64)
+def _updating(columns: tuple[str, ...]) -> Many:
+    said: dict[str, Any] = {name: _bound(threads, name) for name in columns}
     said |= {name: sa.func.coalesce(threads.c[name], said[name]) for name in columns if name in FIRST}
-    return Many(sa.update(threads).where(is_named()).values(said))
+    return Many(sa.update(threads).where(threads.c.no == sa.bindparam("_no")).values(said))
 
 
-def _replace(table: sa.Table, *columns: str) -> Many:
-    """Insert rows of a thread that is named by what it is, not by its number."""
-    values = [_bound(table, name) for name in columns]
-    rows = sa.select(threads.c.no, *values).where(is_named())
-    return Many(sa.insert(table).prefix_with("OR REPLACE").from_select(["thread", *columns], rows))
+def _replacing(table: sa.Table) -> Many:
+    row = {column.name: _bound(table, column.name) for column in table.columns}
+    return Many(sa.insert(table).prefix_with("OR REPLACE").values(row))
 
 
-def _insert() -> Many:
-    """Insert a thread that is not there yet, as one of the default profile that was never visited."""
-    first = {"profile": "default", "state": "new"}
-    values = [_bound(threads, name) for name in IDENTITY]
-    given = [sa.literal(value, threads.c[name].type) for name, value in first.items()]
-    row = sa.select(*values, *given).where(sa.not_(sa.exists(sa.select(threads.c.no).where(is_named()))))
-    return Many(sa.insert(threads).from_select([*IDENTITY, *first], row))
-
-
-_INSERT = _insert()
-_REPLACE_LISTS = _replace(lists, "list", "cursor", "seq", "more")
-_REPLACE_FRAMES = _replace(frames, "kind", "segment", "offset")
+_REPLACE_LISTS, _REPLACE_FRAMES = _replacing(lists), _replacing(frames)
+_LAST = sa.select(sa.func.max(threads.c.no))
+_NUMBERS = sa.select(threads.c.no, threads.c.id).where(
+    threads.c.source == _bound(threads, "source", "_"),
+    threads.c.endpoint == _bound(threads, "endpoint", "_"),
+    threads.c.id.in_(sa.bindparam("ids", expanding=True)),
+)

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from exporter.archive._compact import seconds
-from exporter.archive._news import plain
+from exporter.archive._many import plain
 from exporter.archive._schema import threads
 from exporter.archive.catalog import Catalog, Known
 from exporter.errors import UsageError

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.archive._news import plain
+from exporter.archive._many import plain
 from exporter.model import ThreadRef
 
 FACT = "erased "

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
-from exporter.archive._news import plain
+from exporter.archive._many import plain
 from exporter.archive._schema import inbox, threads
 from exporter.model import Registration, ThreadRef
 

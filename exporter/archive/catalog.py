@@ -24,7 +24,8 @@ from exporter.archive._compact import ALWAYS, NEVER
 from exporter.archive._due import Due, due, stamp
 from exporter.archive._forgetting import Erasing, forget, scrub
 from exporter.archive._lines import load
-from exporter.archive._news import BY_SESSION, News, digest, is_named, named, plain
+from exporter.archive._many import plain
+from exporter.archive._news import BY_SESSION, News, digest, is_named, name_of, named, note
 from exporter.archive._schema import (
     HINTS,
     SCHEMA,
@@ -39,6 +40,7 @@ from exporter.archive._schema import (
 )
 from exporter.archive._segments import Frame
 from exporter.archive._sqlite import engine_for_reading, engine_for_writing, shrink
+from exporter.archive._timing import WorkOut, work_out_new, work_out_some
 from exporter.archive._tombstones import FACT, NEWEST, UNFINISHED, Quotes, hashed, tombstone
 from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
 from exporter.files import make_folder, writing
@@ -176,8 +178,7 @@ class Catalog:
             for segment, parts in sealed:
                 news = News()
                 for part in parts:
-                    for lines in part.pages:
-                        news.add(lines, part.offset)
+                    news.take(part.pages, part.offset)
                 db.execute(insert(segments).values(number=segment.number, name=segment.name).on_conflict_do_nothing())
                 if self.cipher is not None:
                     _seal(news, self.cipher)
@@ -289,6 +290,10 @@ class Catalog:
         with self._db() as db:
             yield from ((str(name), int(offset)) for name, offset in db.execute(query))
 
+    def holds_pages(self) -> bool:
+        """Whether there is any page but of registrations."""
+        return next(self.rows(sa.select(frames.c.thread).limit(1)), None) is not None
+
     def kinds_of(self, thread: ThreadRef) -> set[str]:
         """Of which kinds there are records of a thread."""
         query = sa.select(frames.c.kind).distinct().join(threads, threads.c.no == frames.c.thread).where(_is(thread))
@@ -298,7 +303,19 @@ class Catalog:
         """Note what is worked out about threads, by column of `HINTS`: no part of the truth."""
         assert all(HINTS.issuperset(columns) for columns in said.values())
         with self._db() as db:
-            News({thread: dict(columns) for thread, columns in said.items()}).update(db)
+            note(db, said)
+
+    def work_out(self, times: WorkOut) -> None:
+        """Set when each thread is due, as `times` works it out anew: no part of the truth.
+
+        Threads that were never visited, and of which nothing else is known, are asked for once for each server.
+        """
+        after: int | None = 0
+        with self._db() as db:
+            work_out_new(db, times)
+        while after is not None:
+            with self._db() as db:
+                after = work_out_some(db, times, after)
 
     def due(self, now: datetime, urgent_before: datetime) -> Due:
         """Return the numbers of the threads that are due; urgent are those with a deadline before that time."""
@@ -445,21 +462,17 @@ def owner_of(known: Known) -> Registration:
 
 def _seal(news: News, cipher: Cipher) -> None:
     """Seal what may quote a text; an empty one says nothing, and stays what it is."""
-    for thread, said in news.threads.items():
+    for thread, told in news.threads.items():
         for name in MAY_QUOTE:
-            if said.get(name):
-                said[name] = cipher.seal_text(said[name], _whose(thread, name))
+            if text := told.columns.get(name):
+                told.columns[name] = cipher.seal_text(text, (name, *thread))
 
 
 def _opened(text: str | None, cipher: Cipher | None, thread: ThreadRef, name: str) -> str | None:
     """Return a text as it was before it was sealed; None where that cannot be had without the key."""
     if not text or not text.startswith(SEALED):
         return text
-    return cipher.open_text(text, _whose(thread, name)) if cipher else None
-
-
-def _whose(thread: ThreadRef, name: str) -> tuple[str, ...]:
-    return name, thread.source, plain(thread.endpoint), plain(thread.id)
+    return cipher.open_text(text, (name, *name_of(thread))) if cipher else None
 
 
 def _is(thread: ThreadRef) -> sa.ColumnElement[bool]:

@@ -17,7 +17,7 @@ from exporter.crawl._file_records import Got, Held, Key, body_of, key_of, read
 from exporter.model import FileRef, Gap, Item, Page, Position, ThreadRef, now, printable
 from exporter.sources import Container
 from exporter.sources._files import FileDesk
-from exporter.sources._refs import artifacts, refs, stores
+from exporter.sources._refs import about_files, artifacts, refs, stores
 
 LIST = "files"
 REMEMBERED = 2000
@@ -104,6 +104,12 @@ class VisitFiles:
     def left(self) -> bool:
         """Whether anything is to be said when all was seen."""
         return bool(self._pending) or (self._position is not None and self._position.more)
+
+    def concerns(self, page: Page) -> bool:
+        """Whether anything has to be archived before a page: whoever asks each page learns it at no cost."""
+        if self._container is not None or page.kind == "file":
+            return True
+        return any(about_files(item.body) for item in page.items)
 
     async def before(self, page: Page) -> AsyncIterator[Page]:
         """Yield what has to be archived before a page of the source: records of the files that it points to.

@@ -38,6 +38,8 @@ def work_out(archive: Archive, policies: Policies, on_many: Callable[[int], None
 
 def recall(archive: Archive, policies: Policies) -> None:
     """Read all that is archived, and note in the catalog what it tells about each thread."""
+    if not archive.catalog.holds_pages():
+        return
     told = _Told(archive)
     for _, mark, records in archive.pages():
         told.take(mark, records)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from exporter.archive._compact import NEVER_AGAIN
+from exporter.archive._timing import Timed, Times
 from exporter.archive.catalog import ALWAYS, NEVER, Catalog, Known, stamp
 from exporter.crawl._sources import NoProfile, NoSource
 from exporter.crawl._visit import Visit
 from exporter.errors import Temporary
 from exporter.model import Outcome, ThreadRef
-from exporter.retention import DAY, SPREAD, Policies, Policy, Standing, jitter, schedule
+from exporter.retention import DAY, Policies, Policy, Schedule, Standing, elapsed, schedule
 
 BATCH = 1000
 "Visits that are noted together."
@@ -42,7 +43,7 @@ class Timetable:
         since = at - datetime.fromisoformat(known.swept_at)
         if since < -DAY:  # by a clock that was wrong
             return True
-        return since > self._policies.rhythm.sweep * (1 - SPREAD * jitter(known.thread, at))
+        return elapsed(known.thread, since, self._policies.rhythm.sweep, at)
 
     def visited(self, known: Known, visit: Visit | None, outcome: Outcome, at: datetime) -> None:
         """Take how a visit ended; None for one that was not begun, or told nothing."""
@@ -51,17 +52,17 @@ class Timetable:
         if known.touched_at is not None:
             self._answered[known.thread] = known.touched_at
         failed = outcome.state == "failed" or outcome.code == Temporary.code
-        said: dict[str, Any] = {"visited_at": stamp(at)} if not failed else {}
-        said |= _failed(known, at) if failed else _WELL
-        partial = outcome.state == "partial" and not failed
+        said: dict[str, Any] = _failed(known, at) if failed else {"visited_at": stamp(at), **_WELL}
         if visit is not None:
-            active = stamp(visit.active) if visit.active else ""
-            said |= {"active_at": max(active, known.active_at or "") or None}
+            if visit.active is not None:
+                said["active_at"] = max(stamp(visit.active), known.active_at or "")
             if visit.open or failed:
-                said |= {"asked_at": None}
+                said["asked_at"] = None
             elif visit.asked:
-                said |= {"asked_at": stamp(at)}
-            said |= {"swept_at": stamp(at)} if visit.swept and not failed else {}
+                said["asked_at"] = stamp(at)
+            if visit.swept and not failed:
+                said["swept_at"] = stamp(at)
+        partial = outcome.state == "partial" and not failed
         self._note(known, said, soon=at + PARTIAL if partial else None)
 
     def flush(self, at_least: int = 1) -> None:
@@ -83,40 +84,57 @@ class Timetable:
         if self._catalog.fact("policies") == digest:
             return
         on_many(sum(self._catalog.count().values()))
-        stream = self._catalog.known()
-        while batch := list(islice(stream, BATCH)):
-            for known in batch:
-                self._note(known, {})
-            self.flush()
+        self._catalog.work_out(self._anew)
         self._catalog.note_fact("policies", digest)
 
-    def _note(self, known: Known, said: dict[str, Any], *, soon: datetime | None = None) -> None:
-        thread = known.thread
-        facts = {name: said.get(name, getattr(known, name)) for name in ("visited_at", "active_at", "failed_at")}
-        times = {name: datetime.fromisoformat(time) if time else None for name, time in facts.items()}
-        standing = Standing(
-            thread,
-            **times,
-            created_at=times["active_at"],
-            failures=said.get("failures", known.failures),
+    def _anew(self, timed: Timed) -> Times:
+        """Work out the times of a thread, of which no visit is under way."""
+        visited, active, failed = map(_time, (timed.visited_at, timed.active_at, timed.failed_at))
+        thread = ThreadRef(timed.source, timed.endpoint, timed.id)
+        policy = self._policy(timed.profile, thread, whole=timed.asked_at is not None)
+        made = schedule(
+            Standing(thread, visited, active, active, failed, timed.failures), policy, self._policies.rhythm
         )
-        policy = self._of(known)
-        if said.get("asked_at", known.asked_at) is None:
-            policy = replace(policy, final=False)  # it is not finished, or not had whole
+        due = NEVER_AGAIN if made.due is None else int(made.due.timestamp())
+        deadline = None if made.deadline is None else int(made.deadline.timestamp())
+        return Times(due, deadline, _days(made))
+
+    def _note(self, known: Known, said: dict[str, Any], soon: datetime | None) -> None:
+        """Take what a visit says of a thread, with the times that follow from it, no later than `soon`."""
+        thread = known.thread
+        visited, active, failed = (
+            _parsed(said.get(name, getattr(known, name))) for name in ("visited_at", "active_at", "failed_at")
+        )
+        standing = Standing(thread, visited, active, active, failed, said.get("failures", known.failures))
+        policy = self._policy(known.profile, thread, whole=said.get("asked_at", known.asked_at) is not None)
         made = schedule(standing, policy, self._policies.rhythm)
-        never = times["visited_at"] is None and times["failed_at"] is None
-        due = ALWAYS if never else NEVER if made.due is None else stamp(min(made.due, soon or made.due))
-        deadline = made.deadline and stamp(made.deadline)
+        never = visited is None and failed is None
+        said["due_at"] = ALWAYS if never else NEVER if made.due is None else stamp(min(made.due, soon or made.due))
+        said["deadline_at"] = made.deadline and stamp(made.deadline)
+        said["interval"] = _days(made)
         of = self._late if known.registered_at is None else self._said
-        of[thread] = said | {
-            "due_at": due,
-            "deadline_at": deadline,
-            "interval": max(made.interval.total_seconds() / 86400, 0.01),
-        }
+        of[thread] = said
         self.flush(at_least=BATCH)
 
     def _of(self, known: Known) -> Policy:
         return self._policies.of(known.profile, known.thread.source, known.thread.endpoint)
+
+    def _policy(self, profile: str, thread: ThreadRef, *, whole: bool) -> Policy:
+        """Return what is known of a thread's server; what is not finished, or not had whole, is not final."""
+        policy = self._policies.of(profile, thread.source, thread.endpoint)
+        return replace(policy, final=False) if policy.final and not whole else policy
+
+
+def _parsed(time: str | None) -> datetime | None:
+    return datetime.fromisoformat(time) if time else None
+
+
+def _time(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _days(made: Schedule) -> float:
+    return max(made.interval / DAY, 0.01)
 
 
 _WELL: Mapping[str, Any] = {"failed_at": None, "failures": 0}

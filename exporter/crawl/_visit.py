@@ -23,8 +23,8 @@ from exporter.crawl._sweep import OBJECTS, Sweep
 from exporter.errors import ExporterError, UsageError
 from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, ThreadRef, now, scrubbed
 from exporter.registry import registration_page
-from exporter.retention import SPREAD, jitter
-from exporter.sources import Container, Source
+from exporter.retention import elapsed
+from exporter.sources import Container, Event, Source
 
 OURS = frozenset({"registration", "visit"})
 "Kinds of records that no server sent."
@@ -66,6 +66,8 @@ class Visit:
         self._after: Mapping[str, Position] = self._positions
         if self._full or known.code in UNRESUMABLE:
             self._after = {}
+        self._adopted = profile == known.profile
+        "Whether the registry names the profile that reads it."
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
         self._files: VisitFiles | None = None
@@ -89,6 +91,19 @@ class Visit:
 
     async def pages(self, source: Source, files: Files | None = None) -> AsyncIterator[Page]:
         """The pages that are news, in the order in which they have to reach the disk; with the files they point to."""
+        container = self._begin(files)
+        async for got in source.pages(self._known.thread, self._after, container=container):
+            if isinstance(got, Page) and self._files is not None and self._files.concerns(got):
+                async for page in self._files.before(got):
+                    yield self._counted(page)
+            for page in self._brought(got):
+                yield self._counted(page)
+        if self._sweep is not None or (self._files is not None and self._files.left):
+            async for page in self._late():
+                yield self._counted(page)
+
+    def _begin(self, files: Files | None) -> Container | None:
+        """Look where to begin; return what reads the thread's own object, where that need not be asked for."""
         container = self._container()
         if files is not None:
             position, unread = self._positions.get(LIST), container if self._found else None
@@ -96,10 +111,22 @@ class Visit:
             if self._files.aged():
                 self._after, container = {}, None
         self.asked = self._found and container is not None
-        async for page in self._walk(source, container):
-            self.wrote = True
-            self.records += len(page.items) if page.kind not in OURS else 0
-            yield page
+        return container
+
+    def _brought(self, got: Event) -> Iterator[Page]:
+        """What is to be written of what the source brings: whose profile read it, where it leads, what is news."""
+        if isinstance(got, Gap):
+            self.gap(got)
+            return
+        if not self._adopted:
+            self._adopted = True
+            yield registration_page(replace(owner_of(self._known), profile=self._profile))
+        yield from self._follow(got) if isinstance(got, Link) else self._news(got)
+
+    def _counted(self, page: Page) -> Page:
+        self.wrote = True
+        self.records += len(page.items) if page.kind not in OURS else 0
+        return page
 
     @property
     def open(self) -> bool:
@@ -110,25 +137,6 @@ class Visit:
     def swept(self) -> bool:
         """Whether it walked the thread from its beginning."""
         return self._found or not self._after
-
-    async def _walk(self, source: Source, container: Container | None) -> AsyncIterator[Page]:
-        adopted = self._profile == self._known.profile
-        async for got in source.pages(self._known.thread, self._after, container=container):
-            if isinstance(got, Gap):
-                self.gap(got)
-                continue
-            if not adopted:
-                adopted = True
-                yield registration_page(replace(owner_of(self._known), profile=self._profile))
-            if isinstance(got, Link):
-                for page in self._follow(got):
-                    yield page
-            else:
-                async for page in self._news(got):
-                    yield page
-        if self._sweep is not None or (self._files is not None and self._files.left):
-            async for page in self._late():
-                yield page
 
     async def _late(self) -> AsyncIterator[Page]:
         """What can be said only when all was seen: files that are to be tried again, objects that are not there."""
@@ -169,12 +177,9 @@ class Visit:
             detail = f"{link.thread}: it points to a thread of {link.to.source} that cannot be asked for: {error}"
             self.gap(Gap(link.thread, "links", None, "bad_link", detail))
 
-    async def _news(self, page: Page) -> AsyncIterator[Page]:
-        """What a page of the source brings that the archive lacks; what has to be written before it comes first."""
+    def _news(self, page: Page) -> Iterator[Page]:
+        """What a page of the source brings that the archive lacks."""
         self._notes.update(dict.fromkeys(page.notes))
-        if self._files is not None:
-            async for record in self._files.before(page):
-                yield record
         if page.kind == "file":
             return
         if page.kind == "thread":
@@ -185,12 +190,11 @@ class Visit:
         elif page.items:
             self._open[page.list] = page.position.seq < page.seq + len(page.items)
         if page.kind in OBJECTS and self._from_the_beginning(page):
-            for part in self._changed(page):
-                yield part
+            yield from self._changed(page)
             return
         self._note_activity(page)
         # A list walked before may bring what the archive has, whatever the server says: the tables fold it.
-        yield replace(page, fresh=page.fresh and page.list not in self._positions)
+        yield replace(page, fresh=False) if page.fresh and page.list in self._positions else page
 
     def _from_the_beginning(self, page: Page) -> bool:
         """Whether a list that the archive holds is walked from its beginning: as was wished, or its cursor is stale."""
@@ -223,7 +227,8 @@ class Visit:
         if known.state != "complete" or known.midway or known.touched_at is not None or known.asked_at is None:
             return False
         asked = datetime.fromisoformat(known.asked_at)
-        return timedelta() <= now() - asked < SLOWLY * (1 - SPREAD * jitter(known.thread, asked))
+        since = now() - asked
+        return timedelta() <= since and not elapsed(known.thread, since, SLOWLY, asked)
 
     def _archived_object(self) -> bytes:
         newest = b""

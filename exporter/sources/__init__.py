@@ -175,6 +175,7 @@ def source_of(thread_id: str) -> str | None:
     return next((name for prefix, name in _prefixes() if thread_id.startswith(prefix)), None)
 
 
+@cache
 def prefixes() -> tuple[str, ...]:
     """Return how ids of all sources begin, by the source's name."""
     return tuple(prefix for prefix, _ in sorted(_prefixes(), key=lambda pair: pair[1]))

@@ -24,6 +24,11 @@ ELSEWHERE = frozenset({"output", "choices"})
 "Members of a thread's own object that are lists of messages: these point to their files themselves."
 
 
+def about_files(body: bytes) -> bool:
+    """Whether an object may point to a file, or name a vector store."""
+    return FILE_ID in body or ATTACHED in body or STORES in body
+
+
 def refs(page: Page) -> Iterator[FileRef]:
     """Yield what the objects of a page point to, in their order; the same file as often as it is named."""
     for item in page.items:
