@@ -1,0 +1,132 @@
+"""Lists at their edges: one object long, without times, without a name at the end, and shared with other threads."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.model import Gap, Page, Position
+from exporter.sources import Answer
+from exporter.sources._asking import Desk
+from exporter.sources._paging import walk
+from tests.sources.fake import FakeApi, item
+from tests.sources.test_paging import LISTING, exact, gaps, kept, listed, pages, some
+
+ONE = Position("msg_0000", 1, more=False)
+
+
+class Timeless(FakeApi):
+    """Goes by times that it does not tell."""
+
+    def _page(self, data: list[dict[str, Any]], more: bool, limit: int, objects: list[dict[str, Any]]) -> Answer:
+        return super()._page([{**one, "created_at": None} for one in data], more, limit, objects)
+
+
+class Stubborn(FakeApi):
+    """Gives the oldest first, whatever order it is asked for."""
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        return super()._list(given, {**asked, "order": "asc"})
+
+
+def notes(events: list[Page | Gap]) -> set[str]:
+    return {note for page in pages(events) for note in page.notes}
+
+
+@pytest.mark.parametrize("most", [3, 4, 5, 7])
+@pytest.mark.parametrize("tied", [1, 2, 3, 4])
+def test_a_cursor_by_second_that_no_time_shows_is_exact_or_a_gap(tied: int, most: int) -> None:
+    api = Timeless([item(n, 1_700_000_000 + n // tied) for n in range(23)], "by_second", most)
+    events = listed(api)
+
+    assert gaps(events) == ([] if tied == 1 else ["cursor_by_second"])
+    assert gaps(events) or (kept(events) == exact(23) and not notes(events))
+    assert list(kept(events).values()) == sorted(set(kept(events).values())), "none twice, and none before another"
+    assert len(api.calls) <= 12
+
+
+@pytest.mark.parametrize("kind", [FakeApi, Timeless])
+@pytest.mark.parametrize("count", [1, 2, 100, 150])
+def test_a_list_that_was_one_object_long_goes_on_after_it(kind: type[FakeApi], count: int) -> None:
+    api = kind(some(1))
+    first = listed(api)
+    api.messages.extend(some(count, start=1))
+    later = listed(api, pages(first)[-1].position)
+
+    assert pages(first)[-1].position == ONE
+    assert kept(later, kept(first)) == exact(count + 1)
+    assert (gaps(later), notes(later)) == ([], set())
+    assert pages(later)[0].seq == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "lie", "later", "said", "unproven"),
+    [
+        (FakeApi, "descending", 5, {"stale_cursor", "descending"}, []),
+        (FakeApi, "ignores_parameters", 5, {"stale_cursor", "descending"}, []),
+        (Timeless, "descending", 5, {"stale_cursor"}, ["order_ignored"]),
+        (Stubborn, "no_times", 5, {"descending"}, ["order_ignored"]),
+        (Stubborn, "", 5, set(), []),
+        (Stubborn, "no_times", 0, set(), []),
+    ],
+)
+def test_a_list_that_was_one_object_long_is_walked_again_where_its_order_is_not_certain(
+    kind: type[FakeApi], lie: str, later: int, said: set[str], unproven: list[str]
+) -> None:
+    api = kind(some(1), lie)
+    first = listed(api)
+    api.messages.extend(some(later, start=1))
+    events = listed(api, pages(first)[-1].position)
+
+    assert (gaps(events), notes(events)) == (unproven, said)
+    assert len(kept(events, kept(first))) == later + 1
+    assert unproven or kept(events, kept(first)) == exact(later + 1)
+    assert not said or all(not page.fresh and page.seq == 0 for page in pages(events))
+
+
+def test_a_list_of_one_object_that_was_replaced_is_walked_again() -> None:
+    api = FakeApi([item(9, 5)])
+    events = listed(api, ONE)
+
+    assert [(page.seq, page.fresh, page.notes) for page in pages(events)] == [(0, False, ("stale_cursor",))]
+    assert (kept(events), gaps(events)) == ({0: 9}, [])
+
+
+@pytest.mark.parametrize(("count", "unnamed"), [(1, []), (2, ["no_cursor"]), (9, ["no_cursor"])])
+def test_where_only_the_last_object_has_no_name_the_list_has_no_proven_end(count: int, unnamed: list[str]) -> None:
+    """With other objects behind it, it has a name: then it stands in the archive twice."""
+    events = listed(FakeApi(some(count), "null_last_and_cursor"))
+
+    assert (gaps(events), kept(events)) == (unnamed, exact(count))
+    assert gaps(listed(FakeApi(some(count), "null_last"))) == []
+    assert gaps(listed(FakeApi([{**one, "id": None} for one in some(count)]))) == []
+    assert gaps(listed(FakeApi([{**one, "id": None} for one in some(count)], "null_last_and_cursor"))) == []
+
+
+@pytest.mark.parametrize("most", [2, 4, 100])
+def test_objects_of_other_threads_are_passed_over_and_take_no_position(most: int) -> None:
+    listing = replace(LISTING, omits=lambda name: int(name[-4:]) % 3 != 1)
+    api = FakeApi(some(12), most=most)
+
+    def walked(after: Position | None) -> list[Page | Gap]:
+        async def story() -> list[Page | Gap]:
+            return [event async for event in walk(Desk(api), listing, after)]
+
+        return asyncio.run(story())
+
+    events = walked(None)
+    position = pages(events)[-1].position
+
+    assert (kept(events), gaps(events)) == ({0: 1, 1: 4, 2: 7, 3: 10}, [])
+    assert position == Position("msg_0011", 4, more=False)
+    assert notes(events) == {"earlier_turns"}
+    api.calls.clear()
+    assert walked(position) == []
+    assert [query["after"] for _, query in api.calls] == ["msg_0011"], "what is another's is not asked for again"
+    api.messages.extend(some(4, start=12))
+    assert kept(walked(position)) == {4: 13}
+    api.messages[:], api.most = [{**one, "id": None} for one in some(3)], 100
+    assert kept(walked(None)) == exact(3), "what has no name is kept"
