@@ -12,7 +12,7 @@ from exporter.model import Gap, Page, Position
 from exporter.sources import Answer
 from exporter.sources._asking import Desk
 from exporter.sources._paging import walk
-from tests.sources.fake import FakeApi, item
+from tests.sources.fake import FakeApi, item, ok
 from tests.sources.test_paging import LISTING, exact, gaps, kept, listed, pages, some
 
 ONE = Position("msg_0000", 1, more=False)
@@ -130,3 +130,36 @@ def test_objects_of_other_threads_are_passed_over_and_take_no_position(most: int
     assert kept(walked(position)) == {4: 13}
     api.messages[:], api.most = [{**one, "id": None} for one in some(3)], 100
     assert kept(walked(None)) == exact(3), "what has no name is kept"
+
+
+class Endless(FakeApi):
+    """Has ever more, and names the end of each page by the same word; what is asked after tells it nothing."""
+
+    def _list(self, *_: Any) -> Answer:
+        data = [{**one, "id": None} for one in some(2, start=2 * len(self.calls))]
+        return ok({"data": data, "has_more": True, "last_id": "the_end"})
+
+
+def test_a_list_without_an_end_is_not_asked_twice_after_the_same() -> None:
+    api = Endless()
+    events = listed(api)
+
+    assert gaps(events) == ["cursor_repeated"]
+    assert [query.get("after") for _, query in api.calls if query["limit"] == "100"] == [None, "the_end"]
+    assert len(kept(events)) == 4
+
+
+def test_a_token_that_was_used_is_passed_over_for_the_last_object() -> None:
+    """Of a server whose cursors are words of its own: the same word again would bring the same page again."""
+    api = FakeApi(some(6), most=2)
+    desk = Desk(api)
+    desk.habits("message").tokens = True
+    desk.habits("message").ordered = True
+    api.canned[LISTING.path] = [
+        ok({"data": api.messages[n : n + 2], "has_more": n < 4, "last_id": "token"}) for n in (0, 2, 4)
+    ]
+    events = listed(api, desk=desk)
+
+    assert (kept(events), gaps(events)) == (exact(6), [])
+    assert [query.get("after") for _, query in api.calls] == [None, "token", "msg_0003"]
+    assert notes(events) == {"last_id_wrong"}
