@@ -40,7 +40,7 @@ from exporter.archive._schema import (
 )
 from exporter.archive._segments import Frame
 from exporter.archive._sqlite import engine_for_reading, engine_for_writing, shrink
-from exporter.archive._timing import WorkOut, work_out_new, work_out_some
+from exporter.archive._timing import WorkOut, before_first, make_indexes, work_out_new, work_out_some
 from exporter.archive._tombstones import FACT, NEWEST, UNFINISHED, Quotes, hashed, tombstone
 from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
 from exporter.files import make_folder, writing
@@ -120,8 +120,7 @@ class Catalog:
                 if db.execute(sa.select(facts.c.value).where(facts.c.key == "schema")).scalar() != str(SCHEMA):
                     _begin_again(db)
                 metadata.create_all(db)
-                for index in sorted(threads.indexes, key=lambda one: str(one.name)):
-                    index.create(db, checkfirst=True)  # one that came later
+                make_indexes(db)
         except BaseException:
             self.close()
             raise
@@ -308,14 +307,17 @@ class Catalog:
     def work_out(self, times: WorkOut) -> None:
         """Set when each thread is due, as `times` works it out anew: no part of the truth.
 
-        Threads that were never visited, and of which nothing else is known, are asked for once for each server.
+        Threads that were never visited, and of which nothing else is known, are asked for once for each server. A
+        crash leaves a part of it, and perhaps no index of the times: the next opening for writing makes that.
         """
-        after: int | None = 0
         with self._db() as db:
             work_out_new(db, times)
+            after = before_first(db)
         while after is not None:
             with self._db() as db:
                 after = work_out_some(db, times, after)
+        with self._db() as db:
+            make_indexes(db)
 
     def due(self, now: datetime, urgent_before: datetime) -> Due:
         """Return the numbers of the threads that are due; urgent are those with a deadline before that time."""

@@ -35,10 +35,11 @@ class Timetable:
         self._answered: dict[ThreadRef, str] = {}
         self._late: dict[ThreadRef, Mapping[str, Any]] = {}
         "Of threads that this run found: the catalog knows them once they are sealed."
+        self._of_servers: dict[tuple[str, str, str, bool], Policy] = {}
 
     def sweeps(self, known: Known, at: datetime) -> bool:
         """Whether a thread is to be walked from its beginning now, so that all are within the rhythm's time."""
-        if known.swept_at is None or self._of(known).final:
+        if known.swept_at is None or self._policy(known.profile, known.thread, whole=True).final:
             return False
         since = at - datetime.fromisoformat(known.swept_at)
         if since < -DAY:  # by a clock that was wrong
@@ -116,13 +117,14 @@ class Timetable:
         of[thread] = said
         self.flush(at_least=BATCH)
 
-    def _of(self, known: Known) -> Policy:
-        return self._policies.of(known.profile, known.thread.source, known.thread.endpoint)
-
     def _policy(self, profile: str, thread: ThreadRef, *, whole: bool) -> Policy:
         """Return what is known of a thread's server; what is not finished, or not had whole, is not final."""
-        policy = self._policies.of(profile, thread.source, thread.endpoint)
-        return replace(policy, final=False) if policy.final and not whole else policy
+        key = (profile, thread.source, thread.endpoint, whole)
+        policy = self._of_servers.get(key)
+        if policy is None:
+            policy = self._policies.of(*key[:3])
+            policy = self._of_servers[key] = policy if whole else replace(policy, final=False)
+        return policy
 
 
 def _parsed(time: str | None) -> datetime | None:
