@@ -8,12 +8,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from exporter.archive import Archive
+from exporter.check import check
 from exporter.formats._choosing import conversation
 from exporter.formats._story import Wanted
 from exporter.formats._transcript import Transcript
@@ -320,3 +322,34 @@ def test_programs_that_read_while_it_publishes_see_only_what_was_published(tmp_p
     assert {(count - OLD) % NIGHTLY for count in counts} == {0}
     assert counts == sorted(counts)
     assert counts[-1] <= OLD + NIGHTLY * (reader.newest - 1)
+
+
+@pytest.mark.parametrize("first", range(1, 6))
+@pytest.mark.parametrize("second", range(1, 6))
+def test_a_file_is_known_after_two_processes_died_while_it_was_replaced(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, first: int, second: int
+) -> None:
+    """Each dies before or after a note about a file of the threads table: what it will be, or what it has become."""
+    filled(bench, "thread_a", 1)
+    bench.backup("thread_a")
+    real = Archive.note_table_file
+    for n, dies in enumerate((first, second), 1):
+        filled(bench, f"thread_b{n}", 1)
+        left = [dies]
+
+        def note(archive: Archive, name: str, *rest: Any, left: list[int] = left) -> None:
+            for done in (False, True):
+                if done:
+                    real(archive, name, *rest)
+                left[0] -= name.startswith("threads/2")
+                if not left[0]:
+                    raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(Archive, "note_table_file", note)
+            bench.backup(f"thread_b{n}")
+        Archive.write(bench.path).close()
+        assert not [one for one in check(bench.path) if one.severity == "damage"]
+
+    assert bench.backup().exit_code == 0
+    assert not [one for one in check(bench.path, rebuild=True) if one.severity == "damage"]

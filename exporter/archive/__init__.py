@@ -168,6 +168,7 @@ class Archive:
     def _recover(self) -> None:
         self._commits.recover()
         self._eraser.recover()
+        settle(self)  # before anything else is noted of a file that was replaced just when a process died
 
     # Erasing
 
