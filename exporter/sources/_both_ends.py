@@ -10,6 +10,8 @@ on by itself. The end stays the server's to tell: it is asked what follows the n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from exporter.errors import BadAnswer, ExporterError
 from exporter.sources import Roomy, _probes
@@ -27,6 +29,8 @@ MOST_BYTES = 64 * 2**20
 "What is held at most; a longer list is walked to where that begins."
 TRIES = 3
 "How often something that does not fit is tried again."
+
+Ask = Callable[[], Coroutine[Any, Any, Listed | None]]
 
 
 class SecondChain:
@@ -60,7 +64,24 @@ class SecondChain:
         if self._descending is None and self._count >= AFTER and self._may_begin(listed):
             self._descending = asyncio.create_task(self._descend())
 
-    async def follows(self, after: str | None) -> Listed | None:
+    async def next(self, after: str | None, ask: Ask) -> Listed | None:
+        """Return what comes after this object: what is held, where that is proven, else what `ask` brings.
+
+        Where the chains meet while it is asked for, its answer is not waited for.
+        """
+        held = await self._follows(after)
+        if held is not None or self._over or self._descending is None or self._descending.done():
+            return held or await ask()
+        asking = asyncio.create_task(ask())
+        try:
+            await asyncio.wait({asking, self._descending}, return_when=asyncio.FIRST_COMPLETED)
+            held = None if asking.done() else await self._follows(after)
+            return held or await asking
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _follows(self, after: str | None) -> Listed | None:
         """Return what comes after this object, if it is held and proven; None where the server is to be asked."""
         if self._over or self._descending is None or after is None:
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 from exporter.errors import Lie, NotFound, ThreadError
 from exporter.model import Gap, Page, Position
@@ -53,8 +54,8 @@ async def _events(desk: Desk, state: Walk) -> AsyncIterator[Page | Gap]:
     going = True
     try:
         while going:
-            listed = await second.follows(state.after) if second is not None else None
-            listed = listed or await _ask(desk, state)
+            ask = partial(_ask, desk, state)
+            listed = await (ask() if second is None else second.next(state.after, ask))
             if listed is None or await _begun_again(desk, state, listed):
                 continue
             if not listed.pieces and listed.more:

@@ -35,7 +35,7 @@ class Ends(FakeApi):
         super().__init__(messages, lie, most)
         self.aside = asyncio.Lock()
         self.roomy: bool = how.get("room", True)
-        self.turns: Sequence[int] = how.get("turns", (1,))
+        self.turns: Sequence[int] = how.get("turns", (12,))
         self.change: Change | None = how.get("change")
         self.bent: str = how.get("bent", "")
         self.under_way = 0
@@ -224,7 +224,7 @@ def test_every_length_is_exact_for_few_requests_more(count: int, each: int) -> N
     else:
         assert 0 <= len(api.calls) - len(alone.calls) <= 4
     if count >= 1000:
-        assert count / 100 * 0.35 < api.back < count / 100 * 0.55
+        assert 0.35 < api.back * 100 / count < 0.6
     assert api.under_way == 0
 
 
@@ -247,7 +247,7 @@ def test_every_lie_ends_as_with_one_chain(count: int, most: int, lie: str, turns
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(301, 900), st.integers(20, 100), turns, st.sampled_from(sorted(BENT)), st.integers(1, 30))
+@given(st.integers(301, 900), st.integers(20, 100), turns, st.sampled_from(sorted(BENT)), st.integers(1, 19))
 def test_an_order_that_only_lies_from_the_end_costs_nothing(
     count: int, most: int, turns: list[int], bent: str, each: int
 ) -> None:
