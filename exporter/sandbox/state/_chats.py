@@ -41,10 +41,6 @@ class Chats(Store):
         body = raw.with_field(self.body("responses", response), "output", raw.text(self.finished(output)))
         self.edit("responses", response, raw.with_field(body, "status", raw.text(status)))
 
-    def edit_response(self, response: str, body: raw.Given) -> None:
-        """Replace the bytes of a response."""
-        self.edit("responses", response, body)
-
     def delete_response(self, response: str) -> bool:
         """Delete a response; False when there is none."""
         return self.delete("responses", response)
@@ -102,10 +98,6 @@ class Chats(Store):
     def delete_chatkit_item(self, thread: str, item: str) -> bool:
         """Delete an item; False when there is none."""
         return self.drop_under("chatkit", thread, "items", item)
-
-    def delete_chatkit_thread(self, thread: str) -> bool:
-        """Delete a ChatKit thread and all in it; False when there is none."""
-        return self.delete("chatkit", thread)
 
     def chatkit_items(self, thread: str) -> list[bytes]:
         """All items of a ChatKit thread, oldest first, as they are kept."""

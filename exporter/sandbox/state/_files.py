@@ -27,14 +27,6 @@ class Files(Store):
         self.shelves["files"].holders[name].content = content
         return name
 
-    def edit_file(self, file: str, body: raw.Given) -> None:
-        """Replace the bytes of a file's object; its content stays."""
-        self.edit("files", file, body)
-
-    def delete_file(self, file: str) -> bool:
-        """Delete a file; False when there is none."""
-        return self.delete("files", file)
-
     def add_container(self, body: raw.Given | str | None = None, *, project: str = "proj_one") -> str:
         """Add a container, given its id, its bytes, some of its fields or nothing; returns its id.
 

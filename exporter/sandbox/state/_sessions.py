@@ -61,14 +61,6 @@ class Sessions(Store):
         """Replace the bytes of a subagent, as when it is closed."""
         self.edit_under("sessions", session, "subagents", subagent, body)
 
-    def edit_trace(self, session: str, trace: str, body: raw.Given) -> None:
-        """Replace the bytes of a trace, as when more of it is published."""
-        self.edit_under("sessions", session, "traces", trace, body)
-
-    def delete_session(self, session: str) -> bool:
-        """Delete a session and all in it; False when there is none."""
-        return self.delete("sessions", session)
-
     def session_items(self, session: str, subagent: str | None = None) -> list[bytes]:
         """All items of a session, or of one of its subagents, oldest first, as they are kept."""
         return self.under("sessions", session, _of("items", subagent))
