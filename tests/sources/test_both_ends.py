@@ -38,6 +38,8 @@ class Ends(FakeApi):
         self.turns: Sequence[int] = how.get("turns", (12,))
         self.change: Change | None = how.get("change")
         self.bent: str = how.get("bent", "")
+        self.slow: int = how.get("slow", 0)
+        "More turns for each page that is asked for oldest first, after the first few."
         self.under_way = 0
 
     def room(self) -> bool:
@@ -53,7 +55,8 @@ class Ends(FakeApi):
         self.calls.append((path, dict(params)))
         self.under_way += 1
         try:
-            for _ in range(self.turns[number % len(self.turns)]):
+            forth = ("order", "asc") in params and number > 3
+            for _ in range(self.turns[number % len(self.turns)] + self.slow * forth):
                 await asyncio.sleep(0)
             if self.change is not None:
                 self.change(self, number)
@@ -340,6 +343,17 @@ def test_a_walk_that_goes_on_asks_nothing_from_the_end() -> None:
     walked(api, Position("msg_0000", 1, more=True))
 
     assert api.back == 0
+
+
+def test_an_answer_that_is_not_needed_any_more_is_not_waited_for() -> None:
+    api = Ends(some(2000), slow=2000)
+    events = walked(api)
+    pages_forth = [query for _, query in api.calls if query["order"] == "asc"]
+
+    assert (kept(events), gaps(events), in_a_row(events)) == (exact(2000), [], True)
+    assert api.back >= 15
+    assert len(pages_forth) <= 6
+    assert api.under_way == 0
 
 
 def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
