@@ -12,7 +12,7 @@ from exporter.model import Gap, Page, Position
 from exporter.sources import Answer
 from exporter.sources._asking import Desk
 from exporter.sources._paging import walk
-from tests.sources.fake import FakeApi, item, ok
+from tests.sources.fake import FakeApi, error, item, ok
 from tests.sources.test_paging import LISTING, exact, gaps, kept, listed, pages, some
 
 ONE = Position("msg_0000", 1, more=False)
@@ -36,7 +36,7 @@ def notes(events: list[Page | Gap]) -> set[str]:
     return {note for page in pages(events) for note in page.notes}
 
 
-@pytest.mark.parametrize("most", [3, 4, 5, 7])
+@pytest.mark.parametrize("most", [2, 3, 4, 5, 7])
 @pytest.mark.parametrize("tied", [1, 2, 3, 4])
 def test_a_cursor_by_second_that_no_time_shows_is_exact_or_a_gap(tied: int, most: int) -> None:
     api = Timeless([item(n, 1_700_000_000 + n // tied) for n in range(23)], "by_second", most)
@@ -45,7 +45,32 @@ def test_a_cursor_by_second_that_no_time_shows_is_exact_or_a_gap(tied: int, most
     assert gaps(events) == ([] if tied == 1 else ["cursor_by_second"])
     assert gaps(events) or (kept(events) == exact(23) and not notes(events))
     assert list(kept(events).values()) == sorted(set(kept(events).values())), "none twice, and none before another"
-    assert len(api.calls) <= 12
+    assert len(api.calls) <= 15
+
+
+def test_going_back_to_an_earlier_second_is_noted() -> None:
+    events = listed(FakeApi([item(n, 1_700_000_000 + n // 3) for n in range(45)], "by_second", 7))
+
+    assert (kept(events), gaps(events), notes(events)) == (exact(45), [], {"cursor_by_second"})
+
+
+class Forgetful(FakeApi):
+    """Knows no object that it is asked to go on after."""
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        return error(400, "No message found.", "after") if "after" in asked else super()._list(given, asked)
+
+
+def test_a_walk_is_begun_again_twice_and_then_given_up() -> None:
+    api = Forgetful(some(9), most=5)
+    events = listed(api)
+
+    assert [query.get("after") for _, query in api.calls] == [None, "msg_0004"] * 3
+    assert (kept(events), gaps(events)) == (exact(5), ["stale_cursor"])
+    api.calls.clear()
+    again = listed(api, Position("msg_0004", 5))
+    assert [query.get("after") for _, query in api.calls] == ["msg_0004", None] * 2 + ["msg_0004"]
+    assert (kept(again), gaps(again)) == (exact(5), ["stale_cursor"])
 
 
 @pytest.mark.parametrize("kind", [FakeApi, Timeless])
@@ -128,6 +153,9 @@ def test_objects_of_other_threads_are_passed_over_and_take_no_position(most: int
     assert [query["after"] for _, query in api.calls] == ["msg_0011"], "what is another's is not asked for again"
     api.messages.extend(some(4, start=12))
     assert kept(walked(position)) == {4: 13}
+    unfinished = {"created_at": 4_000_000_000, "status": "in_progress"}
+    api.messages[:] = [*some(3), {**item(4, 0), **unfinished}, *some(3, start=5)]
+    assert pages(walked(None))[-1].position == Position("msg_0002", 1, more=False), "what is unfinished is asked again"
     api.messages[:], api.most = [{**one, "id": None} for one in some(3)], 100
     assert kept(walked(None)) == exact(3), "what has no name is kept"
 
