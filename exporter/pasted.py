@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 from exporter.errors import UsageError
 from exporter.sources import prefixes
 
@@ -49,6 +52,12 @@ def no_key(text: str) -> str:
 
 def no_beginning(text: str) -> str:
     """Return what was given as an id; `UsageError` where it is only how a source's ids begin."""
-    if any(text.startswith(one) and not any(map(str.isalnum, text[len(one) :])) for one in prefixes()):
+    if _only_beginnings().fullmatch(text):
         raise UsageError(f"{text} is only how an id begins; look at how it was copied")
     return text
+
+
+@cache
+def _only_beginnings() -> re.Pattern[str]:
+    """Return what a text is that begins like an id, and has no letter or digit behind that."""
+    return re.compile(rf"(?:{'|'.join(map(re.escape, prefixes()))})[\W_]*")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -261,7 +262,7 @@ class Catalog:
         """How far each list of a thread was walked."""
         with self._db() as db:
             rows = db.execute(_POSITIONS, named(thread)).all()
-        return {load(name.encode()): Position(load(cursor.encode()), seq, more) for name, cursor, seq, more in rows}
+        return {_unquoted(name): Position(_unquoted(cursor), seq, more) for name, cursor, seq, more in rows}
 
     def positions_of(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, dict[str, Position]]:
         """How far each list of each of these threads was walked: no more than `BATCH` of them."""
@@ -274,7 +275,7 @@ class Catalog:
             with self._db() as db:
                 rows = db.execute(_POSITIONS_OF, said).all()
             for one, name, cursor, seq, more in rows:
-                found[named_by[one]][load(name.encode())] = Position(load(cursor.encode()), seq, more)
+                found[named_by[one]][_unquoted(name)] = Position(_unquoted(cursor), seq, more)
         return found
 
     def frames_of(self, thread: ThreadRef, kind: str) -> Iterator[tuple[str, int]]:
@@ -504,6 +505,12 @@ def _known(row: Sequence[Any]) -> Known:
     _, source, endpoint, name, *rest = row
     rest[_TAGS] = _tags(rest[_TAGS])
     return Known(ThreadRef(source, endpoint, name), *rest)
+
+
+@lru_cache(1024)
+def _unquoted(text: str) -> Any:
+    """Read a list's name or a cursor; most lists of all threads have one of few names."""
+    return load(text.encode())
 
 
 def _tags(text: Any) -> tuple[str, ...]:

@@ -82,12 +82,12 @@ class Progress:
 
     def _outcome(self, outcome: Outcome) -> None:
         self._threads += 1
-        fields = {"source": outcome.thread.source, "endpoint": outcome.thread.endpoint, "thread": outcome.thread.id}
-        told = {"state": outcome.state, "records": outcome.records, "code": outcome.code, "error": outcome.error}
-        self._out.item("thread", {**fields, **told, "notes": outcome.notes})
-        sys.stdout.flush()
+        if self._out.as_json:
+            told = {"state": outcome.state, "records": outcome.records, "code": outcome.code, "error": outcome.error}
+            self._out.item("thread", {**_named(outcome), **told, "notes": outcome.notes})
+            sys.stdout.flush()
         if outcome.state in ("failed", "partial"):
-            self._failed(outcome, fields)
+            self._failed(outcome, _named(outcome))
         elif outcome.code == "expired_link":
             self._line(f"gone: {outcome.error}")
         elif outcome.state == "gone" or self._out.verbosity > 0:
@@ -131,6 +131,10 @@ class Progress:
     ) -> None:
         if self._bar:
             self._bar.stop()
+
+
+def _named(outcome: Outcome) -> dict[str, str]:
+    return {"source": outcome.thread.source, "endpoint": outcome.thread.endpoint, "thread": outcome.thread.id}
 
 
 def _bar() -> Bar:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -172,13 +173,21 @@ def load(name: str) -> SourceClass:
 
 def source_of(thread_id: str) -> str | None:
     """Return the name of the source whose ids begin like this one; None when none does."""
-    return next((name for prefix, name in _prefixes() if thread_id.startswith(prefix)), None)
+    beginnings, names_of = _beginnings()
+    found = beginnings.match(thread_id)
+    return names_of[found[0]] if found else None
 
 
 @cache
 def prefixes() -> tuple[str, ...]:
     """Return how ids of all sources begin, by the source's name."""
     return tuple(prefix for prefix, _ in sorted(_prefixes(), key=lambda pair: pair[1]))
+
+
+@cache
+def _beginnings() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return what finds how an id begins, the longest first, and whose ids begin like that."""
+    return re.compile("|".join(re.escape(prefix) for prefix, _ in _prefixes())), dict(_prefixes())
 
 
 @cache

@@ -155,6 +155,8 @@ class Desk:
 
     def _kept(self, listing: Listing) -> Params:
         refused = self._known(listing).refused
+        if not refused:
+            return listing.params
         return tuple(pair for pair in listing.params if pair not in refused)
 
     async def _give_in(self, answer: Answer, listing: Listing, asked: int, kept: Params) -> bool:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
@@ -73,7 +74,7 @@ class Login:
 
     def url(self, path: str, params: Sequence[tuple[str, str]]) -> str:
         """Return path and query: what the base URL and the profile say goes along with every request."""
-        query = "&".join((*self._query, *(f"{_quoted(name)}={_quoted(text)}" for name, text in params)))
+        query = "&".join((*self._query, *map(_said, params)))
         return f"{path}?{query}" if query else path
 
     async def renewed(self, refused: int) -> bool:
@@ -122,6 +123,13 @@ def _query(profile: Profile) -> tuple[str, ...]:
     kept = [pair for pair in parse_qsl(urlsplit(profile.base_url).query) if not version or pair[0] != VERSION]
     query = urlencode([*kept, *([(VERSION, version)] if version else [])])
     return (query,) if query else ()
+
+
+@lru_cache(256)
+def _said(pair: tuple[str, str]) -> str:
+    """Return a parameter as it stands in a query; most are the same in every question."""
+    name, text = pair
+    return f"{_quoted(name)}={_quoted(text)}"
 
 
 def _quoted(text: str) -> str:

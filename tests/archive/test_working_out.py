@@ -51,15 +51,17 @@ def path(tmp_path: Path) -> Path:
 
 
 def expected(known: Known, policies: Policies) -> tuple[str, str | None, float]:
-    told = (known.visited_at, known.active_at, known.active_at, known.failed_at)
-    times = [datetime.fromisoformat(time) if time else None for time in told]
+    visited, active, failed = (
+        datetime.fromisoformat(time) if time else None for time in (known.visited_at, known.active_at, known.failed_at)
+    )
     policy = policies.of(known.profile, known.thread.source, known.thread.endpoint)
     if known.asked_at is None:
         policy = Policy(policy.why, policy.ttl, policy.anchor, policy.ends, final=False)
-    made = schedule(Standing(known.thread, *times, known.failures), policy, policies.rhythm)
+    made = schedule(Standing(known.thread, visited, active, active, failed, known.failures), policy, policies.rhythm)
     due = NEVER if made.due is None else stamp(made.due.replace(microsecond=0))
     new = known.visited_at is None and known.failed_at is None
-    return ALWAYS if new else due, made.deadline and stamp(made.deadline), made.interval / DAY
+    deadline = None if made.deadline is None else stamp(made.deadline)
+    return ALWAYS if new else due, deadline, made.interval / DAY
 
 
 @pytest.mark.parametrize("policies", [Policies(), OTHERS])
