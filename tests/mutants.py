@@ -48,7 +48,8 @@ ROOMS = {
     "archive": Room(
         tuple(f"exporter/archive/{name}.py" for name in ("_journal", "_lines", "_commits", "_segments", "_manifests")),
         tuple(
-            f"tests/archive/test_{name}.py" for name in ("format", "odd_files", "reading", "archive_laws", "crashes")
+            f"tests/archive/test_{name}.py"
+            for name in ("format", "segments", "odd_files", "reading", "archive_laws", "crashes")
         ),
     ),
     "gone": Room(("exporter/crawl/_gone.py",), ("tests/test_gone.py",)),
