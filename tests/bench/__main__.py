@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.bench.backups import Backups, Shape
 from tests.bench.storing import storing
-from tests.bench.waiting import waiting
+from tests.bench.waiting import both_ends, waiting
 
 SHORT = "short: threads of 8 messages"
 LONG = "long: threads of 10,000 messages"
@@ -71,6 +71,7 @@ def _page(options: argparse.Namespace, dlt: str | None) -> Iterator[str]:
             yield f"| {what} | {_ratio(ratio)} | {_ratio(goal)} | {'met' if ratio <= goal else 'missed'} |"
     if not options.quick:
         yield from waiting(options.waiting)
+        yield from both_ends(options.runs)
         yield from storing(options.month, options.rebuild)
 
 

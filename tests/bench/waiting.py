@@ -8,18 +8,40 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.backups import PATCHED
 from tests.bench.loops import name
-from tests.bench.measure import Cost, cost, responding
+from tests.bench.measure import Cost, cost, responding, spread
 
 LATENCY = 0.05
 FEW = 64
 "Threads of the run that is taken off."
+LONG = 10_000
+"Messages of the one thread that is walked from both ends."
+BOTH, ONE = 16, 1
+"Requests in flight that leave room for a second chain, and that do not."
+WALK = """
+import asyncio, sys
+from exporter.model import Page, Profile, Secret, ThreadRef
+from exporter.pacing import Pace
+from exporter.sources import load
+from exporter.transport import HttpTransport
+
+async def main(url, jobs):
+    async with HttpTransport(Profile(base_url=url, key=Secret("sk-bench")), Pace(jobs)) as transport:
+        thread = ThreadRef("assistants", transport.endpoint, "thread_00000000")
+        async for page in load("assistants")(transport, runs=False).pages(thread, {}):
+            assert isinstance(page, Page)
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+"Takes every page of a thread, and keeps none."
 
 
 @dataclass(frozen=True)
@@ -65,6 +87,37 @@ def waiting(threads: int, messages: int = 8) -> Iterator[str]:
     yield f"A visit without news costs {idle.cpu / threads * 1e6:,.0f} µs of CPU (goal: 300)."
 
 
+def both_ends(runs: int) -> Iterator[str]:
+    """Measure one long thread that is walked from both ends, against one chain of cursors; yield lines of Markdown."""
+    yield f"\n### One thread of {LONG:,} messages, from both ends\n"
+    yield f"Median of {runs} runs in turn, beyond what a thread of one message takes; `--jobs {ONE}` is one chain.\n"
+    yield "| work | one chain, s | both ends, s | ratio (least-most) | goal, at most |"
+    yield "|---|---|---|---|---|"
+    slow = f"--latency={LATENCY}"
+    with responding(1, slow) as short, responding(LONG, slow) as long, tempfile.TemporaryDirectory() as folder:
+        for title, program in (("the walk alone", ""), ("JSONL alone", "jsonl"), ("everything", "everything")):
+            seconds: dict[int, list[float]] = {ONE: [], BOTH: []}
+            for _ in range(runs):
+                for jobs, found in seconds.items():
+                    walls = [_one_thread(program, url, jobs, Path(folder) / "archive") for url in (short, long)]
+                    found.append(walls[1] - walls[0])
+            ratios = [both / one for one, both in zip(seconds[ONE], seconds[BOTH], strict=True)]
+            one, both = (statistics.median(found) for found in seconds.values())
+            yield f"| {title} | {one:.2f} | {both:.2f} | {spread(ratios)} | {'' if program else '0.52'} |"
+
+
+def _one_thread(program: str, url: str, jobs: int, archive: Path) -> float:
+    """Return the seconds that a program takes for one thread."""
+    command = ["-c", WALK, url, str(jobs)]
+    if program:
+        begin = ["-c", PATCHED, program] if program == "jsonl" else ["-m", "exporter"]
+        command = [*begin, "backup", "-a", str(archive), "--no-runs", f"--jobs={jobs}", name(0)]
+    try:
+        return cost(sys.executable, *command, environment={"OPENAI_BASE_URL": url}).wall
+    finally:
+        shutil.rmtree(archive, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where it is measured, and with how many threads."""
@@ -104,9 +157,12 @@ class Place:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.waiting", description=__doc__)
-    parser.add_argument("--threads", type=int, default=3_000)
-    for line in waiting(parser.parse_args().threads):
-        print(line, flush=True)
+    parser.add_argument("--threads", type=int, default=3_000, help="0: only the long one")
+    parser.add_argument("--runs", type=int, default=3, help="of the long thread")
+    options = parser.parse_args()
+    for lines in (waiting(options.threads) if options.threads else (), both_ends(options.runs)):
+        for line in lines:
+            print(line, flush=True)
     return 0
 
 
