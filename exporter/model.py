@@ -232,8 +232,9 @@ Code = Literal[
     # the server has what the archive lacks
     "server_missing",
     # worth knowing, and no damage
-    "gap", "journal_open", "erasure_open", "salvaged", "stray_file", "content_unnamed", "catalog_behind",
-    "table_unnoted", "table_version", "not_compared", "not_opened", "server_differs", "server_gone", "server_unread",
+    "gap", "journal_open", "erasure_open", "salvaged", "stray_file", "content_unnamed", "content_given_up",
+    "catalog_behind", "table_unnoted", "table_version", "not_compared", "not_opened",
+    "server_differs", "server_gone", "server_unread",
 ]  # fmt: skip
 """What kind of thing `check` found; the list is closed, and docs/check.md explains each."""
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.archive import Archive, _segments
+from exporter.archive._parts import Part
 from exporter.archive._remainder import left
 from exporter.check import _accepting as accepting
 from exporter.check import accept, check
@@ -23,6 +24,7 @@ from exporter.model import Finding, Registration
 from exporter.rebuild import rebuild
 from exporter.registry import register
 from tests.conftest import Bench, rows
+from tests.test_files_fetched import thread_with
 
 COUNT = 40
 
@@ -307,3 +309,28 @@ def test_of_an_encrypted_segment_the_chunks_are_kept_that_open(
     with Archive.open(bench.path) as archive:
         found = sorted(record.seq for record in archive.records(bench.ref("conv_e")))
     assert found == list(range(600))
+
+
+@pytest.mark.parametrize("harm", ["missing", "a bit"])
+def test_a_content_that_is_lost_is_given_up_and_told_once(bench: Bench, tmp_path: Path, harm: str) -> None:
+    bench.state.add_file({"id": "file-1", "purpose": "vision"}, b"the only copy" * 99)
+    bench.backup(thread_with(bench, "file-1"))
+    (blob,) = (file for file in (bench.path / "blobs").rglob("*") if file.is_file())
+    data = blob.read_bytes()
+    HARMS[harm](blob)
+    assert {one.code for one in damages(bench.path)} == {"content_missing" if harm == "missing" else "content_damaged"}
+
+    done = accept(bench.path, list(check(bench.path)), tmp_path / "lost")
+
+    assert done is not None
+    assert done.given.contents == (blob.relative_to(bench.path).as_posix(),)
+    assert (tmp_path / "lost" / done.given.contents[0]).exists() == (harm != "missing")
+    found = list(check(bench.path, rebuild=True))
+    assert [one.code for one in found if one.where == done.given.contents[0]] == ["content_given_up"]
+    assert not [one for one in found if one.severity == "damage"]
+    for part in range(1, 4):
+        assert not [one for one in check(bench.path, subset=Part(part, 3)) if one.severity == "damage"]
+    assert bench.backup().exit_code == 0
+
+    blob.write_bytes(data)
+    assert not [one for one in check(bench.path) if one.code.startswith("content")]

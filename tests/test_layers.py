@@ -39,7 +39,8 @@ MAY = {
     "pasted": GROUND | {"sources"},
     "ids": GROUND | {"pasted", "sources"},
     "tables": READS,
-    "check": READS | {"crawl", "rebuild", "registry", "retention", "sources"},  # the server is asked by the usual way
+    # the server is asked by the usual way
+    "check": READS | {"crawl", "erase", "rebuild", "registry", "retention", "sources"},
     "erase": READS,
     "upstream": READS | {"crawl", "retention", "sources"},  # the server is asked by the usual way
     "rebuild": READS | {"crawl", "retention"},  # deadlines are worked out again

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self, cast
@@ -113,10 +113,10 @@ class Blob:
 
 
 class Named:
-    """The contents that records name, each looked at once."""
+    """The contents that records name, each looked at once; without those `given_up` the archive goes on."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage, self._cipher = storage, cipher_of(storage)
+    def __init__(self, storage: Storage, given_up: Collection[str] = ()) -> None:
+        self._storage, self._cipher, self._given_up = storage, cipher_of(storage), given_up
         self._seen: set[bytes] = set()
 
     def __contains__(self, name: str) -> bool:
@@ -147,10 +147,12 @@ class Named:
         try:
             kept(self._storage).open(on_disk(self._storage, name)).close()
         except FileNotFoundError:
+            where = on_disk(self._storage, name)
+            if where in self._given_up:
+                what = f"it was lost and given up: the content of {whose}"
+                return Finding("content_given_up", where, what, "nothing to do; a copy put there counts", "note")
             help_ = "restore it from a copy, or run `exporter backup --full`, which asks for it again"
-            return Finding(
-                "content_missing", on_disk(self._storage, name), f"it is missing: the content of {whose}", help_
-            )
+            return Finding("content_missing", where, f"it is missing: the content of {whose}", help_)
         except OSError:
             pass  # it is there, and is read later
         return None
@@ -159,9 +161,9 @@ class Named:
 class Blobs:
     """The contents that records name against those that are there. Changes nothing."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, given_up: Collection[str] = ()) -> None:
         self._storage = storage
-        self._named = Named(storage)
+        self._named = Named(storage, given_up)
         self._missing: list[Finding] = []
 
     def see(self, mark: Mark, lines: list[bytes]) -> None:

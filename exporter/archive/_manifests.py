@@ -163,11 +163,14 @@ class Later:
     def __init__(self, erasing: Iterable[Manifest] = ()) -> None:
         self._segments: dict[str, Segment] = {}
         self._files: dict[tuple[int, str], str] = {}
+        self.given_up: set[str] = set()
+        "Contents of files, as they are named on the disk, without which the archive goes on."
         for manifest in erasing:
             erased = manifest.erased
             assert erased is not None
             self._segments.update((one.old.name, one.new) for one in erased.replaced)
             self._files.update(((one.number, one.old), one.new) for one in erased.amended)
+            self.given_up.update(map(str, erased.about.get("contents", ())))
 
     @classmethod
     def read(cls, storage: Storage, since: int = 0) -> Later:

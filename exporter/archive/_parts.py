@@ -56,8 +56,8 @@ class Parts:
         self._archive, self._storage = archive, archive.storage
         self._newest = archive.manifest()
         self._tables = Published(archive, int(archive.catalog.fact("published") or 0))
-        self._named = Named(archive.storage)
         self._later = Later.read(self._storage) if archive.catalog.fact(NEWEST) else Later()
+        self._named = Named(archive.storage, self._later.given_up)
         self.bytes = 0
         "Read so far."
 

@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from exporter.archive import _manifests, _segments
+from exporter.archive._blobs import content
 from exporter.archive._encrypted import cipher_of, kept
 from exporter.archive._journal import header, pages_until_torn
 from exporter.archive._lines import header_line
@@ -40,25 +41,24 @@ class Given:
     manifest: int
     segments: tuple[str, ...]
     "That were damaged or missing."
+    contents: tuple[str, ...]
+    "Of files, as they are named on the disk."
     pages: int
-    "That are lost; the records in them next."
+    "Of the segments that are lost; the records in them next."
     records: int
     kept_pages: int
 
 
-def is_remainder(name: str) -> bool:
-    """Tell whether a segment is what was left of another: then positions do not go on in it without a gap."""
-    return f"{LEFT}." in name
-
-
 def give_up(storage: Storage, archive: str, run: str, names: Collection[str]) -> Given | None:
-    """Commit that in the place of these segments stands what is left of them; None where none of them is damaged.
+    """Commit that in the place of these segments stands what is left of them, and in that of contents nothing.
 
-    The writer's lock is held. Raises `Damaged` where a manifest is: then it is not known what was committed.
+    Of the files that are named, those count that are damaged or missing; None where none is. The writer's lock is
+    held. Raises `Damaged` where a manifest is: then it is not known what was committed.
     """
     log = list(_manifests.log(storage))
     broken = [one for manifest in log for one in manifest.segments if one.name in names and _differs(one, storage)]
-    if not broken:
+    contents = tuple(sorted(name for name in names if name.startswith("blobs/") and _is_lost(name, storage)))
+    if not broken and not contents:
         return None
     last = log[-1]
     replaced = [Replaced(one, _remainder(one, storage, archive, last)) for one in broken]
@@ -66,11 +66,14 @@ def give_up(storage: Storage, archive: str, run: str, names: Collection[str]) ->
         "pages": sum(one.old.pages - one.new.pages for one in replaced),
         "records": sum(one.old.records - one.new.records for one in replaced),
     }
-    about: dict[str, Any] = {"reason": REASON, **lost}
+    about: dict[str, Any] = {"reason": REASON, **lost, "contents": list(contents)}
     draft = replace(_manifests.draft(archive, last, run, (), None), erased=Erasure((), (), tuple(replaced), (), about))
     made = _manifests.commit(draft, storage)
+    for name in contents:
+        kept(storage).remove(name)
     kept_pages = sum(one.new.pages for one in replaced)
-    return Given(made.number, tuple(one.name for one in broken), lost["pages"], lost["records"], kept_pages)
+    segments = tuple(one.name for one in broken)
+    return Given(made.number, segments, contents, lost["pages"], lost["records"], kept_pages)
 
 
 def _differs(one: Segment, storage: Storage) -> bool:
@@ -78,6 +81,14 @@ def _differs(one: Segment, storage: Storage) -> bool:
         return sha256_of(kept(storage).open(one.name)) != one.sha256
     except OSError:
         return True
+
+
+def _is_lost(name: str, storage: Storage) -> bool:
+    try:
+        kept(storage).open(name).close()
+    except OSError:
+        return True
+    return any(content(storage, name))
 
 
 def _remainder(one: Segment, storage: Storage, archive: str, last: Manifest) -> Segment:

@@ -107,6 +107,11 @@ def is_named(name: str, number: int, sha256: str) -> bool:
     return name.rsplit("/", 1)[-1] in (begin, f"{begin}.enc")
 
 
+def is_remainder(name: str) -> bool:
+    """Tell whether a segment is what was left of another: then positions do not go on in it without a gap."""
+    return f"{LEFT}." in name
+
+
 def _file_name(number: int, packed: Segment, cipher: Cipher | None, mark: str = "") -> str:
     return f"{number:09d}-{packed.sha256[:12]}{mark}.jsonl.zst{'.enc' if cipher else ''}"
 

@@ -12,7 +12,7 @@ from exporter.archive._cipher import ENC
 from exporter.archive._encrypted import as_kept, kept
 from exporter.archive._lines import read_mark, read_seqs
 from exporter.archive._manifests import Later, Manifest
-from exporter.archive._remainder import is_remainder
+from exporter.archive._segments import is_remainder
 from exporter.errors import ArchiveError, Damaged
 from exporter.files import sha256_of
 from exporter.model import Code, Finding, Mark, Segment, ThreadRef

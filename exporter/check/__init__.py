@@ -15,6 +15,7 @@ from exporter.archive import Archive, read_id
 from exporter.archive._blobs import Blobs
 from exporter.archive._encrypted import sealed
 from exporter.archive._keyfile import unlock
+from exporter.archive._manifests import Later
 from exporter.archive._parts import Part, Parts
 from exporter.archive._published import Published
 from exporter.check._accepting import Accepted, accept
@@ -50,7 +51,7 @@ def check(path: Path, rebuild: bool = False, subset: Part | None = None) -> Iter
             yield from _part(catalog.archive, subset) if catalog.archive else ()
             return
         storage = sealed(load_storage("local", path), cipher)
-        blobs = Blobs(storage)
+        blobs = Blobs(storage, Later.read(storage).given_up)
         log = Log(storage, archive_id, catalog, blobs.see)
         yield from log.findings()
         yield from left_behind(path, blobs.see, cipher)

@@ -25,6 +25,7 @@ from exporter.archive._remainder import Given, give_up
 from exporter.archive.catalog import Catalog, owner_of
 from exporter.check import _losses as losses
 from exporter.check._repair import LOG, look_again
+from exporter.erase import finish
 from exporter.errors import ArchiveError, Damaged, DiskFull, Locked, UsageError
 from exporter.files import make_folder, translated
 from exporter.model import Code, Finding, ThreadRef
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SEGMENTS: frozenset[Code] = frozenset({"segment_missing", "segment_damaged"})
+CONTENTS: frozenset[Code] = frozenset({"content_missing", "content_damaged"})
 "What can be gone on without."
 KEYS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "messages": ("message_id", ("parent_id",)),
@@ -64,13 +66,13 @@ class Accepted:
 
 
 def accept(path: Path, found: Iterable[Finding], aside: Path, policies: Policies | None = None) -> Accepted | None:
-    """Go on without the damaged segments among what `check` found; None where they are whole after all.
+    """Go on without the damaged segments and contents among what `check` found; None where all are whole after all.
 
     `aside` is a new or empty folder outside the archive. Raises `UsageError` where it is not, `Damaged` where a
     manifest is damaged, `Locked` where somebody writes; then nothing was changed.
     """
     found = list(found)
-    names = {one.where for one in found if one.code in SEGMENTS}
+    names = {one.where for one in found if one.code in SEGMENTS | CONTENTS}
     for one in found:
         if one.code in LOG - SEGMENTS:
             raise Damaged(f"{one.where}: {one.what}; only a copy mends that, nothing else says what was committed")
@@ -85,6 +87,10 @@ def accept(path: Path, found: Iterable[Finding], aside: Path, policies: Policies
         given = give_up(storage, archive, f"accepted-{secrets.token_hex(3)}", names)
     if given is None:
         return None
+    if not given.segments:
+        with Archive.write(path) as writing:
+            finish(writing)
+        return Accepted(given, {}, 0)
     rebuild(path, policies)
     rows = {table: count for table in KEYS if (count := _only_before(table, path, aside, lost))}
     shutil.rmtree(aside / BEFORE, ignore_errors=True)
@@ -121,7 +127,8 @@ def _keep(path: Path, aside: Path, names: Iterable[str]) -> set[ThreadRef]:
             make_folder((aside / name).parent)
             with suppress(OSError):  # missing, or on a bad sector; what can be read of it stays in the archive
                 shutil.copyfile(path / name, aside / name)
-        for file in (file for table in KEYS for file in (path / table).glob("*.parquet")):
+        segments = [name for name in names if not name.startswith("blobs/")]
+        for file in (file for table in KEYS for file in (path / table).glob("*.parquet") if segments):
             target = make_folder(aside / BEFORE / file.parent.name) / file.name
             try:
                 os.link(file, target)
@@ -131,7 +138,7 @@ def _keep(path: Path, aside: Path, names: Iterable[str]) -> set[ThreadRef]:
         with closing(sqlite3.connect(path / CATALOG)) as old, closing(sqlite3.connect(aside / CATALOG)) as new:
             old.backup(new)
         with Archive.open(path) as archive:
-            return losses.threads_of(archive, names)
+            return losses.threads_of(archive, segments)
     except (sqlite3.DatabaseError, ArchiveError):
         return set()  # the tables may still know
 

@@ -13,6 +13,7 @@ import click
 
 from exporter.cli._command import archive_option, makes_command
 from exporter.cli._confirming import confirm
+from exporter.cli._numbers import many
 from exporter.cli._output import Output, redacted
 from exporter.cli.backup import Positive
 from exporter.errors import Damaged
@@ -50,7 +51,7 @@ def _options(function: Any) -> Any:
     """Add what says what to look at, and how to ask a server."""
     config = "Profiles.  [env var: EXPORTER_CONFIG; default: ./exporter.toml]"
     of = "Read only the K-th of N parts, as each backup does with one of 30."
-    accept = "Go on without damaged segments; the new DIRECTORY gets what tells what was lost."
+    accept = "Go on without what is damaged; the new DIRECTORY gets what tells what was lost."
     repair = "Mend what can be made again, never segments, manifests or contents; then check again."
     for option in reversed(
         (
@@ -97,8 +98,9 @@ def command(
     tables again where they are wrong, and checks again: what is left then, only a copy mends, or the server.
 
     --accept-loss is for damage that no copy mends: what can be read of damaged segments takes their place, for good,
-    and backups publish tables again. DIRECTORY, new and outside the archive, gets the damaged files, the catalog as it
-    was, and the rows that only tables still had. The next backup asks servers for the threads that lost something.
+    lost contents of files are given up, and backups publish tables again. DIRECTORY, new and outside the archive, gets
+    the damaged files, the catalog as it was, and the rows that only tables still had. The next backup asks servers for
+    the threads that lost something.
 
     --server walks N threads of the archive, picked at random, from their beginning on their server, and compares every
     object; nothing is archived. It is damage (exit code 5) if the server has what the archive should have and has
@@ -175,18 +177,20 @@ def _accept(archive: Path, config: str | None, aside: Path, *, yes: bool) -> int
     policies, out = profiles(config).policies, Output.of()
     found = list(check(archive))
     _told(found)
-    segments = sum(one.code.startswith("segment_") for one in found)
-    if segments and not yes:
-        confirm(segments, "go on without what cannot be read of so many segments", nothing="nothing was changed")
+    files = sum(one.code.startswith(("segment_", "content_")) and one.severity == "damage" for one in found)
+    if files and not yes:
+        confirm(files, "go on without what cannot be read of so many files", nothing="nothing was changed")
     done = accept(archive, found, aside, policies)
     if done is None:
-        out.say("no segment is damaged: there is nothing to go on without")
+        out.say("no segment and no content is damaged: there is nothing to go on without")
     else:
         given = done.given
         rows = ", ".join(f"{count:,} rows of {table}" for table, count in done.rows.items()) or "no row of any table"
         said = (
-            f"{given.pages:,} pages are given up, {given.kept_pages:,} of the same segments were kept; {rows} had no "
-            f"other source and lie in {aside}; the next backup walks {done.threads:,} threads from their beginning"
+            f"{many(given.pages, 'pages')} and {many(len(given.contents), 'contents')} of files are given up, "
+            f"{given.kept_pages:,} pages of the same segments were kept; {rows} had no other source; "
+            f"what tells of it lies in {aside}; "
+            f"the next backup walks {many(done.threads, 'threads')} from their beginning"
         )
         fields = {**asdict(given), "rows": done.rows, "threads": done.threads, "folder": str(aside)}
         out.item("accepted", fields, printable(said))
