@@ -12,7 +12,7 @@ from exporter.model import Gap, Page, Position
 from exporter.sources import Answer
 from exporter.sources._asking import Desk
 from exporter.sources._paging import walk
-from tests.sources.fake import FakeApi, error, item, ok
+from tests.sources.fake import LIES, FakeApi, error, item, ok
 from tests.sources.test_paging import LISTING, exact, gaps, kept, listed, pages, some
 
 ONE = Position("msg_0000", 1, more=False)
@@ -191,3 +191,17 @@ def test_a_token_that_was_used_is_passed_over_for_the_last_object() -> None:
     assert (kept(events), gaps(events)) == (exact(6), [])
     assert [query.get("after") for _, query in api.calls] == [None, "token", "msg_0003"]
     assert notes(events) == {"last_id_wrong"}
+
+
+@pytest.mark.parametrize("lie", sorted({*LIES} - {"tokens", "position_ids", "duplicate_ids", "descending"}))
+def test_every_cursor_names_the_object_that_stands_before_what_comes_next(lie: str) -> None:
+    """So a visit that is cut off after any page goes on at the right position."""
+    events = listed(
+        FakeApi([item(n, 1_700_000_000 + n // 3) for n in range(45)], lie, 20 if lie == "more_false" else 7)
+    )
+    placed = pages(events)
+
+    assert placed
+    for page in placed:
+        if page.position.cursor is not None:
+            assert page.position.cursor == f"msg_{page.position.seq - 1:04}"
