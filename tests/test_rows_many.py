@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,8 @@ class Taken(Changes):
 def together(folder: Path, pages: list[list[Record]]) -> list[dict[str, Any]]:
     taken = Taken(folder)
     appending = Appending(taken)
-    read = [
-        ((number, mark_of(records), list(map(record_line, records))), OWNER) for number, records in enumerate(pages, 1)
-    ]
-    for page in taken_apart(read):
+    read = [(number, mark_of(records), list(map(record_line, records))) for number, records in enumerate(pages, 1)]
+    for page in taken_apart(read, defaultdict(lambda: OWNER)):
         appending.take(page)
     appending.flush()
     return sorted(taken.rows, key=lambda one: one["seq"])

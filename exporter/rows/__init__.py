@@ -22,7 +22,7 @@ from exporter.rows._deletions import Deleted, Deletions, deleted_kind, identity
 from exporter.rows._entries import Entry, entries
 from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, TRACE, TRACE_SHAPE, Shape
 from exporter.rows._times import EPOCH, WHOLE_SECONDS, microseconds, moment, time_of
-from exporter.rows._usual import Columns, Usual, usual
+from exporter.rows._usual import Columns, Usual, usual, usual_threads
 from exporter.text import clean, joined, members, plain, readable, string
 
 TABLE_OF: dict[Kind, str] = {
@@ -214,4 +214,5 @@ __all__ = [
     "row",
     "time_of",
     "usual",
+    "usual_threads",
 ]

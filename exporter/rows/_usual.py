@@ -9,7 +9,7 @@ a surrogate pair, a type that says who speaks) leaves it to `row`; so there is o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 
 from exporter.model import Record
+from exporter.rows._contents import texts
 from exporter.rows._entries import Entry
-from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES
+from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, Shape
 from exporter.rows._times import SANE, WHOLE_SECONDS, microseconds, moment
-from exporter.text import WORDY, clean, named, plain, readable, string
+from exporter.text import WORDY, clean, named, plain, string
 
 Columns = dict[str, list[Any]]
 "Texts as `str` or as UTF-8 bytes, times as microseconds since 1970; a column that is not there is null throughout."
@@ -28,42 +29,12 @@ Columns = dict[str, list[Any]]
 _Body = dict[str, msgspec.Raw]
 _Sent = Sequence[msgspec.Raw]
 
-_SHAPE = SHAPES["message"]
 _ELSEWHERE = {name for names in OTHER_NAMES.values() for name in names}
 _USUAL = "message"
 _SECOND = 1_000_000
 _OBJECTS = msgspec.json.Decoder(list[_Body])
 _STRINGS = msgspec.json.Decoder(list[str | None])
 _INTEGERS = msgspec.json.Decoder(list[int])
-
-
-class _Value(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    value: str | None = None
-    annotations: msgspec.Raw = msgspec.Raw()
-
-
-class _Part(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    type: msgspec.Raw = msgspec.Raw()
-    text: str | _Value | None = None
-    annotations: msgspec.Raw = msgspec.Raw()
-    logprobs: msgspec.Raw = msgspec.Raw()
-
-
-class _Said(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    value: str
-    annotations: msgspec.Raw = msgspec.Raw()
-
-
-class _Nested(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    text: _Said
-    type: msgspec.Raw = msgspec.Raw()
-
-
-_Content = str | list[str | _Part] | None
-_CONTENT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Content)
-_CONTENTS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[_Content])
-_SINGLE = msgspec.json.Decoder(list[tuple[_Nested]])
-"Contents of one part whose text has a value: what the Assistants API sends."
 
 
 @dataclass(slots=True)
@@ -83,7 +54,18 @@ def usual(
     """
     if not taken:
         return [], []
-    ids, bodies = [one.id for one in taken], _bodies(taken)
+    return _grouped([one.id for one in taken], _bodies(taken), fields, _Messages)
+
+
+def usual_threads(ids: Sequence[str], bodies: Sequence[bytes]) -> tuple[list[Usual], list[int]]:
+    """Do the same for threads and their objects; `title` and `user` are columns of what the objects say of these."""
+    return _grouped(ids, _objects(bodies), (), _Threads) if ids else ([], [])
+
+
+def _grouped(
+    ids: Sequence[str | None], bodies: Sequence[_Body | None], fields: Collection[str], kind: type[_Group]
+) -> tuple[list[Usual], list[int]]:
+    """Take objects that have the same fields in the same order together."""
     groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     left: list[int] = []
     called = [() if body is None else tuple(body) for body in bodies]
@@ -92,13 +74,13 @@ def usual(
     else:
         for at, names in enumerate(called):
             groups[names].append(at)
-    for names in [names for names in groups if not _is_usual(names)]:
+    for names in [names for names in groups if not kind.is_usual(names)]:
         left += groups.pop(names)
     found: list[Usual] = []
     for names, which in groups.items():
         some = [body for at in which if (body := bodies[at]) is not None]
         columns: dict[str, _Sent] = dict(zip(names, zip(*[body.values() for body in some], strict=True), strict=True))
-        odd = _odd(columns.get("type", ()))
+        odd = kind.odd(columns)
         if odd:
             left += [which[at] for at in sorted(odd)]
             which = [at for place, at in enumerate(which) if place not in odd]  # noqa: PLW2901
@@ -108,84 +90,82 @@ def usual(
             }
         if which:
             kept = {name: values for name, values in columns.items() if not fields or name in fields}
-            found.append(Usual(which, _Group([ids[at] for at in which], kept).columns()))
+            found.append(Usual(which, kind([ids[at] for at in which], kept).columns()))
     return found, left
 
 
 def _bodies(taken: Sequence[Record | Entry]) -> list[_Body | None]:
     """Return the members of each body; None where it is left to `row`."""
     whole = [one for one in taken if type(one) is Record]
-    read = iter(_objects(whole) if whole else ())
+    read = iter(_objects([one.body for one in whole]))
     bodies = [next(read) if isinstance(one, Record) else one.body for one in taken]
     if all(one.parent is None for one in taken):
         return bodies
     return [body if one.parent is None else None for one, body in zip(taken, bodies, strict=True)]
 
 
-def _odd(types: _Sent) -> set[int]:
-    """Return the places of those whose type says who speaks."""
-    said = [bytes(raw) for raw in types]
-    odd = {raw for raw in set(said) if string(raw) in ROLES}
-    return {at for at, raw in enumerate(said) if raw in odd} if odd else set()
-
-
-def _objects(records: Sequence[Record]) -> list[_Body | None]:
+def _objects(sent: Sequence[bytes]) -> list[_Body | None]:
     """Return the members of each body; None where it is no object, or has to be cleaned first."""
-    joined = b",".join([record.body for record in records])
+    joined = b",".join(sent)
     if clean(joined) == joined:
         try:
             found = _OBJECTS.decode(b"[%b]" % joined)
         except (msgspec.MsgspecError, RecursionError):
             found = []
-        if len(found) == len(records):
+        if len(found) == len(sent):
             return list(found)
-    return [] if not records else [None] if len(records) == 1 else [*_halved(records)]
+    return [] if not sent else [None] if len(sent) == 1 else [*_halved(sent)]
 
 
-def _halved(records: Sequence[Record]) -> Iterable[_Body | None]:
+def _halved(sent: Sequence[bytes]) -> Iterable[_Body | None]:
     """Look at each half, so that one odd body does not make all others slow."""
-    middle = len(records) // 2
-    yield from _objects(records[:middle])
-    yield from _objects(records[middle:])
-
-
-@lru_cache(4096)
-def _is_usual(names: tuple[str, ...]) -> bool:
-    """Tell whether objects with these fields speak in `content` alone, and no field has its other name."""
-    if "role" not in names or "content" not in names:
-        return False
-    return _ELSEWHERE.isdisjoint(names) and WORDY.intersection(names) == {"content"}
+    middle = len(sent) // 2
+    yield from _objects(sent[:middle])
+    yield from _objects(sent[middle:])
 
 
 class _Group:
-    """Messages that have the same fields in the same order."""
+    """Objects that have the same fields in the same order."""
+
+    shape: Shape
 
     def __init__(self, ids: list[str | None], sent: dict[str, _Sent]) -> None:
         self._ids, self._sent = ids, sent
         self._rest: list[tuple[bytes, Sequence[bytes | msgspec.Raw], bytes]] = []
         "Of `extra_json`, in order: what stands before a value, the values if they differ, what stands behind."
 
+    @classmethod
+    def is_usual(cls, names: tuple[str, ...]) -> bool:
+        """Tell whether no field of these has its other name."""
+        return _ELSEWHERE.isdisjoint(names)
+
+    @classmethod
+    def odd(cls, _columns: Mapping[str, _Sent]) -> set[int]:
+        """Return the places of those that are left to `row` for what they say."""
+        return set()
+
     def columns(self) -> Columns:
         """Return the columns; what they do not tell is `extra_json`."""
-        out: Columns = {"type": [_USUAL] * len(self._ids)}
+        out: Columns = {}
         for name, values in self._sent.items():
-            if name == "id":
-                self._id(values)
-            elif name == "type":
-                self._type(values, out)
-            elif name in _SHAPE.texts:
-                self._text(name, values, out)
-            elif name in _SHAPE.times:
-                self._time(name, values, out)
-            elif name in _SHAPE.jsons:
-                sent = [bytes(raw) for raw in values]
-                out[_SHAPE.jsons[name]] = self._unless(name, sent, [raw == b"null" for raw in sent])
-            else:
-                self._keep(name, values)
-        out["text"] = _texts(self._sent["content"])
+            self._take(name, values, out)
         if self._rest:
             out["extra_json"] = self._extra()
         return out
+
+    def _take(self, name: str, values: _Sent, out: Columns) -> None:
+        """Take one field of all."""
+        if name == "id":
+            self._id(values)
+        elif name in self.shape.texts:
+            self._text(name, values, out)
+        elif name in self.shape.times:
+            self._time(name, values, out)
+        elif name in self.shape.jsons:
+            sent = [bytes(raw) for raw in values]
+            out[self.shape.jsons[name]] = self._unless(name, sent, [raw == b"null" for raw in sent])
+        else:
+            self._keep(name, values)
 
     def _extra(self) -> list[bytes | None]:
         """Return the objects of what is kept."""
@@ -226,25 +206,67 @@ class _Group:
         keeps = [name is None or text != name for text, name in zip(said, known, strict=True)]
         self._unless("id", said, keeps, values)
 
-    def _type(self, values: _Sent, out: Columns) -> None:
-        sent = [bytes(raw) for raw in values]
-        said = {raw: string(raw) for raw in set(sent)}
-        out["type"] = [_USUAL if (text := said[raw]) is None else text for raw in sent]
-        self._unless("type", sent, [said[raw] in (None, _USUAL) for raw in sent])
-
     def _text(self, name: str, values: _Sent, out: Columns) -> None:
         try:
             said = _STRINGS.decode(b"[%b]" % b",".join(values))
         except (msgspec.MsgspecError, RecursionError):
             said = [string(bytes(raw)) for raw in values]
-        out[_SHAPE.texts[name]] = self._unless(name, said, [text is None for text in said], values)
+        out[self.shape.texts[name]] = self._unless(name, said, [text is None for text in said], values)
 
     def _time(self, name: str, values: _Sent, out: Columns) -> None:
         times: list[int | None] = [*_wholes(values)] or [_whole(bytes(raw)) for raw in values]
         if None in times:
             self._unless(name, times, [time is None for time in times], values)
             times = [_moment(bytes(raw)) if time is None else time for raw, time in zip(values, times, strict=True)]
-        out[_SHAPE.times[name]] = times
+        out[self.shape.times[name]] = times
+
+
+class _Messages(_Group):
+    """Messages: what they say, and who says it."""
+
+    shape = SHAPES["message"]
+
+    @classmethod
+    @lru_cache(4096)
+    def is_usual(cls, names: tuple[str, ...]) -> bool:
+        """Tell whether objects with these fields speak in `content` alone, and no field has its other name."""
+        if "role" not in names or "content" not in names:
+            return False
+        return super().is_usual(names) and WORDY.intersection(names) == {"content"}
+
+    @classmethod
+    def odd(cls, columns: Mapping[str, _Sent]) -> set[int]:
+        """Return the places of those whose type says who speaks."""
+        said = [bytes(raw) for raw in columns.get("type", ())]
+        odd = {raw for raw in set(said) if string(raw) in ROLES}
+        return {at for at, raw in enumerate(said) if raw in odd} if odd else set()
+
+    def columns(self) -> Columns:
+        """See `_Group.columns`."""
+        return {"type": [_USUAL] * len(self._ids)} | super().columns() | {"text": texts(self._sent["content"])}
+
+    def _take(self, name: str, values: _Sent, out: Columns) -> None:
+        if name == "type":
+            self._type(values, out)
+        else:
+            super()._take(name, values, out)
+
+    def _type(self, values: _Sent, out: Columns) -> None:
+        sent = [bytes(raw) for raw in values]
+        said = {raw: string(raw) for raw in set(sent)}
+        out["type"] = [_USUAL if (text := said[raw]) is None else text for raw in sent]
+        self._unless("type", sent, [said[raw] in (None, _USUAL) for raw in sent])
+
+
+class _Threads(_Group):
+    """Threads: what their objects say of title and user stays where it is, too."""
+
+    shape = SHAPES["thread"]
+
+    def _take(self, name: str, values: _Sent, out: Columns) -> None:
+        super()._take(name, values, out)
+        if name in ("title", "user"):
+            out[name] = [string(bytes(raw)) for raw in values]
 
 
 def _wholes(values: _Sent) -> list[int]:
@@ -269,38 +291,3 @@ def _whole(raw: bytes) -> int | None:
 def _moment(raw: bytes) -> int | None:
     time = moment(raw)
     return None if time is None else microseconds(time)
-
-
-def _texts(values: _Sent) -> list[str | None]:
-    """Return what a person would read in each content."""
-    joined = b"[%b]" % b",".join(values)
-    try:
-        return [part.text.value for (part,) in _SINGLE.decode(joined)]
-    except (msgspec.MsgspecError, RecursionError):
-        pass
-    try:
-        contents = _CONTENTS.decode(joined)
-    except (msgspec.MsgspecError, RecursionError):
-        return [_readable(bytes(raw)) for raw in values]
-    return [_words(content) for content in contents]
-
-
-def _readable(raw: bytes) -> str | None:
-    try:
-        return _words(_CONTENT.decode(raw))
-    except (msgspec.MsgspecError, RecursionError):
-        return readable({"role": b"", "content": raw})
-
-
-def _words(content: Any) -> str | None:
-    """Return the words of a content that is text alone, its parts one per line."""
-    if content is None or isinstance(content, str):
-        return content
-    found: list[str] = []
-    for part in content:
-        text = part if isinstance(part, str) else part.text
-        if isinstance(text, _Value):
-            text = text.value
-        if text is not None:
-            found.append(text)
-    return "\n".join(found) if found else None

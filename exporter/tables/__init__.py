@@ -14,20 +14,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
 
 import exporter
 from exporter.archive import Archive
+from exporter.files import translated
 from exporter.tables._changes import Changes
 from exporter.tables._comparing import compare
 from exporter.tables._erased import drop_erased
 from exporter.tables._events import Events, size_of
 from exporter.tables._files import EMPTY, Files, outdated
 from exporter.tables._known import Known
-from exporter.tables._reader import Reader, View
+from exporter.tables._reader import Reader, View, ahead
 from exporter.tables._repeats import Repeats
 from exporter.tables._threads import Threads
 
@@ -61,15 +61,15 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
         newest = reader.manifest()
         files = Files(reader, newest, folder, into, afresh=afresh)
         view, changes, events = View(reader, 0 if files.afresh else since, newest), Changes(folder), Events(folder)
-        repeats = Repeats()
-        touched = events.collect(view, changes, repeats, remember=files.any)
-        for table, whose in repeats.found(files.paths):
-            changes.fold(table, whose)
-        erased = drop_erased(files, changes, reader.erasures(view.since, newest))
-        known = Known(files.paths("threads"), files.paths("gaps"), touched, erased)
+        repeats = Repeats(files.paths, events.again)
+        events.collect(view, changes, repeats, remember=files.any)
+        repeats.look()
+        erased = reader.erasures(view.since, newest)
+        drop_erased(files, changes, erased)
+        known = Known(folder, files.paths("threads"), files.paths("gaps"), events.touched, erased)
         threads = Threads(view, changes, known, torn=files.newer_than(view.since))
-        for (thread, happened), owner in view.owned(events.by_thread(), itemgetter(0), size_of):
-            threads.join(thread, happened, owner)
+        for some in ahead(events.by_thread(), size_of):
+            threads.take(some)
         put = list(files.write(changes))
         return Published(sum(put), len(put))
 

@@ -9,18 +9,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from exporter.archive import read_records
 from exporter.model import Record
 from exporter.rows import TABLE_OF, Columns, Entry, frame, microseconds, row, usual
 from exporter.tables._changes import Changes
-from exporter.tables._columns import column, same
+from exporter.tables._columns import any_column, rows_of
 from exporter.tables._pages import Page, seen
 from exporter.text import plain
 
 _OWNED = ("source", "endpoint", "profile", "thread_id", "user", "customer", "title")
-_MONTHS = 12
 
 
 class Appending:
@@ -52,7 +50,7 @@ class Appending:
             known = _known(objects, pages, self._schema)
         for group in found:
             own = known if len(group.which) == len(objects) else known.take(pa.array(group.which, pa.int64()))
-            self._changes.put_batch("messages", _batch(self._schema, own, group.columns))
+            self._changes.put_batch("messages", rows_of(self._schema, own, group.columns))
 
     def _one_by_one(self, taken: Iterable[tuple[Record, Page]]) -> None:
         for record, page in taken:
@@ -74,7 +72,7 @@ def _known(objects: Sequence[Record | Entry], pages: Sequence[Page], schema: pa.
     told = [one.observed_at for one in objects]
     times = {time: microseconds(seen(one)) for time, one in dict(zip(told, objects, strict=True)).items()}
     out["observed_at"] = [times[time] for time in told]
-    made = {name: _column(values, schema.field(name).type) for name, values in out.items()}
+    made = {name: any_column(values, schema.field(name).type) for name, values in out.items()}
     made["first_seen_at"] = made["observed_at"]
     return pa.RecordBatch.from_pydict(made)
 
@@ -83,32 +81,3 @@ def _plain(page: Page) -> dict[str, Any]:
     """Return whose the rows of a page are."""
     ref = page.mark.thread
     return frame(Record(ref, "message", None, 0, page.mark.fetched_at, b""), page.owner)
-
-
-def _column(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
-    return same(values[0], len(values), kind) if values.count(values[0]) == len(values) else column(values, kind)
-
-
-def _batch(schema: pa.Schema, known: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
-    """Make a batch of rows of messages from the columns that are not null throughout."""
-    rows = known.num_rows
-    arrays: dict[str, Any] = dict(zip(known.schema.names, known.columns, strict=True))
-    arrays |= {name: column(values, schema.field(name).type) for name, values in columns.items()}
-    observed, created = arrays["observed_at"], arrays.get("created_at")
-    if created is None or created.null_count:
-        created = pa.nulls(rows, observed.type) if created is None else created
-        arrays["ts"] = pc.coalesce(created, observed)
-        arrays["ts_source"] = pc.if_else(pc.is_valid(created), "created_at", "first_seen_at")
-    else:
-        arrays["ts"], arrays["ts_source"] = created, same("created_at", rows, pa.string())
-    arrays["revision"] = same(0, rows, pa.int64())
-    arrays["_month"] = _months(arrays["ts"])
-    made = [arrays[f.name] if f.name in arrays else pa.nulls(rows, f.type) for f in schema]
-    return pa.RecordBatch.from_arrays(made, schema=schema)
-
-
-def _months(times: Any) -> Any:
-    """Return the months since the year 0."""
-    moments = times.cast(pa.timestamp("us"))
-    before = pc.multiply(pc.year(moments), pa.scalar(_MONTHS, pa.int64()))
-    return pc.add(before, pc.subtract(pc.month(moments), pa.scalar(1, pa.int64())))

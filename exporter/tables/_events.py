@@ -1,55 +1,60 @@
 """Take the new pages: rows that can be appended go on at once, and what happened to a thread is sorted by thread.
 
-The idea: pages come in the order of time; the threads they belong to are joined one by one, after a sort on disk.
-Of a page of objects, what tells each of them apart goes along: where nothing is there twice, nothing has to be folded.
+The idea: pages come in the order of time; the threads they belong to are joined in the order of their names, after a
+sort on disk. Of a page of objects, what tells each of them apart goes along: where nothing is there twice, nothing has
+to be folded.
 """
 
 from __future__ import annotations
 
-import itertools
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 
-from exporter.files import make_folder
-from exporter.model import Kind, Mark, Record, ThreadRef
-from exporter.rows import LISTED, TABLE_OF, deleted_kind, microseconds, time_of
+from exporter.archive import read_records
+from exporter.model import Mark, ThreadRef
+from exporter.rows import LISTED, deleted_kind, microseconds, time_of
 from exporter.tables._appending import Appending
 from exporter.tables._changes import Changes
-from exporter.tables._names import key, text, whose
-from exporter.tables._pages import Page, taken_apart
+from exporter.tables._names import Whose, key, text, whose
+from exporter.tables._pages import New, Page, taken_apart, told
 from exporter.tables._reader import View
 from exporter.tables._repeats import Repeats, keys_of
+from exporter.tables._seeking import HELD_ROWS
 from exporter.tables._sorting import Sorter
-from exporter.text import plain
 
-_THREAD = ("source", "endpoint", "thread")
-_TOLD = ("kind", "number", "count", "fresh", "observed_at", "body")
+_WHOSE = ("source", "endpoint", "thread", "exact")
+_TOLD = ("order", "kind", "number", "count", "fresh", "again", "at", "body")
 _COLUMNS: dict[str, pa.DataType] = {
-    **dict.fromkeys(_THREAD, pa.binary()),
-    **dict.fromkeys(("order", "number"), pa.int64()),
+    **dict.fromkeys(_WHOSE[:3], pa.string()),
+    "exact": pa.binary(),
+    "order": pa.int64(),
     "kind": pa.string(),
-    "count": pa.int64(),
-    "fresh": pa.bool_(),
-    "observed_at": pa.int64(),
+    **dict.fromkeys(("number", "count"), pa.int64()),
+    **dict.fromkeys(("fresh", "again"), pa.bool_()),
+    "at": pa.int64(),
     "body": pa.binary(),
     "_month": pa.int64(),
 }
+"`exact` is the thread's exact name where the tables do not have that, else empty."
+_BETWEEN = b"\xff"
+"In no text."
 
 HELD_BYTES = 1 << 20
 HELD_LINE = 300
 "What is held of the events before they become a batch, and what each is beside its body."
 KEYS_BYTES = 8 << 20
 "Keys of a thread's objects that are looked at together; a longer thread is folded if anything can be there twice."
+TOUCHED = 50_000
+"Threads that are named one by one to who looks for their rows; of more, all rows are looked at."
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A page of a thread's objects, or one record of any other kind."""
 
     kind: str
@@ -59,9 +64,17 @@ class Event:
     "Records of the page."
     fresh: bool
     "Whether no object of the page can be in an earlier one."
-    observed_at: datetime
+    again: bool
+    "Whether one of the page is in the tables already."
+    at: int
+    "When it was observed, in microseconds since 1970."
     body: bytes | None
-    "Of a thread or a visit; of a page of objects, their keys."
+    "Of a thread or a visit; of a page of objects, their keys; of a deletion, the kind of what is deleted."
+
+    @property
+    def observed_at(self) -> datetime:
+        """When it was observed."""
+        return time_of(self.at)
 
     def keys(self) -> array[int]:
         """Return what tells the objects of the page apart."""
@@ -73,51 +86,96 @@ class Events:
 
     def __init__(self, folder: Path) -> None:
         self._schema = pa.schema(_COLUMNS)
-        self._sorter = Sorter(self._schema, (*_THREAD, "order"), make_folder(folder / "events"))
+        self._sorter = Sorter(self._schema, (*_WHOSE, "order"), folder, "events")
         self._held: list[tuple[Any, ...]] = []
         self._bytes = self._order = 0
+        self.touched: set[str] | None = set()
+        "The ids of the threads, as the tables have them; None where they are too many, or nobody has to know."
 
-    def collect(self, view: View, changes: Changes, repeats: Repeats, *, remember: bool) -> set[str]:
-        """Take the new pages, and return the ids of their threads where somebody has to know."""
-        touched, appending = set(), Appending(changes)
-        for some in view.together(view.new_pages(), lambda page: page[1].thread, _size):
-            for page in taken_apart(some):
-                self._order += 1
-                mark = page.mark
-                if remember:
-                    touched.add(plain(mark.thread.id))
-                if mark.kind not in LISTED:
-                    self._say(page, changes)
-                    continue
-                keys, table = keys_of(mark, page.objects), TABLE_OF[mark.kind]
-                self._add(page, page.observed_at, keys.tobytes())
-                if remember and not mark.fresh and not repeats.take(mark, page.objects, keys):
-                    changes.fold(table, whose(mark.thread))
-                if not changes.folds(table, whose(mark.thread)):
-                    appending.take(page)
+    def collect(self, view: View, changes: Changes, repeats: Repeats, *, remember: bool) -> None:
+        """Take the new pages; where nothing is remembered of threads, what their owners say is no event."""
+        appending = Appending(changes)
+        for some in view.blocks():
+            listed: list[tuple[int, New]] = []
+            others: list[tuple[int, New]] = []
+            for at, page in enumerate(some, self._order):
+                kind = page[1].kind
+                if kind in LISTED:
+                    listed.append((at, page))
+                elif remember or kind != "registration":
+                    others.append((at, page))
+            self._order += len(some)
+            if remember:
+                self._touch(some)
+            self._tell(others)
+            owners = view.owners(page[1].thread for _, page in listed)
+            read = taken_apart([page for _, page in listed], owners)
+            for (at, _), taken in zip(listed, read, strict=True):
+                self._list(at, taken, repeats, remember=remember)
+                appending.take(taken)
             appending.flush()
-        return touched
 
-    def _say(self, page: Page, changes: Changes) -> None:
-        """Take a page of what are no objects of a list."""
-        for record in page.records:
-            self._add(page, record.observed_at, _said(record))
-            _fold_deleted(changes, record)
+    def _touch(self, pages: list[New]) -> None:
+        if self.touched is not None:
+            self.touched.update(whose(page[1].thread)[2] for page in pages)
+            self.touched = self.touched if len(self.touched) <= TOUCHED else None
+
+    def _list(self, order: int, page: Page, repeats: Repeats, *, remember: bool) -> None:
+        """Take a page of a list."""
+        keys, at = keys_of(page.mark, page.objects), microseconds(page.observed_at)
+        self._add(
+            page.mark, (order, page.mark.kind, page.number, page.mark.count, page.mark.fresh, False, at), keys.tobytes()
+        )
+        if remember and not page.mark.fresh:
+            repeats.take(page.mark, page.objects, keys)
+
+    def _tell(self, pages: list[tuple[int, New]]) -> None:
+        """Take pages of what are no objects of a list."""
+        records = iter(told([line for _, page in pages for line in page[2]]))
+        for order, (number, mark, lines) in pages:
+            for line, (observed_at, body) in zip(lines, records, strict=False):
+                at = microseconds(datetime.fromisoformat(observed_at))
+                said = _said(mark, line, body)
+                self._add(mark, (order, mark.kind, number, mark.count, mark.fresh, False, at), said)
+
+    def again(self, kind: str, thread: Whose) -> None:
+        """Say that an object of a thread is in the tables already, whatever the exact name of the thread is."""
+        self._hold((*thread, b"", -1, kind, 0, 0, False, True, 0, None, 0))
 
     def by_thread(self) -> Iterator[tuple[ThreadRef, list[Event]]]:
-        """Yield what happened to each thread, in the order of the pages."""
+        """Yield what happened to each thread, in the order of their names, and of the pages."""
         self._pack()
         self._sorter.finish()
-        lines = (line for table in self._sorter.merged(0) for line in _lines(table))
-        for exact, group in itertools.groupby(lines, key=lambda line: line[0]):
-            yield ThreadRef(*(text(part) for part in exact)), list(_bounded(event for _, event in group))
+        last: tuple[Any, ...] = ()
+        events: list[Event] = []
+        shared: list[Event] = []
+        size = 0
+        for named, order, event in _lines(self._sorter.merged(0)):
+            if named != last:
+                if len(events) > len(shared):
+                    yield _ref(last), events
+                if named[:3] != last[:3]:
+                    shared = []
+                last, events, size = named, [*shared], 0
+            if order < 0:
+                shared.append(event)
+            elif event.kind in LISTED:
+                size += len(event.body or b"")
+                if size > KEYS_BYTES:
+                    event = msgspec.structs.replace(event, body=None)  # noqa: PLW2901
+            events.append(event)
+        if len(events) > len(shared):
+            yield _ref(last), events
 
-    def _add(self, page: Page, observed_at: datetime, body: bytes | None) -> None:
-        mark, thread = page.mark, page.mark.thread
-        exact = (key(thread.source), key(thread.endpoint), key(thread.id))
-        at = microseconds(observed_at)
-        self._held.append((*exact, self._order, page.number, mark.kind, mark.count, mark.fresh, at, body, 0))
-        self._bytes += len(body or b"") + HELD_LINE
+    def _add(self, mark: Mark, said: tuple[Any, ...], body: bytes | None) -> None:
+        thread = mark.thread
+        named = whose(thread)
+        exact = b"" if named == (thread.source, thread.endpoint, thread.id) else _exact(thread)
+        self._hold((*named, exact, *said, body, 0))
+
+    def _hold(self, event: tuple[Any, ...]) -> None:
+        self._held.append(event)
+        self._bytes += len(event[-2] or b"") + HELD_LINE
         if self._bytes > HELD_BYTES:
             self._pack()
 
@@ -130,30 +188,9 @@ class Events:
             self._held, self._bytes = [], 0
 
 
-def _lines(table: pa.Table) -> Iterator[tuple[tuple[bytes, ...], Event]]:
-    """Yield what happened, each with the exact name of its thread."""
-    whose = zip(*(table.column(name).to_pylist() for name in _THREAD), strict=True)
-    told = zip(*(table.column(name).to_pylist() for name in _TOLD), strict=True)
-    for exact, (kind, number, count, fresh, at, body) in zip(whose, told, strict=True):
-        yield exact, Event(kind, number, count, fresh, time_of(at), body)
-
-
-def _bounded(happened: Iterator[Event]) -> Iterator[Event]:
-    """Leave out keys beyond what is looked at together."""
-    size = 0
-    for event in happened:
-        size += len(event.body or b"") if event.kind in LISTED else 0
-        yield replace(event, body=None) if size > KEYS_BYTES and event.kind in LISTED else event
-
-
-def _said(record: Record) -> bytes | None:
-    return record.body if record.kind in ("thread", "visit") else None
-
-
-def _fold_deleted(changes: Changes, record: Record) -> None:
-    table = TABLE_OF.get(cast("Kind", deleted_kind(record))) if record.kind == "deletion" else None
-    if table is not None:
-        changes.fold(table, whose(record.thread))
+def first_seen(events: list[Event]) -> int:
+    """Return when anything of a thread was first observed, but for what its owner says."""
+    return next(event.at for event in events if event.kind != "registration" and not event.again)
 
 
 def size_of(happened: tuple[ThreadRef, list[Event]]) -> int:
@@ -161,5 +198,26 @@ def size_of(happened: tuple[ThreadRef, list[Event]]) -> int:
     return sum(len(event.body or b"") for event in happened[1])
 
 
-def _size(page: tuple[int, Mark, list[bytes]]) -> int:
-    return sum(map(len, page[2]))
+def _lines(tables: Iterator[pa.Table]) -> Iterator[tuple[tuple[Any, ...], int, Event]]:
+    """Yield what happened, each with the name of its thread and its place in time."""
+    for table in tables:
+        for batch in table.to_batches(max_chunksize=HELD_ROWS):
+            named = zip(*(batch.column(name).to_pylist() for name in _WHOSE), strict=True)
+            order, *said = (batch.column(name).to_pylist() for name in _TOLD)
+            yield from zip(named, order, map(Event, *said), strict=True)
+
+
+def _exact(thread: ThreadRef) -> bytes:
+    return key(thread.endpoint) + _BETWEEN + key(thread.id)
+
+
+def _ref(named: tuple[Any, ...]) -> ThreadRef:
+    """Return the thread that is sorted under a name."""
+    source, endpoint, name, exact = named
+    return ThreadRef(source, *map(text, exact.split(_BETWEEN))) if exact else ThreadRef(source, endpoint, name)
+
+
+def _said(mark: Mark, line: bytes, body: bytes) -> bytes | None:
+    if mark.kind in ("thread", "visit"):
+        return body
+    return (deleted_kind(read_records([line])[0]) or "").encode() if mark.kind == "deletion" else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from exporter.model import Record, Registration
@@ -27,6 +28,8 @@ class Fold:
         self.changed: set[int] = set()
         "Months of the objects that since manifest `since` are new or other than before, are deleted or came back."
         self.months: set[int] = set()
+        self.appended: set[int] = set()
+        "Months of the rows that its new records are, taken by themselves."
         self._since, self._deletions = since, deletions
         self._seen = 0
         self._number: dict[bytes, int] = {}
@@ -42,8 +45,11 @@ class Fold:
         key, state = identity(record), state_of(record)
         at = self._number.setdefault(key, len(self))
         newest = number
+        created = born(record) if at == len(self) or number > self._since else None
+        if number > self._since:
+            self.appended.add(month(created or record.observed_at))
         if at == len(self):
-            self._add(record, state)
+            self._add(record, state, created)
         elif self._state[16 * at : 16 * at + 16] != state:
             self._state[16 * at : 16 * at + 16] = state
             self._revision[at] += 1
@@ -55,8 +61,7 @@ class Fold:
         if max(newest, deleted and max(number, deleted)) > self._since:
             self.changed.add(month(time_of(self._time[at])))
 
-    def _add(self, record: Record, state: bytes) -> None:
-        created = born(record)
+    def _add(self, record: Record, state: bytes, created: datetime | None) -> None:
         time = created or record.observed_at
         self._state += state
         self._first.append(microseconds(record.observed_at))

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import cast
 
+import msgspec
+
 from exporter.archive import read_records
-from exporter.model import Mark, Record, Registration
+from exporter.model import Mark, Record, Registration, ThreadRef
 from exporter.rows import Entry, entries
+
+New = tuple[int, Mark, list[bytes]]
+"A page: its manifest, its mark, and the lines of its records."
+
+
+class _Told(msgspec.Struct, gc=False):
+    """What is read of a line that is no object of a list."""
+
+    observed_at: str
+    body: msgspec.Raw
+
+
+_TOLD = msgspec.json.Decoder(_Told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +55,26 @@ def seen(one: Record | Entry) -> datetime:
     return one.observed_at if isinstance(one, Record) else datetime.fromisoformat(one.observed_at)
 
 
-def taken_apart(some: Sequence[tuple[tuple[int, Mark, list[bytes]], Registration]]) -> Iterator[Page]:
+def taken_apart(some: Sequence[New], owners: Mapping[ThreadRef, Registration]) -> Iterator[Page]:
     """Read the records of some pages, which are few enough to be held."""
     messages: Iterator[Record | Entry] = iter(_read(_lines(some, messages=True)))
     others: Iterator[Record | Entry] = iter(read_records(_lines(some, messages=False)))
-    for (number, mark, lines), owner in some:
+    for number, mark, lines in some:
         source = messages if mark.kind == "message" else others
-        yield Page(number, mark, owner, list(islice(source, len(lines))), lines)
+        yield Page(number, mark, owners[mark.thread], list(islice(source, len(lines))), lines)
 
 
-def _lines(some: Sequence[tuple[tuple[int, Mark, list[bytes]], Registration]], *, messages: bool) -> list[bytes]:
+def told(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    """Return of each line when its object was observed, and its body."""
+    try:
+        return [(one.observed_at, bytes(one.body)) for one in _TOLD.decode_lines(b"".join(lines))]
+    except (msgspec.MsgspecError, RecursionError):
+        return [(one.observed_at.isoformat(), one.body) for one in read_records(lines)]
+
+
+def _lines(some: Sequence[New], *, messages: bool) -> list[bytes]:
     """Return the lines of all pages of messages, or of all others."""
-    return [line for (_, mark, lines), _ in some if (mark.kind == "message") is messages for line in lines]
+    return [line for _, mark, lines in some if (mark.kind == "message") is messages for line in lines]
 
 
 def _read(lines: Sequence[bytes]) -> list[Record | Entry]:

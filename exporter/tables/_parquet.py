@@ -50,13 +50,16 @@ def batches(file: pq.ParquetFile, groups: list[int] | None = None) -> Iterator[p
     yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=False)
 
 
-def rows_among(path: Path, threads: list[str], columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield some columns of the rows of these threads, which are in order; reads only groups that may have them."""
-    wanted = pa.array(threads, pa.string())
+def rows_among(path: Path, threads: list[str] | None, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of the rows of these threads, which are in order; reads only groups that may have them.
+
+    None are all threads.
+    """
+    wanted = pa.array(threads or [], pa.string())
     with reading(path), pq.ParquetFile(path) as file:
-        groups = [group for group in range(file.num_row_groups) if _may_have(file, group, threads)]
+        groups = [g for g in range(file.num_row_groups) if threads is None or _may_have(file, g, threads)]
         for batch in file.iter_batches(columns=columns, row_groups=groups, batch_size=BATCH_ROWS):
-            yield batch.filter(pc.is_in(batch.column("thread_id"), wanted))
+            yield batch if threads is None else batch.filter(pc.is_in(batch.column("thread_id"), wanted))
 
 
 def _may_have(file: pq.ParquetFile, group: int, threads: list[str]) -> bool:

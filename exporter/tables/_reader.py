@@ -5,7 +5,6 @@ The idea: publishing sees the archive as of one manifest; what is committed mean
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +12,7 @@ from typing import Protocol, TypeVar
 from exporter.archive import Erasures, TableFile
 from exporter.model import Mark, Record, Registration, ThreadRef
 
-AHEAD = 500
+AHEAD = 2000
 AHEAD_BYTES = 1 << 20
 "How much is read ahead, so that the owners of many threads are asked for at once."
 
@@ -72,26 +71,24 @@ class View:
             if number <= self.newest:
                 yield from ((number, record) for record in records)
 
-    def owned(
-        self, stream: Iterable[T], thread: Callable[[T], ThreadRef], size: Callable[[T], int]
-    ) -> Iterator[tuple[T, Registration]]:
-        """Yield what comes, each with the owner of its thread; reads a little ahead."""
-        return itertools.chain.from_iterable(self.together(stream, thread, size))
+    def blocks(self) -> Iterator[list[tuple[int, Mark, list[bytes]]]]:
+        """Yield the pages after manifest `since`, as many together as are read ahead."""
+        return ahead(self.new_pages(), lambda page: sum(map(len, page[2])))
 
-    def together(
-        self, stream: Iterable[T], thread: Callable[[T], ThreadRef], size: Callable[[T], int]
-    ) -> Iterator[list[tuple[T, Registration]]]:
-        """Yield as much as is read ahead, each with the owner of its thread."""
-        held: list[T] = []
-        total = 0
-        for one in stream:
-            held.append(one)
-            total += size(one)
-            if len(held) == AHEAD or total > AHEAD_BYTES:
-                yield self._with_owners(held, thread)
-                held, total = [], 0
-        yield self._with_owners(held, thread)
+    def owners(self, threads: Iterable[ThreadRef]) -> Mapping[ThreadRef, Registration]:
+        """Return the owners of these threads."""
+        return self._reader.owners(set(threads))
 
-    def _with_owners(self, held: list[T], thread: Callable[[T], ThreadRef]) -> list[tuple[T, Registration]]:
-        owners = self._reader.owners({thread(one) for one in held})
-        return [(one, owners[thread(one)]) for one in held]
+
+def ahead(stream: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Yield as much of what comes as is read ahead."""
+    held: list[T] = []
+    total = 0
+    for one in stream:
+        held.append(one)
+        total += size(one)
+        if len(held) == AHEAD or total > AHEAD_BYTES:
+            yield held
+            held, total = [], 0
+    if held:
+        yield held

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from exporter.tables._names import Whose, whose
 from exporter.tables._parquet import rows_among
 from exporter.text import plain
 
-LIMIT = 200_000
-"Objects that are looked up at a time; of more, the threads are folded."
+LIMIT = 100_000
+"Objects that are looked up at a time."
 
 _COLUMNS = {
     "message": ("message_id", "parent_id"),
@@ -42,28 +42,33 @@ def keys_of(mark: Mark, objects: Sequence[Record | Entry]) -> array[int]:
 class Repeats:
     """The objects of pages that may hold something old."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Callable[[str], list[Path]], found: Callable[[str, Whose], None]) -> None:
+        self._paths, self._found = paths, found
         self._names: dict[str, set[str]] = defaultdict(set)
         self._threads: dict[str, set[str]] = defaultdict(set)
         self._keys: dict[str, set[int]] = defaultdict(set)
         self._count = 0
 
-    def take(self, mark: Mark, records: Sequence[Record | Entry], keys: array[int]) -> bool:
-        """Take a page; tell whether its objects are going to be looked up."""
+    def take(self, mark: Mark, records: Sequence[Record | Entry], keys: array[int]) -> None:
+        """Take a page whose objects are to be looked up."""
+        if not records:
+            return
         self._count += len(records)
+        self._threads[mark.kind].add(plain(mark.thread.id))
+        self._names[mark.kind].update(plain(record.id) for record in records if record.id is not None)
+        self._keys[mark.kind].update(keys)
         if self._count > LIMIT:
-            return False
-        if records:
-            self._threads[mark.kind].add(plain(mark.thread.id))
-            self._names[mark.kind].update(plain(record.id) for record in records if record.id is not None)
-            self._keys[mark.kind].update(keys)
-        return True
+            self.look()
 
-    def found(self, paths: Callable[[str], list[Path]]) -> Iterator[tuple[str, Whose]]:
-        """Yield table and thread of the objects that are there already."""
+    def look(self) -> None:
+        """Look up what is held, and say of which kind and thread any object is there already."""
         for kind in LISTED:
-            for path in paths(TABLE_OF[kind]) if self._keys[kind] else ():
-                yield from ((TABLE_OF[kind], thread) for thread in self._in(path, kind))
+            for path in self._paths(TABLE_OF[kind]) if self._keys[kind] else ():
+                for thread in self._in(path, kind):
+                    self._found(kind, thread)
+        for held in (self._names, self._threads, self._keys):
+            held.clear()
+        self._count = 0
 
     def _in(self, path: Path, kind: str) -> set[Whose]:
         name, parent = _COLUMNS[kind]

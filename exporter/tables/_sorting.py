@@ -34,18 +34,17 @@ LAST = "\U0010ffff" * 2
 class Sorter:
     """Rows in the order of month and key, on disk: takes any number, and holds few in memory."""
 
-    def __init__(self, schema: pa.Schema, keys: Sequence[str], folder: Path) -> None:
-        self.rows = 0
-        self.schema, self._keys, self._folder = schema, ["_month", *keys], folder
+    def __init__(self, schema: pa.Schema, keys: Sequence[str], folder: Path, name: str) -> None:
+        self.schema, self._keys, self._folder, self._name = schema, ["_month", *keys], folder, name
         self._made = 0
         self._loose: list[dict[str, Any]] = []
         self._loose_bytes = 0
         self._batches: list[pa.RecordBatch] = []
+        self._bytes = 0
         self._runs: list[list[_Run]] = []
 
     def add(self, values: dict[str, Any], size: int) -> None:
         """Take one row of about `size` bytes."""
-        self.rows += 1
         self._loose.append(values)
         self._loose_bytes += size + 500
         if self._loose_bytes > PACK_BYTES:
@@ -53,9 +52,9 @@ class Sorter:
 
     def add_batch(self, rows: pa.RecordBatch) -> None:
         """Take rows that are a batch already."""
-        self.rows += rows.num_rows
         self._batches.append(rows)
-        if sum(batch.nbytes for batch in self._batches) > RUN_BYTES:
+        self._bytes += rows.nbytes
+        if self._bytes > RUN_BYTES:
             self._spill()
 
     def finish(self) -> set[int]:
@@ -65,6 +64,10 @@ class Sorter:
         while len(runs := [run for level in self._runs for run in level]) > FAN:
             self._runs = [[self._merge(runs[i : i + FAN]) for i in range(0, len(runs), FAN)]]
         return {m for run in runs for m in run.months}
+
+    def has(self, of: int) -> bool:
+        """Tell whether there are rows of a month; call it after `finish`."""
+        return any(of in run.months for level in self._runs for run in level)
 
     def sources(self, of: int) -> list[Iterator[pa.RecordBatch]]:
         """Return the sorted streams of one month."""
@@ -76,16 +79,15 @@ class Sorter:
 
     def _pack(self) -> None:
         if self._loose:
-            self._batches.append(pa.RecordBatch.from_pylist(self._loose, schema=self.schema))
+            rows = pa.RecordBatch.from_pylist(self._loose, schema=self.schema)
             self._loose, self._loose_bytes = [], 0
-        if sum(batch.nbytes for batch in self._batches) > RUN_BYTES:
-            self._spill()
+            self.add_batch(rows)
 
     def _spill(self) -> None:
         if not self._batches:
             return
         table = _in_order(pa.Table.from_batches(self._batches), self._keys)
-        self._batches = []
+        self._batches, self._bytes = [], 0
         self._put(0, self._write(iter([table])))
 
     def _put(self, level: int, run: _Run) -> None:
@@ -107,7 +109,7 @@ class Sorter:
 
     def _write(self, tables: Iterator[pa.Table]) -> _Run:
         self._made += 1
-        run = _Run(self._folder / f"{self._made}.arrow")
+        run = _Run(self._folder / f"{self._name}-{self._made}.arrow")
         with translated(run.path), pa.OSFile(str(run.path), "wb") as file, pa.ipc.new_file(file, self.schema) as out:
             count = itertools.count()
             for table in tables:

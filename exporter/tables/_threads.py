@@ -7,19 +7,22 @@ thread's object came again or its owner's words change, is the thread read again
 
 from __future__ import annotations
 
-import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from exporter.model import Kind, Record, Registration, ThreadRef
-from exporter.rows import LISTED, TABLE_OF, Deletions, row
+from exporter.rows import LISTED, TABLE_OF, Deletions, row, time_of
 from exporter.tables._changes import PATCHED, Changes
-from exporter.tables._events import Event
+from exporter.tables._events import Event, first_seen
 from exporter.tables._folding import Fold
 from exporter.tables._known import Known, Old
 from exporter.tables._names import month, whose
+from exporter.tables._newcomers import Came, newcomers, tags_json
 from exporter.tables._reader import View
 from exporter.tables._visits import Visits, gaps, names_gaps, visited
 from exporter.text import plain
@@ -39,17 +42,40 @@ class Threads:
         self._torn = torn
         "Whether an earlier try ended between two files."
 
-    def join(self, thread: ThreadRef, events: list[Event], owner: Registration) -> None:
-        """Fold what has to be folded, and make the row of the thread and those of its gaps."""
-        old, kinds = self._known.old(whose(thread)), {event.kind for event in events}
+    def take(self, some: Sequence[tuple[ThreadRef, list[Event]]]) -> None:
+        """Fold what has to be folded, and make the rows of threads and those of their gaps: of ever later names."""
+        owners = self._view.owners(thread for thread, _ in some)
+        came = [self._came(thread, events, owners[thread]) for thread, events in some]
+        simple: list[Came] = []
+        others: list[Came] = []
+        for one in came:
+            (simple if self._is_simple(one) else others).append(one)
+        for one in (*newcomers(simple, self._changes), *others):
+            self._join(one)
+
+    def _came(self, thread: ThreadRef, events: list[Event], owner: Registration) -> Came:
+        old = self._known.old(whose(thread))
+        return Came(thread, events, owner, old, old is not None and self._known.lacks(whose(thread)))
+
+    def _is_simple(self, one: Came) -> bool:
+        """Tell whether a thread is new, with one object of its own, and nothing came twice."""
+        if one.old is not None or self._torn:
+            return False
+        kinds = [event.kind for event in one.events]
+        if kinds.count("thread") > 1 or kinds.count("registration") == len(kinds) or "deletion" in kinds:
+            return False
+        return not any(_repeats(kind, one.events) for kind in LISTED if kind in kinds)
+
+    def _join(self, one: Came) -> None:
+        thread, events, owner, old = one.thread, one.events, one.owner, one.old
+        kinds = {event.kind for event in events}
         renewed = "registration" in kinds and (old is not None or self._torn)
         if kinds == {"registration"} and not renewed:
             return
+        deleted = {(event.body or b"").decode() for event in events if event.kind == "deletion"}
         counts = {}
         for kind in LISTED:
-            table = TABLE_OF[kind]
-            if renewed or self._changes.folds(table, whose(thread)) or _repeats(kind, events):
-                self._changes.fold(table, whose(thread))
+            if renewed or kind in deleted or _repeats(kind, events):
                 counts[kind] = self._fold(thread, kind, owner, everything=renewed)
         if old is None and kinds == {"registration"}:
             return
@@ -58,9 +84,9 @@ class Threads:
         if old is not None and not renewed and not self._torn and "thread" not in kinds:
             self._grow(thread, old, new, messages)
         else:
-            self._make(thread, owner, events, messages, renewed=renewed)
-        if old is None or renewed or self._torn or self._known.lacks(whose(thread)) or names_gaps(new):
-            self._gaps(thread, owner, self._all(thread, "visit", events), everything=renewed)
+            self._make(one, messages, renewed=renewed)
+        if old is None or renewed or self._torn or one.lacks or names_gaps(new):
+            self._gaps(thread, owner, self._all(one, "visit"), everything=renewed)
 
     def _fold(self, thread: ThreadRef, kind: Kind, owner: Registration, *, everything: bool) -> int:
         """Make the rows of one thread and kind again, in the months that changed; return how many objects it has."""
@@ -74,6 +100,7 @@ class Threads:
                 kept.append(record)
             if size > KEEP_BYTES:
                 kept = None
+        self._changes.fold(TABLE_OF[kind], fold.appended, whose(thread))
         months = fold.months if everything else fold.changed
         records = (record for _, record in self._view.history(thread, kind)) if kept is None else iter(kept)
         self._put(fold.rows(records, owner, months), thread, kind, months)
@@ -86,11 +113,11 @@ class Threads:
         for table, values, size in rows:
             self._changes.put(table, values, size)
 
-    def _all(self, thread: ThreadRef, kind: Kind, events: list[Event]) -> Visits:
+    def _all(self, one: Came, kind: Kind) -> Visits:
         """Return all records of a kind: those of the events, if the thread has no row yet."""
-        if self._known.old(whose(thread)) is None:
-            return _told(thread, kind, events)
-        return list(self._view.history(thread, kind))
+        if one.old is None:
+            return _told(one.thread, kind, one.events)
+        return list(self._view.history(one.thread, kind))
 
     def _grow(self, thread: ThreadRef, old: Old, visits: Visits, messages: int) -> None:
         """Change what visits change in a thread's row."""
@@ -99,13 +126,11 @@ class Threads:
         for of in old.months:
             self._changes.patch(of, whose(thread), tuple(values[name] for name in PATCHED))
 
-    def _make(
-        self, thread: ThreadRef, owner: Registration, events: list[Event], messages: int, *, renewed: bool
-    ) -> None:
+    def _make(self, one: Came, messages: int, *, renewed: bool) -> None:
         """Make the row of a thread, and the states of its object."""
-        objects = [(n, replace(r, id=thread.id, seq=0)) for n, r in self._all(thread, "thread", events)]
-        old = self._known.old(whose(thread))
-        seen = old.first_seen_at if old else next(e.observed_at for e in events if e.kind != "registration")
+        thread, owner, old = one.thread, one.owner, one.old
+        objects = [(n, replace(r, id=thread.id, seq=0)) for n, r in self._all(one, "thread")]
+        seen = old.first_seen_at if old else time_of(first_seen(one.events))
         if old is None and len(objects) == 1:
             fold, made = None, [("threads", row(objects[0][1], owner) or {}, 0)]
         else:
@@ -118,9 +143,9 @@ class Threads:
             values = row(Record(thread, "thread", thread.id, 0, seen, b"{}"), owner) or {}
         if values["ts_source"] == "first_seen_at":
             values["ts"] = seen
-        visits = self._all(thread, "visit", events)
+        visits = self._all(one, "visit")
         values |= {"first_seen_at": seen, "messages": messages} | visited(visits, values["observed_at"])
-        values["tags_json"] = None if owner.tags is None else json.dumps([plain(tag) for tag in owner.tags])
+        values["tags_json"] = tags_json(owner)
         where = set(old.months) if old else set()
         self._changes.drop("threads", where, whose(thread))
         self._changes.put("threads", values, 1000 + len(str(values.get("extra_json"))))
@@ -144,10 +169,13 @@ def _repeats(kind: Kind, events: list[Event]) -> bool:
     pages = [event for event in events if event.kind == kind]
     if all(page.fresh for page in pages):
         return False
+    if any(page.again for page in pages):
+        return True
     keys = array("q")
     for page in pages:
         keys += page.keys()
-    return len(set(keys)) < sum(page.count for page in pages)
+    told = pa.Array.from_buffers(pa.int64(), len(keys), [None, pa.py_buffer(keys)])
+    return pc.count_distinct(told).as_py() < sum(page.count for page in pages)
 
 
 def _messages(old: Old | None, events: list[Event]) -> int:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.model import Kind, Registration, ThreadRef
-from exporter.tables import _parquet, _sorting, _threads, publish
+from exporter.tables import _events, _parquet, _reader, _sorting, _threads, publish
 from tests.archive.making import in_memory
 from tests.tables.making import T0, FakeReader, Page, crashes, message, page, rebuilt, rows_of, thread, visit
 
@@ -96,6 +96,10 @@ def test_any_history_of_publishing_equals_one_rebuild(pages: list[Page], data: s
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_threads, "_repeats", lambda *_: True)  # every thread is read as a whole
             assert rebuilt(reader, root / "c") == []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_threads, "newcomers", lambda came, _: came)  # every thread is joined alone
+            patch.setattr(_events, "TOUCHED", 1)
+            assert rebuilt(reader, root / "d") == []
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -169,7 +173,7 @@ def test_a_thread_that_is_new_or_only_grew_is_not_read_again(tmp_path: Path) -> 
     assert rebuilt(reader, tmp_path / "b") == []
 
 
-def test_the_owners_of_many_threads_are_asked_for_together(tmp_path: Path) -> None:
+def test_the_owners_of_many_threads_are_asked_for_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Counting(FakeReader):
         asked = 0
 
@@ -177,6 +181,7 @@ def test_the_owners_of_many_threads_are_asked_for_together(tmp_path: Path) -> No
             self.asked += 1
             return {ref: Registration(ref, user=ref.id) for ref in threads}
 
+    monkeypatch.setattr(_reader, "AHEAD", 500)
     reader = Counting(tmp_path, [page(1, thread(f"t{i}"), "message", [message("m1")]) for i in range(1200)])
     publish(reader, 0)
 
