@@ -11,7 +11,7 @@ from exporter.archive._hints import carry_hints
 from exporter.archive._lock import Lock
 from exporter.archive._sqlite import put_in_place
 from exporter.archive.catalog import Catalog
-from exporter.files import make_folder
+from exporter.files import make_folder, translated
 from exporter.retention import Policies
 from exporter.tables import publish
 
@@ -36,8 +36,9 @@ def rebuild(path: Path, policies: Policies | None = None) -> None:
 def _catalog(path: Path) -> None:
     folder = make_folder(path / ".exporter" / "rebuild")
     try:
-        for left in folder.iterdir():  # by a rebuild that was cut short
-            left.unlink()
+        with translated(folder):
+            for left in folder.iterdir():  # by a rebuild that was cut short
+                left.unlink()
         with closing(Catalog(folder / "catalog.sqlite", create=True)) as fresh:
             archive = Archive(path, fresh)
             archive.storage.settle("manifests")  # the catalog must not outlive what it was made of

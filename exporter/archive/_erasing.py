@@ -282,8 +282,8 @@ class Eraser:
         own = self._path / ".exporter"
         for folder in (own / "tmp", own / "rebuild"):
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in (self._path, own, own / "salvaged"):
-            for left in folder.glob(".*.tmp"):
+        with translated(own):
+            for left in (file for folder in (self._path, own, own / "salvaged") for file in folder.glob(".*.tmp")):
                 left.unlink(missing_ok=True)
         if (own / "search").is_dir():
             self._sweep_words(own / "search")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from exporter.archive._verify import REBUILD, damage
-from exporter.files import sha256_of, sync_folder
+from exporter.files import sha256_of, sync_folder, translated
 from exporter.model import Finding, ThreadRef
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def settle(archive: Archive) -> None:
         with suppress(OSError):
             found = sha256_of(archive.storage.open(name))
         if found == row["pending"]:
-            sync_folder((archive.path / name).parent)  # its name may not be on the disk yet, and the note will be
+            with translated(archive.path / name):  # its name may not be on the disk yet, and the note will be
+                sync_folder((archive.path / name).parent)
             about = pq.read_metadata(archive.path / name)
             number = int((about.metadata or {}).get(b"exporter.manifest", 0))
             archive.catalog.note_table(name, pending=None, sha256=found, rows=about.num_rows, manifest=number)

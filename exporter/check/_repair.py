@@ -14,6 +14,7 @@ from exporter.archive._lock import Lock
 from exporter.archive.catalog import ALWAYS, stamp
 from exporter.check._catalog import CATALOG, mistimed
 from exporter.errors import ArchiveError, DiskFull, Locked
+from exporter.files import translated
 from exporter.model import Code, Finding, ThreadRef
 from exporter.rebuild import rebuild
 from exporter.retention import Policies
@@ -76,7 +77,8 @@ def _leftovers(path: Path) -> Iterator[Mended]:
             if one.is_dir() and not one.is_symlink():
                 shutil.rmtree(one, ignore_errors=True)
             else:
-                one.unlink(missing_ok=True)
+                with translated(one):
+                    one.unlink(missing_ok=True)
             yield Mended(one.relative_to(path).as_posix(), "removed: a program that died left it")
 
 

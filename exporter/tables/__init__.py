@@ -57,7 +57,7 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
     if isinstance(reader, Archive) and reader.encrypted:
         return Published(0, 0)
     _spare_pandas()
-    with _plain_memory(), _seldom_collected(), _folder(reader) as folder:
+    with translated(reader.path), _plain_memory(), _seldom_collected(), _folder(reader) as folder:
         newest = reader.manifest()
         files = Files(reader, newest, folder, into, afresh=afresh)
         view, changes, events = View(reader, 0 if files.afresh else since, newest), Changes(folder), Events(folder)

@@ -61,7 +61,8 @@ class Files:
     def write(self, changes: Changes) -> Iterator[int]:
         """Write every file that changed, and yield how many rows were put in."""
         for table in SCHEMAS:
-            sync_folder(make_folder(self._root / table))  # a name that a crash left unsure is built upon
+            with translated(self._root / table):
+                sync_folder(make_folder(self._root / table))  # a name that a crash left unsure is built upon
             if self.afresh or not self._path(table, EMPTY).exists():
                 self._settle(table, EMPTY, *self._written(table, EMPTY, iter(())))
                 yield 0
@@ -138,8 +139,9 @@ class Files:
 
     def _remove(self, table: str, path: Path) -> None:
         self._noted(f"{table}/{path.name}", None, TableFile("", 0, self._newest))
-        path.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        with translated(path):
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
 
     def _noted(self, name: str, pending: str | None, final: TableFile | None) -> None:
         if self._note is not None:
