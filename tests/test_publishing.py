@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +17,12 @@ import pytest
 
 from exporter.archive import Archive
 from exporter.check import check
+from exporter.errors import ExporterError
 from exporter.formats._choosing import conversation
 from exporter.formats._story import Wanted
 from exporter.formats._transcript import Transcript
 from exporter.model import Kind, ThreadRef
+from exporter.rebuild import rebuild
 from exporter.tables import publish
 from tests.archive.making import in_memory
 from tests.conftest import Bench, rows
@@ -352,4 +355,43 @@ def test_a_file_is_known_after_two_processes_died_while_it_was_replaced(
         assert not [one for one in check(bench.path) if one.severity == "damage"]
 
     assert bench.backup().exit_code == 0
+    assert not [one for one in check(bench.path, rebuild=True) if one.severity == "damage"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "link", "unlink", "mkdir"])
+@pytest.mark.parametrize("work", ["backup", "rebuild"])
+def test_a_disk_that_fails_at_any_call_ends_in_a_sentence(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, call: str, work: str
+) -> None:
+    """The n-th call of a kind fails, for every n; now and then the archive is a new one."""
+    filled(bench, "thread_0", 1)
+    bench.backup("thread_0")
+    real = getattr(os, call)
+    failed = n = 0
+    for n in range(1, 400):
+        count = 0
+
+        def fails(*args: Any, **how: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == n:  # noqa: B023 - it is called in this turn only
+                raise OSError(5, "Input/output error")
+            return real(*args, **how)
+
+        if work == "backup":
+            filled(bench, f"thread_{n}", 1)
+            if n % 8 == 0:
+                shutil.rmtree(bench.path)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, fails)
+            try:
+                bench.backup(f"thread_{n}") if work == "backup" else rebuild(bench.path)
+            except ExporterError as error:
+                failed += "Input/output error" in str(error)
+        if count < n and n % 8:
+            break
+    assert count < n, "there are more calls than were tried"
+    assert failed or call in {"link", "unlink", "mkdir"}
+    assert bench.backup().exit_code == 0
+    rebuild(bench.path)
     assert not [one for one in check(bench.path, rebuild=True) if one.severity == "damage"]
