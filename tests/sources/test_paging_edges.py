@@ -205,3 +205,25 @@ def test_every_cursor_names_the_object_that_stands_before_what_comes_next(lie: s
     for page in placed:
         if page.position.cursor is not None:
             assert page.position.cursor == f"msg_{page.position.seq - 1:04}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [((0, 1, 1), {"cursor_by_second"}), ((0, 1, 1, 1), {"cursor_by_second"}), ((0, 1), set()), ((0, 1, 2), set())],
+)
+def test_more_that_was_promised_and_did_not_come_is_looked_for_one_object_before(
+    seconds: tuple[int, ...], said: set[str]
+) -> None:
+    """Behind the last object of a page stand others of its second, and no time shows it."""
+    events = listed(Timeless([item(n, 1_700_000_000 + second) for n, second in enumerate(seconds)], "by_second", 2))
+
+    assert gaps(events) or (kept(events), notes(events)) == (exact(len(seconds)), said)
+    assert (gaps(events) == []) is (len(seconds) < 4)
+
+
+@pytest.mark.parametrize("kind", [FakeApi, Timeless])
+@pytest.mark.parametrize("count", [2, 4, 6])
+def test_more_that_was_promised_by_a_full_last_page_alone_is_no_oddity(kind: type[FakeApi], count: int) -> None:
+    events = listed(kind(some(count), "more_when_full", 2))
+
+    assert (kept(events), gaps(events), notes(events)) == (exact(count), [], set())
