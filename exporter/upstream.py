@@ -36,7 +36,7 @@ from exporter.errors import (
 )
 from exporter.model import BY_US, Gap, Outcome, Page, Profile, ThreadRef, now
 from exporter.retention import Policies
-from exporter.sources import Answer, Deletable, Source, load
+from exporter.sources import AGAIN, Answer, Deletable, Source, load
 from exporter.tables import publish
 from exporter.tables._content import signature
 
@@ -260,7 +260,7 @@ class _Upstream:
     async def _look(self, known: Known, source: Source, kept: Proof) -> None:
         """Ask for the thread and for the ends of its lists once more; `Refused` where anything is not archived."""
         thread = known.thread
-        after = self._archive.catalog.positions(thread) if known.code is None else {}
+        after = self._archive.catalog.positions(thread) if known.code is None else AGAIN
         lasting: set[bytes] | None = None
         async for body in _bodies(source.pages(thread, after), thread):
             if digest(body) in kept.bodies:

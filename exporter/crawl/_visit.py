@@ -24,7 +24,7 @@ from exporter.errors import ExporterError, UsageError
 from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, ThreadRef, now, scrubbed
 from exporter.registry import registration_page
 from exporter.retention import elapsed
-from exporter.sources import Container, Event, Source
+from exporter.sources import AGAIN, Container, Event, Source
 
 OURS = frozenset({"registration", "visit"})
 "Kinds of records that no server sent."
@@ -65,7 +65,7 @@ class Visit:
         "Whether a list of threads brought its object, and nobody was here before."
         self._after: Mapping[str, Position] = self._positions
         if self._full or known.code in UNRESUMABLE:
-            self._after = {}
+            self._after = AGAIN
         self._adopted = profile == known.profile
         "Whether the registry names the profile that reads it."
         self._gaps: list[Gap] = []
@@ -109,7 +109,7 @@ class Visit:
             position, unread = self._positions.get(LIST), container if self._found else None
             self._files = VisitFiles(files, self._known.thread, position, unread, full=self._refused_too)
             if self._files.aged():
-                self._after, container = {}, None
+                self._after, container = AGAIN, None
         self.asked = self._found and container is not None
         return container
 

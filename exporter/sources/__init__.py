@@ -33,6 +33,10 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 Event = Page | Gap | Link
 "What a walk yields."
 
+AGAIN: Positions = MappingProxyType({})
+"""Stands for the positions of a thread that is walked from its beginning although it was walked before: each list by
+one chain of cursors, so that what was had from both ends is looked at from one."""
+
 Container = Callable[[], bytes]
 "Reads the thread's own object from the archive."
 
@@ -109,7 +113,7 @@ class Source(Protocol):
     prefixes: tuple[str, ...]
 
     def pages(self, thread: ThreadRef, after: Positions, container: Container | None = None) -> AsyncIterator[Event]:
-        """Yield what follows the positions; a list without a position is walked from its beginning.
+        """Yield what follows the positions; a list without a position is walked from its beginning; all are `AGAIN`.
 
         With `container`, the thread's own object is in the archive and new enough: it is asked for again only where
         nothing else proves that the thread is there, or where a thread whose lists were walked before has news. One

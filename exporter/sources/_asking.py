@@ -50,6 +50,9 @@ class Listing:
     doubtful: bool = False
     "Whether an empty list may be one whose server shows nothing to who says how much he wants."
 
+    again: bool = False
+    "Whether it is walked from its beginning although it was walked before."
+
     @property
     def of_threads(self) -> bool:
         """Whether this is the list of a source's threads, whose order tells nothing but where to go on."""

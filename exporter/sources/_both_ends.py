@@ -119,7 +119,7 @@ class SecondChain:
     def _may_begin(self, listed: Listed) -> bool:
         """Whether the walk is at the beginning of a long list on a server of which nothing odd is known."""
         state, habits, listing = self._state, self._habits, self._state.listing
-        plain = not (listing.of_threads or listing.children or listing.omits)
+        plain = not (listing.again or listing.of_threads or listing.children or listing.omits)
         whole = 0 < len(listed.pieces) == len(state.taken) and state.next == listed.pieces[-1].id
         exact = habits.ordered and habits.mirrors is not False and not (habits.by_second or habits.inclusive)
         known = not (habits.tokens or habits.bare or habits.restarts or habits.hides_more)

@@ -9,10 +9,11 @@ thread that was had whole before, nothing else is asked for then.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from exporter.errors import MissingScope, NotFound
 from exporter.model import Gap, Item, Page, Position, Positions, ThreadRef, now
-from exporter.sources import Container, _probes
+from exporter.sources import AGAIN, Container, _probes
 from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
 from exporter.sources._split import Piece, piece
@@ -98,6 +99,8 @@ class Visit:
         return Gap(self.thread, name, None, code, why)
 
     async def _walk(self, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
+        if self.after is AGAIN:
+            listing = replace(listing, again=True)
         try:
             async for event in walk(self.desk, listing, position):
                 if isinstance(event, Gap):
