@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from exporter.model import Gap, Page, Position
 from exporter.sources import Answer
 from exporter.sources._asking import Desk
 from exporter.sources._paging import walk
+from exporter.sources._split import Piece
 from tests.sources.fake import LIES, FakeApi, error, item, ok
 from tests.sources.test_paging import LISTING, exact, gaps, kept, listed, pages, some
 
@@ -227,3 +229,52 @@ def test_more_that_was_promised_by_a_full_last_page_alone_is_no_oddity(kind: typ
     events = listed(kind(some(count), "more_when_full", 2))
 
     assert (kept(events), gaps(events), notes(events)) == (exact(count), [], set())
+
+
+def test_an_object_whose_children_cannot_be_had_whole_is_looked_at_again() -> None:
+    async def children(piece: Piece) -> AsyncIterator[Page | Gap]:
+        if piece.id in ("msg_0003", "msg_0005"):
+            yield Gap(LISTING.thread, f"steps:{piece.id}", None, "bad_answer", "no")
+
+    async def story() -> list[Page | Gap]:
+        return [event async for event in walk(Desk(api), replace(LISTING, children=children), None)]
+
+    api = FakeApi(some(9), most=2)
+    events = asyncio.run(story())
+
+    assert (kept(events), gaps(events)) == (exact(9), ["bad_answer"] * 2)
+    assert pages(events)[-1].position == Position("msg_0002", 3, more=False)
+
+
+def test_a_list_that_turned_round_since_the_last_visit_is_walked_again() -> None:
+    api = FakeApi(some(6))
+    first = listed(api)
+    api.messages.extend(some(4, start=6))
+    api.lie = "ignores_parameters"
+    again = listed(api, pages(first)[-1].position)
+
+    assert (kept(again), gaps(again), notes(again)) == (exact(10), [], {"descending"})
+    assert all(not page.fresh for page in pages(again))
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_a_cursor_by_second_that_shows_itself_late_is_walked_again(first: int) -> None:
+    """Pages before it may have been cut off in the middle of a second."""
+    seconds = [*range(first), *(first + n // 2 for n in range(12))]
+    api = FakeApi([item(n, 1_700_000_000 + second) for n, second in enumerate(seconds)], "by_second", 3)
+    events = listed(api)
+
+    assert gaps(events) or kept(events) == exact(len(seconds))
+    assert gaps(events) or "cursor_by_second" in notes(events)
+    assert len(api.calls) < 40
+
+
+def test_what_a_list_showed_of_the_order_is_not_asked_again_for_the_next_list() -> None:
+    api = FakeApi(some(5))
+    desk = Desk(api)
+    listed(api, desk=desk)
+    api.messages[:] = some(1)
+    api.calls.clear()
+
+    assert listed(api, ONE, desk) == []
+    assert [query.get("after") for _, query in api.calls] == ["msg_0000"]
