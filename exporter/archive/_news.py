@@ -171,8 +171,7 @@ def _numbers(db: Connection, wanted: Iterable[Name]) -> dict[Name, int]:
     for (source, endpoint), ids in places.items():
         for begin in range(0, len(ids), BATCH):
             asked = {"_source": source, "_endpoint": endpoint, "ids": ids[begin : begin + BATCH]}
-            for no, one in db.execute(_NUMBERS, asked):
-                found[source, endpoint, one] = no
+            found.update(((source, endpoint, one), no) for no, one in db.execute(_NUMBERS, asked).all())
     return found
 
 

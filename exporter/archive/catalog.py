@@ -26,7 +26,7 @@ from exporter.archive._due import Due, due, stamp
 from exporter.archive._forgetting import Erasing, forget, scrub
 from exporter.archive._lines import load
 from exporter.archive._many import plain
-from exporter.archive._news import BY_SESSION, News, digest, is_named, name_of, named, note
+from exporter.archive._news import BY_SESSION, News, digest, is_named, name_of, named, note, update
 from exporter.archive._schema import (
     HINTS,
     SCHEMA,
@@ -98,6 +98,8 @@ class Known:
     "When somebody said that something happened in it; None once a visit has looked."
     gone_at: str | None = None
     "When it was first found gone."
+    no: int = 0
+    "Its number in the catalog; 0 where it is not there yet."
 
 
 class Catalog:
@@ -305,6 +307,12 @@ class Catalog:
         with self._db() as db:
             note(db, said)
 
+    def note_numbered(self, said: Mapping[int, Mapping[str, Any]]) -> None:
+        """Do what `note_hints` does, for threads that were read: by their numbers."""
+        assert all(HINTS.issuperset(columns) for columns in said.values())
+        with self._db() as db:
+            update(db, said)
+
     def work_out(self, times: WorkOut) -> None:
         """Set when each thread is due, as `times` works it out anew: no part of the truth.
 
@@ -371,7 +379,7 @@ class Catalog:
         stream = iter(numbers)
         while batch := list(islice(stream, BATCH)):
             with self._db() as db:
-                rows = {row.no: row for row in db.execute(_KNOWN.where(threads.c.no.in_(batch)))}
+                rows = {row[-1]: row for row in db.execute(_NUMBERED, {"numbers": batch}).all()}
             yield from (self._told(rows[number]) for number in batch if number in rows)
 
     def table_rows(self, beginning: str = "") -> Iterator[Mapping[str, Any]]:
@@ -441,7 +449,7 @@ class Catalog:
 
     def _told(self, row: Sequence[Any]) -> Known:
         known = _known(row)
-        if not any((text or "").startswith(SEALED) for text in (known.title, known.error)):
+        if not (_is_sealed(known.title) or _is_sealed(known.error)):
             return known
         opened = {name: _opened(getattr(known, name), self.cipher, known.thread, name) for name in MAY_QUOTE}
         return replace(known, **opened)  # type: ignore[arg-type]
@@ -471,9 +479,13 @@ def _seal(news: News, cipher: Cipher) -> None:
                 told.columns[name] = cipher.seal_text(text, (name, *thread))
 
 
+def _is_sealed(text: str | None) -> bool:
+    return text is not None and text.startswith(SEALED)
+
+
 def _opened(text: str | None, cipher: Cipher | None, thread: ThreadRef, name: str) -> str | None:
     """Return a text as it was before it was sealed; None where that cannot be had without the key."""
-    if not text or not text.startswith(SEALED):
+    if text is None or not _is_sealed(text):
         return text
     return cipher.open_text(text, (name, *name_of(thread))) if cipher else None
 
@@ -483,7 +495,8 @@ def _is(thread: ThreadRef) -> sa.ColumnElement[bool]:
     return sa.and_(*(threads.c[name] == value for name, value in same.items()))
 
 
-_KNOWN = sa.select(*threads.c["no", "source", "endpoint", "id"], *(threads.c[name] for name in Known.__slots__[1:]))
+_KNOWN = sa.select(*threads.c["source", "endpoint", "id"], *(threads.c[name] for name in Known.__slots__[1:]))
+_NUMBERED = _KNOWN.where(threads.c.no.in_(sa.bindparam("numbers", expanding=True)))
 _OWNER = sa.select(*threads.c["id", "profile", "user", "customer", "title", "tags"])
 _TAGS = Known.__slots__.index("tags") - 1
 _POSITIONS = (
@@ -502,7 +515,7 @@ _POSITIONS_OF = (
 
 
 def _known(row: Sequence[Any]) -> Known:
-    _, source, endpoint, name, *rest = row
+    source, endpoint, name, *rest = row
     rest[_TAGS] = _tags(rest[_TAGS])
     return Known(ThreadRef(source, endpoint, name), *rest)
 

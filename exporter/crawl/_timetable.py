@@ -31,7 +31,7 @@ class Timetable:
 
     def __init__(self, catalog: Catalog, policies: Policies) -> None:
         self._catalog, self._policies = catalog, policies
-        self._said: dict[ThreadRef, Mapping[str, Any]] = {}
+        self._said: dict[int, Mapping[str, Any]] = {}
         self._answered: dict[ThreadRef, str] = {}
         self._late: dict[ThreadRef, Mapping[str, Any]] = {}
         "Of threads that this run found: the catalog knows them once they are sealed."
@@ -69,13 +69,13 @@ class Timetable:
     def flush(self, at_least: int = 1) -> None:
         """Note what was taken, if it is so much."""
         if len(self._said) >= at_least:
-            self._catalog.note_hints(self._said)
+            self._catalog.note_numbered(self._said)
             self._catalog.answered(self._answered)
             self._said, self._answered = {}, {}
 
     def finish(self) -> None:
         """Note all that is left; what this run registered must be sealed."""
-        self._said |= self._late
+        self._catalog.note_hints(self._late)
         self._late = {}
         self.flush()
 
@@ -113,9 +113,11 @@ class Timetable:
         said["due_at"] = ALWAYS if never else NEVER if made.due is None else stamp(min(made.due, soon or made.due))
         said["deadline_at"] = made.deadline and stamp(made.deadline)
         said["interval"] = _days(made)
-        of = self._late if known.registered_at is None else self._said
-        of[thread] = said
-        self.flush(at_least=BATCH)
+        if known.registered_at is None:
+            self._late[thread] = said
+        else:
+            self._said[known.no] = said
+            self.flush(at_least=BATCH)
 
     def _policy(self, profile: str, thread: ThreadRef, *, whole: bool) -> Policy:
         """Return what is known of a thread's server; what is not finished, or not had whole, is not final."""
