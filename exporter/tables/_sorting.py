@@ -23,7 +23,7 @@ PACK_BYTES = 1 << 20
 "Rows in Python's memory, before they become a batch."
 RUN_BYTES = 12 << 20
 "Batches in memory, before they are sorted and go to the disk."
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 512 << 10
 "What a merge reads of each run at a time."
 FAN = 16
 "Runs that are merged at a time."
