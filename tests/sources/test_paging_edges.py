@@ -278,3 +278,23 @@ def test_what_a_list_showed_of_the_order_is_not_asked_again_for_the_next_list() 
 
     assert listed(api, ONE, desk) == []
     assert [query.get("after") for _, query in api.calls] == ["msg_0000"]
+
+
+@pytest.mark.parametrize("seconds", [(0, 0, 0, 1), (0, 0, 0), (0, 0, 0, 1, 2, 3)])
+def test_a_second_that_no_time_shows_and_that_is_longer_than_a_page_is_a_gap(seconds: tuple[int, ...]) -> None:
+    events = listed(Timeless([item(n, 1_700_000_000 + second) for n, second in enumerate(seconds)], "by_second", 2))
+
+    assert gaps(events) == ["cursor_by_second"]
+
+
+def test_a_server_that_hid_more_once_is_not_believed_again() -> None:
+    api = FakeApi(some(40), "more_false", most=20)
+    desk = Desk(api)
+    first = listed(api, desk=desk)
+    api.lie = ""
+    second = listed(api, desk=desk)
+    api.lie = "more_false"
+    third = listed(api, desk=desk)
+
+    assert [kept(events) for events in (first, second, third)] == [exact(40)] * 3
+    assert [gaps(events) for events in (first, second, third)] == [[]] * 3
