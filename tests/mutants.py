@@ -127,7 +127,7 @@ def _settings(room: Room) -> str:
         "pytest_add_cli_args_test_selection": room.tests,
         "process_isolation": "forkserver",
         "timeout_multiplier": 5.0,
-        "timeout_constant": 2.0,
+        "timeout_constant": 5.0,
     }
     return "\n[tool.mutmut]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
 
