@@ -168,5 +168,5 @@ def test_a_walk_that_is_cut_short_goes_on_from_where_it_is_certain(tmp_path: Pat
     written = set(ids[:cut])
     passed = [one.name for one in objects[4 : position.seq]]
     assert set(passed) <= written, "what the cursor passed is archived"
-    assert position.seq >= 4
+    assert position.seq > 4 or position == before
     assert position.cursor == objects[position.seq - 1].name

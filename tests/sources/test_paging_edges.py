@@ -298,3 +298,14 @@ def test_a_server_that_hid_more_once_is_not_believed_again() -> None:
 
     assert [kept(events) for events in (first, second, third)] == [exact(40)] * 3
     assert [gaps(events) for events in (first, second, third)] == [[]] * 3
+
+
+@pytest.mark.parametrize(("back", "said"), [(0, set()), (1, {"inclusive_cursor"}), (3, {"repeated_ids"})])
+def test_what_a_page_repeats_before_its_cursor_is_noted_and_not_taken_again(back: int, said: set[str]) -> None:
+    api = FakeApi(some(9))
+    desk = Desk(api)
+    desk.habits("message").inclusive, desk.habits("message").restarts = True, False
+    api.canned[LISTING.path] = [ok({"data": api.messages[6 - back :], "has_more": False})]
+    events = listed(api, Position("msg_0005", 6), desk)
+
+    assert (kept(events), gaps(events), notes(events)) == ({6: 6, 7: 7, 8: 8}, [], said)
