@@ -18,7 +18,7 @@ from exporter.archive._keyfile import unlock
 from exporter.archive._manifests import Later
 from exporter.archive._parts import Part, Parts
 from exporter.archive._published import Published
-from exporter.check._accepting import Accepted, accept
+from exporter.check._accepting import ACCEPTED, Accepted, accept
 from exporter.check._catalog import WRONG, CatalogView, schedule, unreadable
 from exporter.check._derived import gaps, moved, rebuilt
 from exporter.check._locked import without_key
@@ -108,4 +108,4 @@ def _doubled(archive: Archive, published: int) -> Iterator[Finding]:
         yield from found
 
 
-__all__ = ["COPY", "Accepted", "Mended", "accept", "check", "repair"]
+__all__ = ["ACCEPTED", "COPY", "Accepted", "Mended", "accept", "check", "repair"]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SEGMENTS: frozenset[Code] = frozenset({"segment_missing", "segment_damaged"})
-CONTENTS: frozenset[Code] = frozenset({"content_missing", "content_damaged"})
+ACCEPTED: frozenset[Code] = SEGMENTS | {"content_missing", "content_damaged"}
 "What can be gone on without."
 KEYS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "messages": ("message_id", ("parent_id",)),
@@ -72,7 +72,7 @@ def accept(path: Path, found: Iterable[Finding], aside: Path, policies: Policies
     manifest is damaged, `Locked` where somebody writes; then nothing was changed.
     """
     found = list(found)
-    names = {one.where for one in found if one.code in SEGMENTS | CONTENTS}
+    names = {one.where for one in found if one.code in ACCEPTED}
     for one in found:
         if one.code in LOG - SEGMENTS:
             raise Damaged(f"{one.where}: {one.what}; only a copy mends that, nothing else says what was committed")
@@ -137,6 +137,7 @@ def _keep(path: Path, aside: Path, names: Iterable[str]) -> set[ThreadRef]:
     try:
         with closing(sqlite3.connect(path / CATALOG)) as old, closing(sqlite3.connect(aside / CATALOG)) as new:
             old.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
         with Archive.open(path) as archive:
             return losses.threads_of(archive, segments)
     except (sqlite3.DatabaseError, ArchiveError):

@@ -133,11 +133,20 @@ def _check(archive: Path, *, rebuild: bool, subset: Part | None) -> int:
     return _end(archive, counts, good)
 
 
+def _advise(counts: Counter[str]) -> None:
+    """Say how to go on where nobody has a copy."""
+    from exporter.check import ACCEPTED
+
+    if any(counts[code] for code in ACCEPTED):
+        Output.of().say("where no copy is left: `exporter check --accept-loss DIRECTORY` goes on without what is lost")
+
+
 def _told(findings: Iterable[Finding]) -> Counter[str]:
-    """Tell what is found, as it is found; return how much of each severity."""
+    """Tell what is found, as it is found; return how much of each severity, and of each code."""
     out, counts = Output.of(), Counter[str](damage=0, note=0)
     for one in findings:
         counts[one.severity] += 1
+        counts[one.code] += 1
         out.item("finding", asdict(one), redacted(printable(f"{one.severity}: {one.where}: {one.what}; {one.help}")))
     return counts
 
@@ -146,6 +155,7 @@ def _end(archive: Path, counts: Counter[str], good: str, **more: Any) -> int:
     code = Damaged.exit_code if counts["damage"] else 0
     fields = {"damage": counts["damage"], "notes": counts["note"], **more, "exit_code": code}
     Output.of().summary(fields, f"DAMAGE: {counts['damage']:,} found in {archive}" if code else good)
+    _advise(counts)
     return code
 
 
