@@ -29,8 +29,8 @@ Patch = tuple[Any, ...]
 
 Tables = Callable[[], Iterator[pa.Table]]
 
-_HIDDEN = [pa.field("_month", pa.int64()), pa.field("_number", pa.int64())]
-_NAMES = [pa.field(name, pa.string()) for name in WHOSE]
+_HIDDEN: list[pa.Field[Any]] = [pa.field("_month", pa.int64()), pa.field("_number", pa.int64())]
+_NAMES: list[pa.Field[Any]] = [pa.field(name, pa.string()) for name in WHOSE]
 _LEAVING = pa.schema([*_NAMES, pa.field("kind", pa.string()), pa.field("appended", pa.bool_()), _HIDDEN[0]])
 "Threads whose rows go out: those that are in a file, or those that were appended just now."
 _PATCHES = pa.schema([*_NAMES, *(SCHEMAS["threads"].field(name) for name in PATCHED), _HIDDEN[0]])

@@ -71,7 +71,7 @@ class Known:
         rows = self._rows.of(whose)
         if not rows:
             return None
-        olds = [Old(*row[len(WHOSE) : -2], (row[-2],)) for row in rows if not self._is_erased(whose, row[-3])]
+        olds = [Old(*(*row[len(WHOSE) : -2], (row[-2],))) for row in rows if not self._is_erased(whose, row[-3])]
         if len(olds) < 2:  # nearly always
             return olds[0] if olds else None
         newest = max(olds, key=lambda old: old.manifest)
