@@ -358,6 +358,32 @@ def test_a_file_is_known_after_two_processes_died_while_it_was_replaced(
     assert not [one for one in check(bench.path, rebuild=True) if one.severity == "damage"]
 
 
+def test_a_process_that_died_after_the_catalog_was_lost_leaves_a_file_that_is_unnoted_and_not_damaged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(bench, "thread_a", 1)
+    bench.backup("thread_a")
+    (bench.path / "catalog.sqlite").unlink()
+    filled(bench, "thread_b", 1)
+    real = Archive.note_table_file
+
+    def note(archive: Archive, name: str, *rest: Any) -> None:
+        real(archive, name, *rest)
+        if name.startswith("messages/2"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        patch.setattr(Archive, "note_table_file", note)
+        bench.backup("thread_b")
+    assert {one.code for one in check(bench.path) if one.where.startswith("messages/2")} == {"table_unnoted"}
+
+    Archive.write(bench.path).close()
+
+    assert {one.code for one in check(bench.path) if one.where.startswith("messages/2")} == {"table_unnoted"}
+    assert bench.backup().exit_code == 0
+    assert not [one for one in check(bench.path, rebuild=True) if one.severity == "damage"]
+
+
 @pytest.mark.parametrize("call", ["fsync", "replace", "link", "unlink", "mkdir"])
 @pytest.mark.parametrize("work", ["backup", "rebuild"])
 def test_a_disk_that_fails_at_any_call_ends_in_a_sentence(

@@ -60,10 +60,10 @@ class Published:
             self._settled = False  # it was, or is, being replaced
         if note and found == "" and note["sha256"]:
             yield damage("table_missing", name, "it is missing", REBUILD)
-        elif note and found not in ("", note["sha256"], note["pending"]):
+        elif note and note["sha256"] is not None and found not in ("", note["sha256"], note["pending"]):
             yield damage("table_damaged", name, "it is not the file that was published", REBUILD)
         elif found:
-            yield from self._content(name, noted=note is not None)
+            yield from self._content(name, noted=note is not None and found in (note["sha256"], note["pending"]))
 
     def _sha256(self, name: str) -> str:
         try:
@@ -130,7 +130,7 @@ def settle(archive: Archive) -> None:
             about = pq.read_metadata(archive.path / name)
             number = int((about.metadata or {}).get(b"exporter.manifest", 0))
             archive.catalog.note_table(name, pending=None, sha256=found, rows=about.num_rows, manifest=number)
-        elif found == (row["sha256"] or ""):  # it was not replaced
+        elif row["sha256"] is None or found == row["sha256"]:  # it was not replaced
             archive.catalog.note_table(name, pending=None)
 
 
