@@ -106,7 +106,7 @@ def command(
     visited at once. A thread is due soon where much happens in it, ever more rarely where it is quiet, and always
     before its server may forget it; --all visits all. --full walks all from their beginning, or, where some are
     arguments, those. Only what is new since the last visit is fetched, so the same command starts, resumes and repeats
-    every night. What was fetched is archived page by page; Ctrl-C, a crash or a full disk lose none of it.
+    every night. It is archived page by page; Ctrl-C, a crash or a full disk lose nothing of what is archived.
     """
     from exporter.archive import Archive
     from exporter.cli._registering import named
