@@ -126,7 +126,7 @@ def test_a_signal_ends_a_backup_within_two_seconds_and_loses_nothing(tmp_path: P
     assert seconds < 2.5
     kept = [json.loads(line)["seq"] for line in show.stdout.splitlines()[:-1] if '"kind":"message"' in line]
     assert kept == list(range(len(kept)))
-    assert len(kept) >= 100 * (asked - 8) // 2, "a long thread is walked from both ends, and archived from its beginning"
+    assert len(kept) >= 100 * (asked - 8) // 2, "it is walked from both ends, and archived from its beginning"
     assert json.loads(out.splitlines()[-1])["message_type"] in ("summary", "error")
 
 
