@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from exporter.archive._remainder import left
 from exporter.check import _accepting as accepting
 from exporter.check import accept, check
 from exporter.cli import cli
-from exporter.errors import Damaged, Locked, UsageError
+from exporter.errors import Damaged, DiskFull, Locked, UsageError
 from exporter.model import Finding, Registration
 from exporter.rebuild import rebuild
 from exporter.registry import register
@@ -334,3 +336,35 @@ def test_a_content_that_is_lost_is_given_up_and_told_once(bench: Bench, tmp_path
 
     blob.write_bytes(data)
     assert not [one for one in check(bench.path) if one.code.startswith("content")]
+
+
+def test_a_table_file_that_is_damaged_too_stays_in_the_folder_whole(nights: Bench, tmp_path: Path) -> None:
+    for victim in segments(nights.path):
+        victim.unlink()
+    table = max((nights.path / "messages").glob("2*.parquet"), key=lambda file: file.stat().st_size)
+    data = bytearray(table.read_bytes())
+    data[len(data) // 3] ^= 1
+    table.write_bytes(data)
+
+    done = accept(nights.path, list(check(nights.path)), tmp_path / "lost")
+
+    assert done is not None
+    assert (tmp_path / "lost" / "tables-before" / "messages" / table.name).read_bytes() == bytes(data)
+    assert not (tmp_path / "lost" / "tables-before" / "threads").exists()
+
+
+def test_a_full_disk_where_the_damaged_files_go_changes_nothing(
+    nights: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = largest(nights.path)
+    flip(victim)
+    found = list(check(nights.path))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(DiskFull):  # noqa: PT012
+        patch.setattr(shutil, "copyfile", full)
+        accept(nights.path, found, tmp_path / "lost")
+    assert victim.exists()
+    assert list(check(nights.path)) == found

@@ -22,14 +22,14 @@ from exporter.archive._journal import header, pages_until_torn
 from exporter.archive._lines import header_line
 from exporter.archive._manifests import Erasure, Manifest, Replaced
 from exporter.archive._segments import LEFT
-from exporter.errors import ArchiveError, Damaged
+from exporter.archive._verify import UNREADABLE
+from exporter.errors import Damaged
 from exporter.files import sha256_of
 from exporter.model import Segment
 from exporter.storage import Storage
 
 BLOCKS = (1 << 20, 4096)
 "What is read at once, and what of that where it cannot be read: no more is given up than has to be."
-UNREADABLE = (ArchiveError, OSError, ValueError, KeyError, TypeError, AttributeError)
 REASON = "damaged"
 "What `about` says in a manifest by which the archive goes on without what is damaged."
 

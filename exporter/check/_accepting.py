@@ -7,6 +7,7 @@ are made again, threads are registered as they were, and those that lost somethi
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -51,6 +52,8 @@ KEYS: dict[str, tuple[str | None, tuple[str, ...]]] = {
 "Of each table, the column of the objects' ids, where they have some, and what else tells two rows of a thread apart."
 assert set(KEYS) == set(TABLES) - {"gaps"}
 WHOSE, REF = ["source", "endpoint", "thread_id"], ["source", "endpoint", "id"]
+LOST = (errno.ENOENT, errno.EIO)
+"Why a damaged file cannot be put aside: it is missing, or lies on a bad sector. A folder that is full is no reason."
 CATALOG, BEFORE = "catalog.sqlite", "tables-before"
 
 
@@ -93,7 +96,8 @@ def accept(path: Path, found: Iterable[Finding], aside: Path, policies: Policies
         return Accepted(given, {}, 0)
     rebuild(path, policies)
     rows = {table: count for table in KEYS if (count := _only_before(table, path, aside, lost))}
-    shutil.rmtree(aside / BEFORE, ignore_errors=True)
+    with suppress(OSError):
+        (aside / BEFORE).rmdir()
     with Archive.write(path) as writing:
         with suppress(ArchiveError), closing(Catalog(aside / CATALOG)) as old:
             register(writing, map(owner_of, old.known()))
@@ -125,8 +129,11 @@ def _keep(path: Path, aside: Path, names: Iterable[str]) -> set[ThreadRef]:
     with translated(aside):
         for name in names:
             make_folder((aside / name).parent)
-            with suppress(OSError):  # missing, or on a bad sector; what can be read of it stays in the archive
+            try:
                 shutil.copyfile(path / name, aside / name)
+            except OSError as error:
+                if error.errno not in LOST:
+                    raise
         segments = [name for name in names if not name.startswith("blobs/")]
         for file in (file for table in KEYS for file in (path / table).glob("*.parquet") if segments):
             target = make_folder(aside / BEFORE / file.parent.name) / file.name
@@ -145,25 +152,39 @@ def _keep(path: Path, aside: Path, names: Iterable[str]) -> set[ThreadRef]:
 
 
 def _only_before(table: str, path: Path, aside: Path, lost: set[ThreadRef]) -> int:
-    """Keep the rows that a table had and has no more, and add their threads to those that lost something."""
+    """Keep the rows that a table had and has no more, and add their threads to those that lost something.
+
+    A file of before stays as it is where it cannot be read, or its rows cannot be written.
+    """
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     count = 0
     for file in sorted((aside / BEFORE / table).glob("*.parquet")):
-        after = path / table / file.name
-        known = pa.chunked_array(list(_keys(table, after)) if after.exists() else [], pa.string()).combine_chunks()
-        with suppress(pa.ArrowInvalid), pq.ParquetFile(file) as old:  # a file that is damaged too
-            for group in range(old.num_row_groups):
-                rows = old.read_row_group(group)
-                rows = rows.filter(pc.invert(pc.is_in(_key(table, rows), known)))
-                if len(rows):
-                    target = make_folder(aside / table) / f"{file.stem}-{group:03d}.parquet"
-                    pq.write_table(rows, target, compression="zstd")
-                    lost.update(ThreadRef(**row) for row in rows.select(WHOSE).rename_columns(REF).to_pylist())
-                    count += len(rows)
+        with suppress(pa.ArrowException, OSError):
+            for number, rows in enumerate(_rows_gone(table, file, path / table / file.name)):
+                pq.write_table(rows, make_folder(aside / table) / f"{file.stem}-{number:03d}.parquet")
+                lost.update(ThreadRef(**row) for row in rows.select(WHOSE).rename_columns(REF).to_pylist())
+                count += len(rows)
+            file.unlink()
+    with suppress(OSError):
+        (aside / BEFORE / table).rmdir()
     return count
+
+
+def _rows_gone(table: str, before: Path, after: Path) -> Iterator[pa.Table]:
+    """Yield the rows of a file that the one which took its place has not, if any did."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    known = pa.chunked_array(list(_keys(table, after)) if after.exists() else [], pa.string()).combine_chunks()
+    with pq.ParquetFile(before, page_checksum_verification=True) as old:
+        for group in range(old.num_row_groups):
+            rows = old.read_row_group(group)
+            rows = rows.filter(pc.invert(pc.is_in(_key(table, rows), known)))
+            if len(rows):
+                yield rows
 
 
 def _keys(table: str, file: Path) -> Iterator[pa.Array[Any]]:
