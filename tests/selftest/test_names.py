@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -38,34 +38,34 @@ def dead(kept: Kept, kind: Kind, at: int) -> bool:
     return kept.backup(Fault("kill", at, kind, seed=after)).died
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["segment", "manifest"])
-def test_what_a_dying_process_left_unsure_is_sure_once_the_next_has_opened(place: Bench, kind: Kind) -> None:
-    deaths = 0
+def nothing_is_lost(place: Bench, kind: Kind, then: Callable[[Kept], object]) -> None:
+    """Have a first backup die right after each of its steps; what is done then is to make sure of all it left."""
     for at in count(1):
         with place.threads(3) as kept:
             if not dead(kept, kind, at):
-                break
-            deaths += 1
-            kept.backup(opens=True)
+                assert at > 5
+                return
+            then(kept)
             kept.cut_power(Worst())
             assert list(kept.problems()) == [], at
 
-    assert deaths >= 5
+
+def opened(kept: Kept) -> None:
+    kept.backup(opens=True)
+
+
+def gone_on_with(kept: Kept) -> None:
+    kept.write(3)
+    assert kept.backup(Fault("kill", AFTER_PAGES, "journal", seed=0)).died
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["segment", "manifest"])
+def test_what_a_dying_process_left_unsure_is_sure_once_the_next_has_opened(place: Bench, kind: Kind) -> None:
+    nothing_is_lost(place, kind, opened)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["journal", "segment"])
 def test_what_a_dying_process_left_unsure_is_sure_before_more_is_archived(place: Bench, kind: Kind) -> None:
-    deaths = 0
-    for at in count(1):
-        with place.threads(3) as kept:
-            if not dead(kept, kind, at):
-                break
-            deaths += 1
-            kept.write(3)
-            assert kept.backup(Fault("kill", AFTER_PAGES, "journal", seed=0)).died
-            kept.cut_power(Worst())
-            assert list(kept.problems()) == [], at
-
-    assert deaths >= 5
+    nothing_is_lost(place, kind, gone_on_with)
