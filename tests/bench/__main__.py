@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench.backups import Backups, Shape
+from tests.bench.limits import limits, starts
 from tests.bench.storing import storing
 from tests.bench.waiting import both_ends, waiting
 
@@ -72,6 +73,8 @@ def _page(options: argparse.Namespace, dlt: str | None) -> Iterator[str]:
     if not options.quick:
         yield from waiting(options.waiting)
         yield from both_ends(options.runs)
+        yield from limits()
+        yield from starts(options.runs)
         yield from storing(options.month, options.rebuild)
 
 
