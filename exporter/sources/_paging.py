@@ -129,7 +129,8 @@ async def _begun_again(desk: Desk, state: Walk, listed: Listed) -> bool:
     if not state.resuming or after is None or not listed.pieces:
         return False
     if state.whole:
-        return await _whole_again(desk, state, listed)
+        await _look_at_whole(desk, state, listed)
+        return False
     if listed.pieces[0].id == after:
         state.overlaps = await _probes.inclusive(desk, state.listing)
         return False
@@ -142,19 +143,13 @@ async def _begun_again(desk: Desk, state: Walk, listed: Listed) -> bool:
     return True
 
 
-async def _whole_again(desk: Desk, state: Walk, listed: Listed) -> bool:
-    """Judge a list that was one object long: it must begin with that one still, and grow at its end."""
-    first = listed.pieces[0]
+async def _look_at_whole(desk: Desk, state: Walk, listed: Listed) -> None:
+    """Judge a list that was one object long: it must begin with that one still, and grow at its end, or is all new."""
+    first, grown = listed.pieces[0], len(listed.pieces) > 1
     if first.id != state.after:
-        _begin_again(state, "stale_cursor", "the list does not begin with the object that it began with")
-        return True
-    habits = desk.habits(state.listing.kind)
-    if len(listed.pieces) > 1 and descending(listed.pieces) is False:
-        habits.ordered = True
-    elif len(listed.pieces) > 1 and not await _probes.ordered(desk, state.listing, first):
-        _begin_again(state, "descending", "the list comes newest first")
-        return True
-    return False
+        state.restart("stale_cursor")
+    elif grown and descending(listed.pieces) is not False and not await _probes.ordered(desk, state.listing, first):
+        state.restart("descending")
 
 
 async def _by_second(desk: Desk, state: Walk, listed: Listed) -> bool:

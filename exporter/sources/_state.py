@@ -47,10 +47,10 @@ class Walk:
         self.restarts = 0
         self.gaps: list[Gap] = []
         self._begin(position or Position(), fresh=position is None)
-        self.resumed = self.resuming = self.after is not None
 
     def _begin(self, position: Position, *, fresh: bool) -> None:
         self.after, self.seq, self.said_more = position.cursor, position.seq, position.more
+        self.resumed = self.resuming = self.after is not None
         self.fresh = fresh
         self.backwards = False
         self.overlaps = True
@@ -75,7 +75,6 @@ class Walk:
         """Walk from the beginning again: the archive may hold any of it."""
         self.restarts += 1
         self._begin(Position(), fresh=False)
-        self.resumed = self.resuming = False
         self.note(note)
 
     def note(self, word: str) -> None:
@@ -142,9 +141,9 @@ class Walk:
     def step_back(self) -> bool:
         """Go on after the last object of an earlier second; False where there is none."""
         index = stepped_back(self._last)
-        if index is None and self._pair is None and len(self._last) > 1:
-            # no times to go by: whoever skips a second then skips the last object too
-            index, self._expected = len(self._last) - 2, self._last[-1].id
+        if self._pair is None and len(self._last) > 1:
+            # nothing shows a second: whoever skips one has skipped the last object too, if no time tells
+            index, self._expected = len(self._last) - 2 if index is None else index, self._last[-1].id
         self._stepped = True
         name = None if index is None else self._last[index].id
         if name is None:

@@ -22,7 +22,12 @@ def listed(api: FakeApi, position: Position | None = None, desk: Desk | None = N
     async def story() -> list[Page | Gap]:
         return [event async for event in walk(desk or Desk(api), LISTING, position)]
 
-    return asyncio.run(story())
+    events = asyncio.run(story())
+    for event in events:
+        if isinstance(event, Gap):
+            whose, _, what = event.detail.partition(": ")
+            assert (whose, str(THREAD) in what, "messages" in what) == (str(THREAD), False, True)
+    return events
 
 
 def kept(events: list[Page | Gap], archive: Archive | None = None) -> Archive:
@@ -162,6 +167,7 @@ def test_a_cursor_by_second_is_found_out_once_and_survived() -> None:
         ((0, 0, 2, 4, 4, 4), 3, False),  # stepping back leads to the cursor whose answer was thrown away
         ((0, 0, 2, 4, 4, 4, 4), 3, True),
         ((0, 0, 2, 2, 4, 4, 6), 4, False),
+        ((0, 0, 0, 0, 2, 4, 6), 3, True),  # no earlier second to step back to
     ],
 )
 def test_a_cursor_by_second_loses_nothing_without_a_gap(times: tuple[int, ...], most: int, *, lost: bool) -> None:

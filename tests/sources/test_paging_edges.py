@@ -96,6 +96,7 @@ def test_a_list_that_was_one_object_long_goes_on_after_it(kind: type[FakeApi], c
         (FakeApi, "ignores_parameters", 5, {"stale_cursor", "descending"}, []),
         (Timeless, "descending", 5, {"stale_cursor"}, ["order_ignored"]),
         (Stubborn, "no_times", 5, {"descending"}, ["order_ignored"]),
+        (Stubborn, "no_times", 1, {"descending"}, ["order_ignored"]),
         (Stubborn, "", 5, set(), []),
         (Stubborn, "no_times", 0, set(), []),
     ],
@@ -213,20 +214,23 @@ def test_every_cursor_names_the_object_that_stands_before_what_comes_next(lie: s
     ("seconds", "said"),
     [((0, 1, 1), {"cursor_by_second"}), ((0, 1, 1, 1), {"cursor_by_second"}), ((0, 1), set()), ((0, 1, 2), set())],
 )
+@pytest.mark.parametrize("kind", [FakeApi, Timeless])
 def test_more_that_was_promised_and_did_not_come_is_looked_for_one_object_before(
-    seconds: tuple[int, ...], said: set[str]
+    kind: type[FakeApi], seconds: tuple[int, ...], said: set[str]
 ) -> None:
-    """Behind the last object of a page stand others of its second, and no time shows it."""
-    events = listed(Timeless([item(n, 1_700_000_000 + second) for n, second in enumerate(seconds)], "by_second", 2))
+    """Behind the last object of a page stand others of its second, and no time of the page shows it."""
+    events = listed(kind([item(n, 1_700_000_000 + second) for n, second in enumerate(seconds)], "by_second", 2))
 
     assert gaps(events) or (kept(events), notes(events)) == (exact(len(seconds)), said)
     assert (gaps(events) == []) is (len(seconds) < 4)
 
 
 @pytest.mark.parametrize("kind", [FakeApi, Timeless])
-@pytest.mark.parametrize("count", [2, 4, 6])
-def test_more_that_was_promised_by_a_full_last_page_alone_is_no_oddity(kind: type[FakeApi], count: int) -> None:
-    events = listed(kind(some(count), "more_when_full", 2))
+@pytest.mark.parametrize(("count", "most"), [(1, 1), (2, 2), (6, 2), (3, 3), (6, 3)])
+def test_more_that_was_promised_by_a_full_last_page_alone_is_no_oddity(
+    kind: type[FakeApi], count: int, most: int
+) -> None:
+    events = listed(kind(some(count), "more_when_full", most))
 
     assert (kept(events), gaps(events), notes(events)) == (exact(count), [], set())
 
