@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -49,25 +48,6 @@ class Kept:
     @property
     def content(self) -> bytes:
         return b"".join(self.pieces)
-
-
-@pytest.fixture(autouse=True, params=["lean", "sdk"])
-def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What carries the requests: all of this holds for both."""
-    monkeypatch.setenv("EXPORTER_CLIENT", request.param)
-    return str(request.param)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4):
-        yield
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as told:
-        yield told
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ import gzip
 import logging
 import traceback
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import stamina
 from backports import zstd
 
 from exporter.endpoint import endpoint_of
@@ -29,28 +28,9 @@ from exporter.sources import Answer
 from exporter.transport import Budget, HttpTransport
 from exporter.transport._retrying import Again, backoff, refill, retry_after, retryable
 from exporter.transport._wire import joined
-from tests.serving import DRIP, Reply, Server, reply, serving
+from tests.serving import DRIP, Reply, Server, reply
 
 KEY = "sk-very-secret-0123456789"
-
-
-@pytest.fixture(autouse=True, params=["lean", "sdk"])
-def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What carries the requests: all of this holds for both."""
-    monkeypatch.setenv("EXPORTER_CLIENT", request.param)
-    return str(request.param)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4):
-        yield
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as told:
-        yield told
 
 
 def profile(url: str, **more: Any) -> Profile:

@@ -7,12 +7,10 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import stamina
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError
@@ -52,24 +50,10 @@ class Identity:
         return AccessTokenInfo(given, int(time.time() + self.lasts))
 
 
-@pytest.fixture(autouse=True, params=["lean", "sdk"])
-def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What carries the requests: all of this holds for both."""
-    monkeypatch.setenv("EXPORTER_CLIENT", request.param)
-    return str(request.param)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3):
-        yield
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as told:
-        told.replies = [reply()]
-        yield told
+def server(server: Server) -> Server:
+    server.replies = [reply()]
+    return server
 
 
 @pytest.fixture
@@ -260,7 +244,7 @@ def test_an_identity_out_of_reach_is_temporary(server: Server, identity: Identit
     identity.gives = [error, error, "token"]
     get(azure(server))
     identity.gives = [error]
-    with pytest.raises(Temporary, match=r"Entra ID .*attempt 3"):
+    with pytest.raises(Temporary, match=r"Entra ID .*attempt 4"):
         get(azure(server), "/x")
 
     assert [asked["authorization"] for asked in server.headers] == ["Bearer token"]
