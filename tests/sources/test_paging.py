@@ -26,6 +26,7 @@ def listed(api: FakeApi, position: Position | None = None, desk: Desk | None = N
     for event in events:
         if isinstance(event, Gap):
             whose, _, what = event.detail.partition(": ")
+            assert (event.thread, event.list) == (THREAD, "messages")
             assert (whose, str(THREAD) in what, "messages" in what) == (str(THREAD), False, True)
     return events
 

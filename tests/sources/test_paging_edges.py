@@ -313,3 +313,14 @@ def test_what_a_page_repeats_before_its_cursor_is_noted_and_not_taken_again(back
     events = listed(api, Position("msg_0005", 6), desk)
 
     assert (kept(events), gaps(events), notes(events)) == ({6: 6, 7: 7, 8: 8}, [], said)
+
+
+@pytest.mark.parametrize(("count", "said"), [(200, []), (201, ["descending"])])
+def test_what_comes_newest_first_is_turned_round_as_far_as_it_is_held(count: int, said: list[str]) -> None:
+    """A longer list is had too, but as it came, with positions that are not those of the server: a gap says so."""
+    events = listed(FakeApi(some(count), "descending", 2))
+    came = list(range(count))
+
+    assert gaps(events) == said
+    assert list(kept(events).items()) == list(zip(came, reversed(came) if said else came, strict=True))
+    assert all((page.cursor is None) is not said for page in pages(events))
