@@ -323,4 +323,4 @@ def test_what_comes_newest_first_is_turned_round_as_far_as_it_is_held(count: int
 
     assert gaps(events) == said
     assert list(kept(events).items()) == list(zip(came, reversed(came) if said else came, strict=True))
-    assert all((page.cursor is None) is not said for page in pages(events))
+    assert all((page.cursor is None) is (not said) for page in pages(events))
