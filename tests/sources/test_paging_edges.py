@@ -324,3 +324,12 @@ def test_what_comes_newest_first_is_turned_round_as_far_as_it_is_held(count: int
     assert gaps(events) == said
     assert list(kept(events).items()) == list(zip(came, reversed(came) if said else came, strict=True))
     assert all((page.cursor is None) is (not said) for page in pages(events))
+
+
+def test_what_comes_newest_first_object_by_object_is_a_gap_where_the_order_is_known_to_be_ignored() -> None:
+    api = FakeApi(some(4), "descending", 1)
+    desk = Desk(api)
+    desk.habits("message").ordered = False
+    events = listed(api, desk=desk)
+
+    assert (gaps(events), list(kept(events).values())) == (["descending"], [3, 2, 1, 0])
