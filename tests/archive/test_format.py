@@ -18,10 +18,14 @@ from hypothesis import strategies as st
 from exporter.archive import Archive, _manifests
 from exporter.archive._journal import header, pages_until_torn, salvage, whole_pages
 from exporter.archive._lines import (
+    body_of,
+    dump,
     header_line,
     is_whole,
     page_lines,
     read_mark,
+    read_marks,
+    read_own,
     read_record,
     read_records,
     read_seqs,
@@ -30,7 +34,7 @@ from exporter.archive._lines import (
 from exporter.archive._manifests import Amended, Erasure, Manifest, Replaced, decode, encode
 from exporter.archive._segments import is_named
 from exporter.errors import Damaged
-from exporter.model import Item, Mark, Page, Position, Record, Segment
+from exporter.model import Item, Mark, Page, Position, Record, Segment, ThreadRef
 from tests.archive.making import AT, filled, page
 from tests.archive.test_archive_laws import BODY, TEXT, THREADS
 
@@ -112,6 +116,27 @@ def test_what_is_read_is_what_was_written(one: Page) -> None:
     assert read_records(records) == [read_record(line) for line in records] == expected
     assert read_seqs(records) == [record.seq for record in expected]
     assert [read_record(record_line(record)) for record in expected] == expected
+    assert [body_of(line) for line in records] == [record.body for record in expected]
+
+
+@given(st.lists(pages(), max_size=3))
+def test_marks_that_are_read_at_once_say_what_each_says(made: list[Page]) -> None:
+    marks = [lines_of(one)[-1] for one in made]
+
+    for one, said, mark in zip(map(read_mark, marks), read_marks(marks), made, strict=True):
+        assert ThreadRef(said.source, said.endpoint, said.thread) == one.thread
+        assert (said.of, said.list, said.count, said.notes) == (one.kind, one.list, one.count, one.notes)
+        assert Position(said.cursor, said.next, said.more) == one.position
+        assert said.fetched_at == mark.fetched_at.astimezone(AT.tzinfo).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@given(pages(), st.dictionaries(st.sampled_from(["user", "customer"]), TEXT))
+def test_a_record_of_ours_is_read_with_its_body_as_a_value(one: Page, body: dict[str, str]) -> None:
+    line, _ = lines_of(replace(one, items=(Item(None, dump(body)),)))
+    own = read_own(line)
+
+    assert own.body == body
+    assert own.observed_at == one.fetched_at.astimezone(AT.tzinfo).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @given(pages(), pages(), st.data())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.archive import read_id
-from exporter.archive._lines import read_mark, read_record, read_records
+from exporter.archive._lines import body_of, read_mark, read_marks, read_own, read_record, read_records
 from exporter.archive._lock import Lock
 from exporter.archive._manifests import decode
 from exporter.errors import Damaged, NoArchive
@@ -37,6 +37,9 @@ def test_a_manifest_whose_hash_is_right_and_whose_fields_are_not_is_damaged(fiel
 
 @pytest.mark.parametrize("line", [b"{}\n", b'{"kind":"page","of":"x"}\n', b"[]\n", b"x\n", b'{"kind":1,"body":{}}\n'])
 def test_a_line_that_is_no_mark_and_no_record_is_damaged(line: bytes) -> None:
-    for read in (read_mark, read_record, lambda one: read_records([one])):
+    for read in (read_mark, read_record, read_own, lambda one: read_records([one]), lambda one: read_marks([one])):
         with pytest.raises(Damaged, match="another program wrote this line"):
             read(line)
+    if b"body" not in line:
+        with pytest.raises(Damaged, match="another program wrote this line"):
+            body_of(line)
