@@ -11,10 +11,10 @@ import pytest
 
 from exporter.model import Gap, Page, Position
 from exporter.sources import Answer
-from exporter.sources._asking import Desk
+from exporter.sources._asking import Desk, Listing
 from exporter.sources._paging import walk
 from exporter.sources._split import Piece
-from tests.sources.fake import LIES, FakeApi, error, item, ok
+from tests.sources.fake import LIES, THREAD, FakeApi, error, item, ok
 from tests.sources.test_paging import LISTING, exact, gaps, kept, listed, pages, some
 
 ONE = Position("msg_0000", 1, more=False)
@@ -36,6 +36,13 @@ class Stubborn(FakeApi):
 
 def notes(events: list[Page | Gap]) -> set[str]:
     return {note for page in pages(events) for note in page.notes}
+
+
+def walked(api: FakeApi, listing: Listing, after: Position | None = None) -> list[Page | Gap]:
+    async def story() -> list[Page | Gap]:
+        return [event async for event in walk(Desk(api), listing, after)]
+
+    return asyncio.run(story())
 
 
 @pytest.mark.parametrize("most", [2, 3, 4, 5, 7])
@@ -113,6 +120,7 @@ def test_a_list_that_was_one_object_long_is_walked_again_where_its_order_is_not_
     assert len(kept(events, kept(first))) == later + 1
     assert unproven or kept(events, kept(first)) == exact(later + 1)
     assert not said or all(not page.fresh and page.seq == 0 for page in pages(events))
+    assert api.asked("messages", probes=True) - api.asked("messages") <= 1, "one question tells the order"
 
 
 def test_a_list_of_one_object_that_was_replaced_is_walked_again() -> None:
@@ -139,28 +147,23 @@ def test_objects_of_other_threads_are_passed_over_and_take_no_position(most: int
     listing = replace(LISTING, omits=lambda name: int(name[-4:]) % 3 != 1)
     api = FakeApi(some(12), most=most)
 
-    def walked(after: Position | None) -> list[Page | Gap]:
-        async def story() -> list[Page | Gap]:
-            return [event async for event in walk(Desk(api), listing, after)]
-
-        return asyncio.run(story())
-
-    events = walked(None)
+    events = walked(api, listing)
     position = pages(events)[-1].position
 
     assert (kept(events), gaps(events)) == ({0: 1, 1: 4, 2: 7, 3: 10}, [])
     assert position == Position("msg_0011", 4, more=False)
     assert notes(events) == {"earlier_turns"}
     api.calls.clear()
-    assert walked(position) == []
+    assert walked(api, listing, position) == []
     assert [query["after"] for _, query in api.calls] == ["msg_0011"], "what is another's is not asked for again"
     api.messages.extend(some(4, start=12))
-    assert kept(walked(position)) == {4: 13}
+    assert kept(walked(api, listing, position)) == {4: 13}
     unfinished = {"created_at": 4_000_000_000, "status": "in_progress"}
     api.messages[:] = [*some(3), {**item(4, 0), **unfinished}, *some(3, start=5)]
-    assert pages(walked(None))[-1].position == Position("msg_0002", 1, more=False), "what is unfinished is asked again"
+    looked_at = pages(walked(api, listing))[-1].position
+    assert looked_at == Position("msg_0002", 1, more=False), "what is unfinished is asked for again"
     api.messages[:], api.most = [{**one, "id": None} for one in some(3)], 100
-    assert kept(walked(None)) == exact(3), "what has no name is kept"
+    assert kept(walked(api, listing)) == exact(3), "what has no name is kept"
 
 
 class Endless(FakeApi):
@@ -240,11 +243,8 @@ def test_an_object_whose_children_cannot_be_had_whole_is_looked_at_again() -> No
         if piece.id in ("msg_0003", "msg_0005"):
             yield Gap(LISTING.thread, f"steps:{piece.id}", None, "bad_answer", "no")
 
-    async def story() -> list[Page | Gap]:
-        return [event async for event in walk(Desk(api), replace(LISTING, children=children), None)]
-
     api = FakeApi(some(9), most=2)
-    events = asyncio.run(story())
+    events = walked(api, replace(LISTING, children=children))
 
     assert (kept(events), gaps(events)) == (exact(9), ["bad_answer"] * 2)
     assert pages(events)[-1].position == Position("msg_0002", 3, more=False)
@@ -315,21 +315,30 @@ def test_what_a_page_repeats_before_its_cursor_is_noted_and_not_taken_again(back
     assert (kept(events), gaps(events), notes(events)) == ({6: 6, 7: 7, 8: 8}, [], said)
 
 
-@pytest.mark.parametrize(("count", "said"), [(200, []), (201, ["descending"])])
-def test_what_comes_newest_first_is_turned_round_as_far_as_it_is_held(count: int, said: list[str]) -> None:
-    """A longer list is had too, but as it came, with positions that are not those of the server: a gap says so."""
-    events = listed(FakeApi(some(count), "descending", 2))
-    came = list(range(count))
+@pytest.mark.parametrize("of_threads", [True, False])
+@pytest.mark.parametrize("long", [True, False])
+def test_what_comes_newest_first_is_turned_round_as_far_as_it_is_held(*, long: bool, of_threads: bool) -> None:
+    """A longer list is had too, but as it came: a gap says that its positions are not those of the server.
 
-    assert gaps(events) == said
-    assert list(kept(events).items()) == list(zip(came, reversed(came) if said else came, strict=True))
-    assert all((page.cursor is None) is (not said) for page in pages(events))
+    Threads have no positions: of their list a note says that its cursor proves nothing.
+    """
+    api, came = FakeApi(some(200 + long), "descending", 2), list(range(200 + long))
+    listing = replace(LISTING, thread=replace(THREAD, id="")) if of_threads else LISTING
+    events = walked(api, listing)
+
+    assert gaps(events) == (["descending"] if long and not of_threads else [])
+    assert list(kept(events).items()) == list(zip(came, reversed(came) if long else came, strict=True))
+    assert all((page.cursor is None) is (not long) for page in pages(events))
+    assert all(("descending" in page.notes) is (of_threads or not long) for page in pages(events)[:100])
 
 
-def test_what_comes_newest_first_object_by_object_is_a_gap_where_the_order_is_known_to_be_ignored() -> None:
-    api = FakeApi(some(4), "descending", 1)
+@pytest.mark.parametrize(("step", "said"), [(1, ["descending"]), (0, [])])
+def test_what_comes_newest_first_object_by_object_is_a_gap_where_the_order_is_known_to_be_ignored(
+    step: int, said: list[str]
+) -> None:
+    api = FakeApi(some(4, step=step), "descending", 1)
     desk = Desk(api)
     desk.habits("message").ordered = False
     events = listed(api, desk=desk)
 
-    assert (gaps(events), list(kept(events).values())) == (["descending"], [3, 2, 1, 0])
+    assert (gaps(events), list(kept(events).values())) == (said, [3, 2, 1, 0])
