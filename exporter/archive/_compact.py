@@ -27,7 +27,10 @@ _NUMBERS = {word: number for number, word in enumerate(_WORDS)}
 
 
 class Moment(sa.TypeDecorator[str]):
-    """A time as `stamp` writes it, to the second; before the times come `ALWAYS`, behind them `NEVER`."""
+    """A time as `stamp` writes it, to the second; before the times come `ALWAYS`, behind them `NEVER`.
+
+    What is written may be the time itself, too: who notes many times need not have them written out.
+    """
 
     impl = sa.Integer
     cache_ok = True
@@ -41,12 +44,14 @@ class Moment(sa.TypeDecorator[str]):
         return _told
 
 
-def _stored(text: str | None) -> int | None:
-    if text is None:
+def _stored(time: str | datetime | None) -> int | None:
+    if time is None:
         return None
-    if text == ALWAYS:
+    if isinstance(time, datetime):
+        return int(time.timestamp())
+    if time == ALWAYS:
         return 0
-    return NEVER_AGAIN if text == NEVER else int(datetime.fromisoformat(text).timestamp())
+    return NEVER_AGAIN if time == NEVER else int(datetime.fromisoformat(time).timestamp())
 
 
 @lru_cache(4096)

@@ -266,18 +266,13 @@ class Catalog:
             rows = db.execute(_POSITIONS, named(thread)).all()
         return {_unquoted(name): Position(_unquoted(cursor), seq, more) for name, cursor, seq, more in rows}
 
-    def positions_of(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, dict[str, Position]]:
-        """How far each list of each of these threads was walked: no more than `BATCH` of them."""
-        found: dict[ThreadRef, dict[str, Position]] = {thread: {} for thread in wanted}
-        places: dict[tuple[str, str], dict[str, ThreadRef]] = {}
-        for thread in wanted:
-            places.setdefault((thread.source, thread.endpoint), {})[plain(thread.id)] = thread
-        for (source, endpoint), named_by in places.items():
-            said = {"_source": plain(source), "_endpoint": plain(endpoint), "ids": list(named_by)}
-            with self._db() as db:
-                rows = db.execute(_POSITIONS_OF, said).all()
-            for one, name, cursor, seq, more in rows:
-                found[named_by[one]][_unquoted(name)] = Position(_unquoted(cursor), seq, more)
+    def positions_of(self, numbers: Sequence[int]) -> dict[int, dict[str, Position]]:
+        """How far each list of the threads of these numbers was walked: no more than `BATCH` of them."""
+        found: dict[int, dict[str, Position]] = {no: {} for no in numbers}
+        with self._db() as db:
+            rows = db.execute(_POSITIONS_OF, {"numbers": numbers}).all()
+        for no, name, cursor, seq, more in rows:
+            found[no][_unquoted(name)] = Position(_unquoted(cursor), seq, more)
         return found
 
     def frames_of(self, thread: ThreadRef, kind: str) -> Iterator[tuple[str, int]]:
@@ -502,14 +497,8 @@ _TAGS = Known.__slots__.index("tags") - 1
 _POSITIONS = (
     sa.select(*lists.c["list", "cursor", "seq", "more"]).join(threads, threads.c.no == lists.c.thread).where(is_named())
 )
-_POSITIONS_OF = (
-    sa.select(threads.c.id, *lists.c["list", "cursor", "seq", "more"])
-    .join(threads, threads.c.no == lists.c.thread)
-    .where(
-        threads.c.source == sa.bindparam("_source"),
-        threads.c.endpoint == sa.bindparam("_endpoint"),
-        threads.c.id.in_(sa.bindparam("ids", expanding=True)),
-    )
+_POSITIONS_OF = sa.select(*lists.c["thread", "list", "cursor", "seq", "more"]).where(
+    lists.c.thread.in_(sa.bindparam("numbers", expanding=True))
 )
 "Asked at every visit, so they are made once."
 

@@ -8,7 +8,7 @@ from itertools import islice
 from exporter.archive.catalog import Catalog, Known
 from exporter.model import Position, ThreadRef
 
-AHEAD = 64
+AHEAD = 500
 "Threads that are read together; none but its own visit moves a thread's positions."
 
 
@@ -21,7 +21,8 @@ class Ahead:
 
     def __iter__(self) -> Iterator[Known]:
         while batch := list(islice(self._plan, AHEAD)):
-            self._read |= self._catalog.positions_of([known.thread for known in batch])
+            found = self._catalog.positions_of([known.no for known in batch])
+            self._read |= {known.thread: found[known.no] for known in batch}
             yield from batch
 
     def positions(self, thread: ThreadRef) -> Mapping[str, Position]:

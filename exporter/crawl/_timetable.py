@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.archive._compact import NEVER_AGAIN
 from exporter.archive._timing import Timed, Times
-from exporter.archive.catalog import ALWAYS, NEVER, Catalog, Known, stamp
+from exporter.archive.catalog import ALWAYS, NEVER, Catalog, Known
 from exporter.crawl._sources import NoProfile, NoSource
 from exporter.crawl._visit import Visit
 from exporter.errors import Temporary
@@ -53,16 +53,17 @@ class Timetable:
         if known.touched_at is not None:
             self._answered[known.thread] = known.touched_at
         failed = outcome.state == "failed" or outcome.code == Temporary.code
-        said: dict[str, Any] = _failed(known, at) if failed else {"visited_at": stamp(at), **_WELL}
+        said: dict[str, Any] = _failed(known, at) if failed else {"visited_at": at, **_WELL}
         if visit is not None:
             if visit.active is not None:
-                said["active_at"] = max(stamp(visit.active), known.active_at or "")
+                before = _parsed(known.active_at)
+                said["active_at"] = visit.active if before is None else max(visit.active, before)
             if visit.open or failed:
                 said["asked_at"] = None
             elif visit.asked:
-                said["asked_at"] = stamp(at)
+                said["asked_at"] = at
             if visit.swept and not failed:
-                said["swept_at"] = stamp(at)
+                said["swept_at"] = at
         partial = outcome.state == "partial" and not failed
         self._note(known, said, soon=at + PARTIAL if partial else None)
 
@@ -110,8 +111,8 @@ class Timetable:
         policy = self._policy(known.profile, thread, whole=said.get("asked_at", known.asked_at) is not None)
         made = schedule(standing, policy, self._policies.rhythm)
         never = visited is None and failed is None
-        said["due_at"] = ALWAYS if never else NEVER if made.due is None else stamp(min(made.due, soon or made.due))
-        said["deadline_at"] = made.deadline and stamp(made.deadline)
+        said["due_at"] = ALWAYS if never else NEVER if made.due is None else min(made.due, soon or made.due)
+        said["deadline_at"] = made.deadline
         said["interval"] = _days(made)
         if known.registered_at is None:
             self._late[thread] = said
@@ -129,8 +130,10 @@ class Timetable:
         return policy
 
 
-def _parsed(time: str | None) -> datetime | None:
-    return datetime.fromisoformat(time) if time else None
+def _parsed(time: str | datetime | None) -> datetime | None:
+    if isinstance(time, str):
+        return datetime.fromisoformat(time) if time else None
+    return time
 
 
 def _time(seconds: int | None) -> datetime | None:
@@ -149,4 +152,4 @@ def _failed(known: Known, at: datetime) -> dict[str, Any]:
     since = at - datetime.fromisoformat(known.failed_at) if known.failed_at else NIGHT
     if timedelta() <= since < NIGHT and known.failures:
         return {"failed_at": known.failed_at, "failures": known.failures}
-    return {"failed_at": stamp(at), "failures": known.failures + 1}
+    return {"failed_at": at, "failures": known.failures + 1}
