@@ -342,3 +342,38 @@ def test_what_comes_newest_first_object_by_object_is_a_gap_where_the_order_is_kn
     events = listed(api, desk=desk)
 
     assert (gaps(events), list(kept(events).values())) == (said, [3, 2, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("front", "said"),
+    [([0], {"repeated_ids"}), ([4], {"inclusive_cursor"}), ([4, 0], {"inclusive_cursor", "repeated_ids"})],
+)
+def test_what_came_before_is_noted_where_it_comes_again(front: list[int], said: set[str]) -> None:
+    api = FakeApi(some(9))
+    again = [api.messages[n] for n in (*front, 5, 6, 7, 8)]
+    api.canned[LISTING.path] = [
+        ok({"data": api.messages[:5], "has_more": True}),
+        ok({"data": again, "has_more": False}),
+    ]
+    events = listed(api)
+
+    assert (kept(events), gaps(events), notes(events)) == (exact(9), [], said)
+    assert all(page.fresh for page in pages(events))
+
+
+def test_where_an_id_comes_twice_the_archive_looks_whether_it_has_what_comes() -> None:
+    events = listed(FakeApi(some(21), "duplicate_ids", 5))
+
+    assert [page.fresh for page in pages(events)] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize(("lie", "place"), [("tokens", "token:msg_0008"), ("null_last", "msg_0008"), ("", "msg_0008")])
+def test_the_place_after_the_last_object_is_called_as_the_server_calls_it(lie: str, place: str) -> None:
+    api = FakeApi(some(9), lie, 4)
+    desk = Desk(api)
+    position = pages(listed(api, desk=desk))[-1].position
+    api.calls.clear()
+
+    assert position == Position(place, 9, more=False)
+    assert listed(api, position, desk) == []
+    assert [query.get("after") for _, query in api.calls] == [place]
