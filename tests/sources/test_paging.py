@@ -28,6 +28,8 @@ def listed(api: FakeApi, position: Position | None = None, desk: Desk | None = N
             whose, _, what = event.detail.partition(": ")
             assert (event.thread, event.list) == (THREAD, "messages")
             assert (whose, str(THREAD) in what, "messages" in what) == (str(THREAD), False, True)
+        else:
+            assert (event.thread, event.kind, event.list, event.parent) == (THREAD, "message", "messages", None)
     return events
 
 

@@ -361,10 +361,26 @@ def test_what_came_before_is_noted_where_it_comes_again(front: list[int], said: 
     assert all(page.fresh for page in pages(events))
 
 
+@pytest.mark.parametrize(
+    ("again", "said"), [([4], []), ([3, 4], ["cursor_repeated"]), ([0, 1, 2, 3, 4], ["cursor_repeated"])]
+)
+def test_a_last_page_without_news_is_an_end_where_it_repeats_no_more_than_the_cursor(
+    again: list[int], said: list[str]
+) -> None:
+    api = FakeApi(some(5))
+    last = [api.messages[n] for n in again]
+    api.canned[LISTING.path] = [ok({"data": api.messages, "has_more": True}), ok({"data": last, "has_more": False})]
+    events = listed(api)
+
+    assert (kept(events), gaps(events)) == (exact(5), said)
+
+
 def test_where_an_id_comes_twice_the_archive_looks_whether_it_has_what_comes() -> None:
     events = listed(FakeApi(some(21), "duplicate_ids", 5))
 
     assert [page.fresh for page in pages(events)] == [True, False, False, False, False]
+    assert kept(events) == exact(21)
+    assert kept(listed(FakeApi(some(9), "duplicate_ids", 6))) == exact(9), "one begins a page, after the other"
 
 
 @pytest.mark.parametrize(("lie", "place"), [("tokens", "token:msg_0008"), ("null_last", "msg_0008"), ("", "msg_0008")])
