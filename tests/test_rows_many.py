@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.archive import record_line
+from exporter.archive import MarkLine, mark_line_of, record_line
 from exporter.model import Mark, Position, Record, Registration, ThreadRef
 from exporter.rows import row, usual
 from exporter.schemas import SCHEMAS
@@ -109,15 +108,16 @@ class Taken(Changes):
 def together(folder: Path, pages: list[list[Record]]) -> list[dict[str, Any]]:
     taken = Taken(folder)
     appending = Appending(taken)
-    read = [(number, mark_of(records), list(map(record_line, records))) for number, records in enumerate(pages, 1)]
-    for page in taken_apart(read, defaultdict(lambda: OWNER)):
+    read = [(number, marked(records), list(map(record_line, records))) for number, records in enumerate(pages, 1)]
+    for page in taken_apart(read, lambda threads: dict.fromkeys(threads, OWNER)):
         appending.take(page)
     appending.flush()
     return sorted(taken.rows, key=lambda one: one["seq"])
 
 
-def mark_of(records: list[Record]) -> Mark:
-    return Mark(REF, "message", "messages", 0, len(records), Position(None, 0, more=False), True, SEEN, "run")
+def marked(records: list[Record]) -> MarkLine:
+    end = Position(None, 0, more=False)
+    return mark_line_of(Mark(REF, "message", "messages", 0, len(records), end, True, SEEN, "run"))
 
 
 def alone(pages: list[list[Record]]) -> list[dict[str, Any]]:

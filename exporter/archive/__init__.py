@@ -24,7 +24,16 @@ from exporter.archive._erasing import Eraser, Found, look
 from exporter.archive._hints import beside, hints, note_hints
 from exporter.archive._journal import Journal
 from exporter.archive._keyfile import is_encrypted, unlock
-from exporter.archive._lines import dump, dump_ascii, read_mark, read_records, record_line
+from exporter.archive._lines import (
+    MarkLine,
+    dump,
+    dump_ascii,
+    mark_line_of,
+    read_mark,
+    read_marks,
+    read_records,
+    record_line,
+)
 from exporter.archive._lock import Lock, who_writes
 from exporter.archive._manifests import Manifest
 from exporter.archive._published import TABLES, settle
@@ -248,15 +257,21 @@ class Archive:
 
     def pages(self, since: int = 0) -> Iterator[tuple[int, Mark, list[Record]]]:
         """Whole pages of the segments committed after manifest `since`, in order, with their manifest's number."""
-        return ((number, mark, read_records(lines)) for number, mark, lines in self.lines(since))
+        for number, pages in self._frames(since):
+            yield from ((number, read_mark(lines[-1]), read_records(lines[:-1])) for lines in pages)
 
-    def lines(self, since: int = 0) -> Iterator[tuple[int, Mark, list[bytes]]]:
-        """Do what `pages` does, with the lines of the records for who reads many at once."""
+    def lines(self, since: int = 0) -> Iterator[tuple[int, MarkLine, list[bytes]]]:
+        """Do what `pages` does for who reads many at once: with what the marks say, and the lines of the records."""
+        for number, pages in self._frames(since):
+            marks = read_marks([lines[-1] for lines in pages])
+            yield from ((number, mark, lines[:-1]) for mark, lines in zip(marks, pages, strict=True))
+
+    def _frames(self, since: int) -> Iterator[tuple[int, tuple[list[bytes], ...]]]:
+        """Yield the pages of each frame, with their manifest's number."""
         for manifest in self.manifests(since):
             for segment in manifest.segments:
                 for frame in frames(segment.name, self.storage):
-                    for lines in frame.pages:
-                        yield manifest.number, read_mark(lines[-1]), lines[:-1]
+                    yield manifest.number, frame.pages
 
     def thread_pages(
         self, thread: ThreadRef, kind: str, *, what_is_left: bool = False
@@ -344,6 +359,7 @@ __all__ = [
     "Found",
     "Kept",
     "Manifest",
+    "MarkLine",
     "TableFile",
     "absent",
     "beside",
@@ -352,6 +368,7 @@ __all__ = [
     "hashed",
     "hints",
     "is_encrypted",
+    "mark_line_of",
     "note_hints",
     "read_id",
     "read_records",

@@ -184,8 +184,14 @@ class MarkLine(msgspec.Struct, gc=False):
     cursor: str | None
     next: int
     more: bool
+    fresh: bool
     fetched_at: str
     notes: tuple[str, ...]
+
+    @property
+    def ref(self) -> ThreadRef:
+        """The thread, by all its names."""
+        return ThreadRef(self.source, self.endpoint, self.thread)
 
 
 _MARKS = msgspec.json.Decoder(list[MarkLine])
@@ -196,13 +202,14 @@ def read_marks(lines: Sequence[bytes]) -> list[MarkLine]:
     try:
         return _MARKS.decode(b"[%b]" % b",".join(lines))
     except msgspec.MsgspecError:  # half of a surrogate pair in an id, or a line that is no mark
-        return [_mark_line_of(read_mark(line)) for line in lines]
+        return [mark_line_of(read_mark(line)) for line in lines]
 
 
-def _mark_line_of(mark: Mark) -> MarkLine:
+def mark_line_of(mark: Mark) -> MarkLine:
+    """Say again what a mark says."""
     thread, at = mark.thread, mark.position
     whose = (thread.source, thread.endpoint, thread.id, mark.kind, mark.list)
-    return MarkLine(*whose, mark.count, at.cursor, at.seq, at.more, stamp(mark.fetched_at), mark.notes)
+    return MarkLine(*whose, mark.count, at.cursor, at.seq, at.more, mark.fresh, stamp(mark.fetched_at), mark.notes)
 
 
 class OwnLine(msgspec.Struct, gc=False):
@@ -219,9 +226,20 @@ def read_own(line: bytes) -> OwnLine:
     """Read a record whose body we wrote: of a registration or a visit; `Damaged` where it is none."""
     try:
         return _OWN.decode(line)
-    except msgspec.MsgspecError:  # as above
+    except msgspec.MsgspecError as error:  # as above, or a body that is not ours
         record = read_record(line)
-        return OwnLine(stamp(record.observed_at), load(record.body))
+        body = _own_body(record.body)
+        if body is None:
+            raise _unreadable(line, error) from error
+        return OwnLine(stamp(record.observed_at), body)
+
+
+def _own_body(body: bytes) -> dict[str, Any] | None:
+    try:
+        fields = load(body)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) else None
 
 
 def body_of(line: bytes) -> bytes:

@@ -6,13 +6,13 @@ The idea: what is the same for all messages of a page is said once per page, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import chain, repeat
 
 import pyarrow as pa
 
 from exporter.archive import read_records
 from exporter.model import Record
-from exporter.rows import TABLE_OF, Columns, Entry, frame, microseconds, row, usual
+from exporter.rows import TABLE_OF, Columns, Entry, microseconds, row, usual
 from exporter.tables._changes import Changes
 from exporter.tables._columns import any_column, rows_of
 from exporter.tables._pages import Page, seen
@@ -31,7 +31,7 @@ class Appending:
 
     def take(self, page: Page) -> None:
         """Take the objects of one page."""
-        if page.mark.kind == "message":
+        if page.mark.of == "message":
             self._pages.append(page)
         else:
             self._one_by_one((record, page) for record in page.records)
@@ -60,13 +60,11 @@ class Appending:
 
 def _known(objects: Sequence[Record | Entry], pages: Sequence[Page], schema: pa.Schema) -> pa.RecordBatch:
     """Return what is known of objects but for their bodies."""
-    out: Columns = {name: [] for name in (*_OWNED, "_number")}
-    for page in pages:
-        whose = _plain(page)
-        count = len(page.objects)
-        for name in _OWNED:
-            out[name] += [whose[name]] * count
-        out["_number"] += [page.number] * count
+    out: Columns = {}
+    whose = zip(*map(_whose, pages), strict=True)
+    counts = [len(page.objects) for page in pages]
+    for name, values in zip((*_OWNED, "_number"), whose, strict=True):
+        out[name] = [*chain.from_iterable(map(repeat, values, counts))]
     out["seq"] = [one.seq for one in objects]
     out["message_id"] = [one.id if one.id is None or one.id.isascii() else plain(one.id) for one in objects]
     told = [one.observed_at for one in objects]
@@ -77,7 +75,9 @@ def _known(objects: Sequence[Record | Entry], pages: Sequence[Page], schema: pa.
     return pa.RecordBatch.from_pydict(made)
 
 
-def _plain(page: Page) -> dict[str, Any]:
-    """Return whose the rows of a page are."""
-    ref = page.mark.thread
-    return frame(Record(ref, "message", None, 0, page.mark.fetched_at, b""), page.owner)
+def _whose(page: Page) -> tuple[str | int | None, ...]:
+    """Return whose the rows of a page are, as they have it, and its manifest."""
+    owner = page.owner
+    source, endpoint, thread = page.whose
+    said = [None if text is None else plain(text) for text in (owner.user, owner.customer, owner.title)]
+    return source, endpoint, plain(owner.profile), thread, *said, page.number

@@ -16,17 +16,18 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from exporter.archive import read_records
-from exporter.model import Mark, ThreadRef
+from exporter.archive import MarkLine, read_records
+from exporter.model import ThreadRef
 from exporter.rows import LISTED, deleted_kind, microseconds, time_of
 from exporter.tables._appending import Appending
 from exporter.tables._changes import Changes
 from exporter.tables._names import Whose, key, text, whose
-from exporter.tables._pages import New, Page, taken_apart, told
-from exporter.tables._reader import View
+from exporter.tables._pages import Page, taken_apart, told
+from exporter.tables._reader import New, View
 from exporter.tables._repeats import Repeats, keys_of
 from exporter.tables._seeking import HELD_ROWS
 from exporter.tables._sorting import Sorter
+from exporter.text import plain
 
 _WHOSE = ("source", "endpoint", "thread", "exact")
 _TOLD = ("order", "kind", "number", "count", "fresh", "again", "at", "body")
@@ -99,7 +100,7 @@ class Events:
             listed: list[tuple[int, New]] = []
             others: list[tuple[int, New]] = []
             for at, page in enumerate(some, self._order):
-                kind = page[1].kind
+                kind = page[1].of
                 if kind in LISTED:
                     listed.append((at, page))
                 elif remember or kind != "registration":
@@ -108,8 +109,7 @@ class Events:
             if remember:
                 self._touch(some)
             self._tell(others)
-            owners = view.owners(page[1].thread for _, page in listed)
-            read = taken_apart([page for _, page in listed], owners)
+            read = taken_apart([page for _, page in listed], view.owners)
             for (at, _), taken in zip(listed, read, strict=True):
                 self._list(at, taken, repeats, remember=remember)
                 appending.take(taken)
@@ -117,26 +117,25 @@ class Events:
 
     def _touch(self, pages: list[New]) -> None:
         if self.touched is not None:
-            self.touched.update(whose(page[1].thread)[2] for page in pages)
+            self.touched.update(plain(mark.thread) for _, mark, _ in pages)
             self.touched = self.touched if len(self.touched) <= TOUCHED else None
 
     def _list(self, order: int, page: Page, repeats: Repeats, *, remember: bool) -> None:
         """Take a page of a list."""
-        keys, at = keys_of(page.mark, page.objects), microseconds(page.observed_at)
-        self._add(
-            page.mark, (order, page.mark.kind, page.number, page.mark.count, page.mark.fresh, False, at), keys.tobytes()
-        )
+        keys = keys_of(page)
+        self._add(page.thread, page.whose, _said(order, page.number, page.mark, page.observed_at), keys.tobytes())
         if remember and not page.mark.fresh:
-            repeats.take(page.mark, page.objects, keys)
+            repeats.take(page, keys)
 
     def _tell(self, pages: list[tuple[int, New]]) -> None:
         """Take pages of what are no objects of a list."""
         records = iter(told([line for _, page in pages for line in page[2]]))
         for order, (number, mark, lines) in pages:
+            thread = mark.ref
+            named = whose(thread)
             for line, (observed_at, body) in zip(lines, records, strict=False):
-                at = microseconds(datetime.fromisoformat(observed_at))
-                said = _said(mark, line, body)
-                self._add(mark, (order, mark.kind, number, mark.count, mark.fresh, False, at), said)
+                said = _said(order, number, mark, datetime.fromisoformat(observed_at))
+                self._add(thread, named, said, _body(mark.of, line, body))
 
     def again(self, kind: str, thread: Whose) -> None:
         """Say that an object of a thread is in the tables already, whatever the exact name of the thread is."""
@@ -167,9 +166,7 @@ class Events:
         if len(events) > len(shared):
             yield _ref(last), events
 
-    def _add(self, mark: Mark, said: tuple[Any, ...], body: bytes | None) -> None:
-        thread = mark.thread
-        named = whose(thread)
+    def _add(self, thread: ThreadRef, named: Whose, said: tuple[Any, ...], body: bytes | None) -> None:
         exact = b"" if named == (thread.source, thread.endpoint, thread.id) else _exact(thread)
         self._hold((*named, exact, *said, body, 0))
 
@@ -217,7 +214,12 @@ def _ref(named: tuple[Any, ...]) -> ThreadRef:
     return ThreadRef(source, *map(text, exact.split(_BETWEEN))) if exact else ThreadRef(source, endpoint, name)
 
 
-def _said(mark: Mark, line: bytes, body: bytes) -> bytes | None:
-    if mark.kind in ("thread", "visit"):
+def _said(order: int, number: int, mark: MarkLine, observed_at: datetime) -> tuple[Any, ...]:
+    """Return what is told of a page but for whose it is, and its body."""
+    return order, mark.of, number, mark.count, mark.fresh, False, microseconds(observed_at)
+
+
+def _body(kind: str, line: bytes, body: bytes) -> bytes | None:
+    if kind in ("thread", "visit"):
         return body
-    return (deleted_kind(read_records([line])[0]) or "").encode() if mark.kind == "deletion" else None
+    return (deleted_kind(read_records([line])[0]) or "").encode() if kind == "deletion" else None

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import cast
 
 import msgspec
 
-from exporter.archive import read_records
-from exporter.model import Mark, Record, Registration, ThreadRef
+from exporter.archive import MarkLine, read_records
+from exporter.model import Record, Registration, ThreadRef
 from exporter.rows import Entry, entries
+from exporter.tables._names import Whose, whose
+from exporter.tables._reader import New
 
-New = tuple[int, Mark, list[bytes]]
-"A page: its manifest, its mark, and the lines of its records."
+Owners = Callable[[Iterable[ThreadRef]], Mapping[ThreadRef, Registration]]
 
 
 class _Told(msgspec.Struct, gc=False):
@@ -28,12 +28,13 @@ class _Told(msgspec.Struct, gc=False):
 _TOLD = msgspec.json.Decoder(_Told)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, gc=False):
     """A page of manifest `number`."""
 
     number: int
-    mark: Mark
+    mark: MarkLine
+    thread: ThreadRef
+    whose: Whose
     owner: Registration
     objects: Sequence[Record | Entry]
     "Of messages, entries where they are usual; of all else, records."
@@ -47,7 +48,7 @@ class Page:
     @property
     def observed_at(self) -> datetime:
         """When the first of its objects was seen."""
-        return seen(self.objects[0]) if self.objects else self.mark.fetched_at
+        return seen(self.objects[0]) if self.objects else datetime.fromisoformat(self.mark.fetched_at)
 
 
 def seen(one: Record | Entry) -> datetime:
@@ -55,13 +56,15 @@ def seen(one: Record | Entry) -> datetime:
     return one.observed_at if isinstance(one, Record) else datetime.fromisoformat(one.observed_at)
 
 
-def taken_apart(some: Sequence[New], owners: Mapping[ThreadRef, Registration]) -> Iterator[Page]:
+def taken_apart(some: Sequence[New], owners: Owners) -> Iterator[Page]:
     """Read the records of some pages, which are few enough to be held."""
     messages: Iterator[Record | Entry] = iter(_read(_lines(some, messages=True)))
     others: Iterator[Record | Entry] = iter(read_records(_lines(some, messages=False)))
-    for number, mark, lines in some:
-        source = messages if mark.kind == "message" else others
-        yield Page(number, mark, owners[mark.thread], list(islice(source, len(lines))), lines)
+    threads = [mark.ref for _, mark, _ in some]
+    owned = owners(threads)
+    for (number, mark, lines), thread in zip(some, threads, strict=True):
+        source = messages if mark.of == "message" else others
+        yield Page(number, mark, thread, whose(thread), owned[thread], list(islice(source, len(lines))), lines)
 
 
 def told(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
@@ -74,7 +77,7 @@ def told(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
 
 def _lines(some: Sequence[New], *, messages: bool) -> list[bytes]:
     """Return the lines of all pages of messages, or of all others."""
-    return [line for _, mark, lines in some if (mark.kind == "message") is messages for line in lines]
+    return [line for _, mark, lines in some if (mark.of == "message") is messages for line in lines]
 
 
 def _read(lines: Sequence[bytes]) -> list[Record | Entry]:

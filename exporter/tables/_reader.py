@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from exporter.archive import Erasures, TableFile
+from exporter.archive import Erasures, MarkLine, TableFile
 from exporter.model import Mark, Record, Registration, ThreadRef
 
 AHEAD = 2000
@@ -18,7 +18,8 @@ AHEAD_BYTES = 1 << 20
 
 T = TypeVar("T")
 Pages = Iterator[tuple[int, Mark, list[Record]]]
-Lines = Iterator[tuple[int, Mark, list[bytes]]]
+New = tuple[int, MarkLine, list[bytes]]
+"A page: its manifest, what its mark says, and the lines of its records."
 
 
 class Reader(Protocol):
@@ -26,8 +27,8 @@ class Reader(Protocol):
 
     path: Path
 
-    def lines(self, since: int) -> Lines:
-        """Whole pages of the segments after manifest `since`, in order: their manifest, mark, and lines of records."""
+    def lines(self, since: int) -> Iterator[New]:
+        """Whole pages of the segments after manifest `since`, in order."""
 
     def thread_pages(self, thread: ThreadRef, kind: str) -> Pages:
         """All committed pages of one thread and kind, in order, with the number of their manifest."""
@@ -58,7 +59,7 @@ class View:
         self.since, self.newest = since, newest
         self._reader = reader
 
-    def new_pages(self) -> Lines:
+    def new_pages(self) -> Iterator[New]:
         """Yield the pages after manifest `since`."""
         for page in self._reader.lines(self.since):
             if page[0] > self.newest:
@@ -71,7 +72,7 @@ class View:
             if number <= self.newest:
                 yield from ((number, record) for record in records)
 
-    def blocks(self) -> Iterator[list[tuple[int, Mark, list[bytes]]]]:
+    def blocks(self) -> Iterator[list[New]]:
         """Yield the pages after manifest `since`, as many together as are read ahead."""
         return ahead(self.new_pages(), lambda page: sum(map(len, page[2])))
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.model import Mark, Record
-from exporter.rows import LISTED, TABLE_OF, Entry
-from exporter.tables._names import Whose, whose
+from exporter.rows import LISTED, TABLE_OF
+from exporter.tables._names import Whose
+from exporter.tables._pages import Page
 from exporter.tables._parquet import rows_among
 from exporter.text import plain
 
@@ -33,10 +32,12 @@ _COLUMNS = {
 "Of each kind, the columns of the id and of what it hangs on."
 
 
-def keys_of(mark: Mark, objects: Sequence[Record | Entry]) -> array[int]:
+def keys_of(page: Page) -> array[int]:
     """Return 64 bits for each object; two that are one have the same, two others hardly ever."""
-    named, hangs = whose(mark.thread), _COLUMNS[mark.kind][1] is not None
-    return array("q", [_key(named, one.parent if hangs else None, one.id, one.seq) for one in objects])
+    thread = hash(page.whose)
+    if _COLUMNS[page.mark.of][1] is None or all(one.parent is None for one in page.objects):
+        return array("q", [thread ^ _place(one.id, one.seq) for one in page.objects])
+    return array("q", [_key(thread, one.parent, one.id, one.seq) for one in page.objects])
 
 
 class Repeats:
@@ -49,14 +50,15 @@ class Repeats:
         self._keys: dict[str, set[int]] = defaultdict(set)
         self._count = 0
 
-    def take(self, mark: Mark, records: Sequence[Record | Entry], keys: array[int]) -> None:
+    def take(self, page: Page, keys: array[int]) -> None:
         """Take a page whose objects are to be looked up."""
-        if not records:
+        if not page.objects:
             return
-        self._count += len(records)
-        self._threads[mark.kind].add(plain(mark.thread.id))
-        self._names[mark.kind].update(plain(record.id) for record in records if record.id is not None)
-        self._keys[mark.kind].update(keys)
+        kind = page.mark.of
+        self._count += len(keys)
+        self._threads[kind].add(page.whose[2])
+        self._names[kind].update(plain(one.id) for one in page.objects if one.id is not None)
+        self._keys[kind].update(keys)
         if self._count > LIMIT:
             self.look()
 
@@ -79,12 +81,16 @@ class Repeats:
             ids = batch.column(name)
             for row in batch.filter(pc.or_(pc.is_in(ids, names), pc.is_null(ids))).to_pylist():
                 thread = (row["source"], row["endpoint"], row["thread_id"])
-                if _key(thread, row[parent] if parent else None, row[name], row["seq"]) in self._keys[kind]:
+                if _key(hash(thread), row[parent] if parent else None, row[name], row["seq"]) in self._keys[kind]:
                     found.add(thread)
         return found
 
 
-def _key(thread: Whose, parent: str | None, name: str | None, seq: int) -> int:
+def _key(thread: int, parent: str | None, name: str | None, seq: int) -> int:
     """Return 64 bits of what tells an object apart, as the tables have it."""
-    place: Any = seq if name is None else name if name.isascii() else plain(name)
-    return hash((thread, None if parent is None else plain(parent), place))
+    place = _place(name, seq)
+    return thread ^ (place if parent is None else hash((plain(parent), place)))
+
+
+def _place(name: str | None, seq: int) -> int:
+    return seq if name is None else hash(name if name.isascii() else plain(name))

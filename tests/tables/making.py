@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from exporter.archive import TableFile, record_line
+from exporter.archive import MarkLine, TableFile, mark_line_of, record_line
 from exporter.files import sync_folder
 from exporter.model import Kind, Mark, Position, Record, Registration, ThreadRef
 from exporter.schemas import SORT
@@ -40,8 +40,9 @@ class FakeReader:
     def pages(self, since: int) -> Iterator[Page]:
         return (page for page in self.all if since < page[0] <= self.newest)
 
-    def lines(self, since: int) -> Iterator[tuple[int, Mark, list[bytes]]]:
-        return ((number, mark, list(map(record_line, records))) for number, mark, records in self.pages(since))
+    def lines(self, since: int) -> Iterator[tuple[int, MarkLine, list[bytes]]]:
+        for number, mark, records in self.pages(since):
+            yield number, mark_line_of(mark), list(map(record_line, records))
 
     def thread_pages(self, thread: ThreadRef, kind: str) -> Iterator[Page]:
         return (page for page in self.pages(0) if page[1].thread == thread and page[1].kind == kind)

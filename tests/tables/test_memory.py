@@ -10,8 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from exporter.archive import record_line
-from exporter.model import Mark, Registration, ThreadRef
+from exporter.model import Registration, ThreadRef
 from exporter.tables import _events, _parquet, _reader, _repeats, _seeking, _sorting, publish
 from tests.tables.making import FakeReader, Page, message, page, thread, visit
 
@@ -47,9 +46,6 @@ class Threads(FakeReader):
         for number in range(since + 1, self.newest + 1):
             for at in range(self._count):
                 yield from night(number, thread(f"thread_{at * 7919 % self._count:08}"))
-
-    def lines(self, since: int) -> Iterator[tuple[int, Mark, list[bytes]]]:
-        return ((number, mark, list(map(record_line, records))) for number, mark, records in self.pages(since))
 
     def thread_pages(self, thread: ThreadRef, kind: str) -> Iterator[Page]:
         pages = (page for number in range(1, self.newest + 1) for page in night(number, thread))
