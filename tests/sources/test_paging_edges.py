@@ -250,11 +250,12 @@ def test_an_object_whose_children_cannot_be_had_whole_is_looked_at_again() -> No
     assert pages(events)[-1].position == Position("msg_0002", 3, more=False)
 
 
-def test_a_list_that_turned_round_since_the_last_visit_is_walked_again() -> None:
+@pytest.mark.parametrize("lie", ["ignores_parameters", "descending"])
+def test_a_list_that_turned_round_since_the_last_visit_is_walked_again(lie: str) -> None:
     api = FakeApi(some(6))
     first = listed(api)
     api.messages.extend(some(4, start=6))
-    api.lie = "ignores_parameters"
+    api.lie = lie
     again = listed(api, pages(first)[-1].position)
 
     assert (kept(again), gaps(again), notes(again)) == (exact(10), [], {"descending"})
