@@ -51,9 +51,6 @@ __all__ = [
     "touch",
 ]
 
-alone = False
-"Whether this process is the command's own, with nobody else's code in it."
-
 _HOME = {
     "archive": ["Archive"],
     "crawl": ["Options", "Report", "backup"],

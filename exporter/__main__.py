@@ -14,17 +14,20 @@ import warnings
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-import exporter
-
 if TYPE_CHECKING:
     import click
 
     from exporter.cli._output import Output
 
+SPARED = ("numpy", "pandas")
+"""Arrow imports them where they are, and no command needs their half second and 50 MB. In a notebook it has to, or it
+would not know the columns of whoever uses them; so they are left out only here, where the process is ours."""
+
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    exporter.alone = True
+    for name in SPARED:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
     os.umask(0o077)
     _open_closed_streams()
     if not sys.warnoptions and not os.environ.get("EXPORTER_DEBUG"):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-import exporter
 from exporter.archive import Archive
 from exporter.files import translated
 from exporter.tables._changes import Changes
@@ -56,7 +54,6 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
     """
     if isinstance(reader, Archive) and reader.encrypted:
         return Published(0, 0)
-    _spare_pandas()
     with translated(reader.path), _plain_memory(), _seldom_collected(), _folder(reader) as folder:
         newest = reader.manifest()
         files = Files(reader, newest, folder, into, afresh=afresh)
@@ -72,29 +69,6 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
             threads.take(some)
         put = list(files.write(changes))
         return Published(sum(put), len(put))
-
-
-class _WithoutPandas:
-    """An importer for whom there is no pandas."""
-
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        """Find nothing, like any importer that does not know a module."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-def _spare_pandas() -> None:
-    """Let Arrow not import pandas where the process is ours: no table needs its 36 MB and half a second.
-
-    Elsewhere it has to, or it would not know the columns of whoever uses pandas in the same process later.
-    """
-    if exporter.alone and "pandas" not in sys.modules:
-        sys.meta_path.insert(0, _WithoutPandas)
-        try:
-            pa.array([""])  # looks once
-        finally:
-            sys.meta_path.remove(_WithoutPandas)
 
 
 @contextmanager

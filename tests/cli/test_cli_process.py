@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from exporter.__main__ import run
@@ -47,6 +48,23 @@ def test_help_imports_nothing_that_takes_its_time() -> None:
 
     assert "backup" in done.stdout
     assert not (ours | theirs) & set(done.stdout.splitlines()[-1].split())
+
+
+def test_a_backup_imports_nothing_that_only_notebooks_need(tmp_path: Path) -> None:
+    loaded = "print(*filter(sys.modules.get, sys.modules))"
+    code = f"import sys\nfrom exporter.__main__ import main\ntry: main()\nfinally: {loaded}"
+    with running(State()) as server:
+        server.state.add_thread("thread_a")
+        server.state.add_message("thread_a", {"role": "user", "content": "hello"})
+        environment = {**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-sandbox-one"}
+        command = [sys.executable, "-c", code, "backup", "-a", str(tmp_path / "archive"), "thread_a"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+    assert done.returncode == 0, done.stderr
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "pyarrow" in modules
+    assert not {"numpy", "pandas", "openai", "starlette"} & modules
+    assert pd.read_parquet(tmp_path / "archive/messages").thread_id.tolist() == ["thread_a"]
 
 
 @pytest.mark.parametrize("words", [["--version"], ["-h"], *([name, "--help"] for name in names())])

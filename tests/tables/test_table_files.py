@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -121,22 +119,3 @@ def test_making_tables_again_leaves_nothing_that_is_not_in_the_segments(tmp_path
     assert {name for name, noted in reader.notes.items() if noted.sha256} == {
         f"{file.parent.name}/{file.name}" for file in tmp_path.glob("*/*.parquet")
     }
-
-
-ALONE = """
-import sys, pathlib, exporter
-from exporter.archive import Archive
-from exporter.tables import publish
-exporter.alone = True
-path = pathlib.Path(sys.argv[1])
-Archive.create(path)
-with Archive.write(path) as archive:
-    publish(archive, 0)
-assert "pandas" not in sys.modules
-import pandas
-assert list(pandas.read_parquet(path / "threads").columns)[0] == "source"
-"""
-
-
-def test_a_process_of_the_command_publishes_without_pandas_which_works_on(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", ALONE, tmp_path / "archive"], check=True, timeout=60)
