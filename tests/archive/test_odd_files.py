@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from exporter.archive import read_id
-from exporter.archive._lines import body_of, read_mark, read_marks, read_own, read_record, read_records
+from exporter.archive._lines import body_of, read_mark, read_marks, read_own, read_record, read_records, record_line
 from exporter.archive._lock import Lock
 from exporter.archive._manifests import decode
 from exporter.errors import Damaged, NoArchive
+from exporter.model import Record
+from tests.archive.making import AT, THREAD
 from tests.fuzz.manifests import hashed
 
 
@@ -43,3 +45,11 @@ def test_a_line_that_is_no_mark_and_no_record_is_damaged(line: bytes) -> None:
     if b"body" not in line:
         with pytest.raises(Damaged, match="another program wrote this line"):
             body_of(line)
+
+
+@pytest.mark.parametrize("body", [b"[1]", b'"x"', b"x", b"[" * 9999])
+def test_a_record_of_ours_whose_body_is_none_of_ours_is_damaged(body: bytes) -> None:
+    line = record_line(Record(THREAD, "visit", None, 0, AT, body, "run"))
+
+    with pytest.raises(Damaged, match="another program wrote this line"):
+        read_own(line)
