@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ORIGINAL = "orig"
 EXAMPLES = 100
-NEEDED = ("exporter", "tests", "pyproject.toml")
+NEEDED = ("exporter", "tests", "docs", "pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,9 @@ from exporter.sources._paging import walk
 from tests.sources.fake import LIES, THREAD, FakeApi, error, item, ok
 
 LISTING = Listing(THREAD, "message", "messages", "/threads/thread_1/messages")
+GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+WORDS = dict(re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \|", GUIDE.read_text("utf-8"), re.MULTILINE))
+"How users are told of each oddity: as a note, a gap or both."
 Archive = dict[int, int]
 
 
@@ -27,9 +32,11 @@ def listed(api: FakeApi, position: Position | None = None, desk: Desk | None = N
         if isinstance(event, Gap):
             whose, _, what = event.detail.partition(": ")
             assert (event.thread, event.list) == (THREAD, "messages")
+            assert "gap" in WORDS[event.code]
             assert (whose, str(THREAD) in what, "messages" in what) == (str(THREAD), False, True)
         else:
             assert (event.thread, event.kind, event.list, event.parent) == (THREAD, "message", "messages", None)
+            assert all("note" in WORDS[note] for note in event.notes)
     return events
 
 
