@@ -15,12 +15,15 @@ from sqlalchemy.engine import Connection
 from exporter.archive._lines import MarkLine, body_of, dump, read_marks, read_own
 from exporter.archive._many import Many, plain
 from exporter.archive._schema import frames, lists, threads
+from exporter.errors import Damaged
 from exporter.model import ThreadRef
 
 FIRST = ("registered_at", "seen_at")
 "The first thing said of these stays; of all else the newest counts."
 BY_SESSION = "listed_by_session"
 "The note on an object that a browser's session saw: no proof that a key sees the thread, so its 404 is not `gone`."
+ENDED = ("state", "code", "error")
+"What the record of each visit says of its end."
 NEW = {"profile": "default", "state": "new"}
 "What a thread is of which nothing is said yet."
 _WHOSE = ("source", "endpoint", "id")
@@ -55,12 +58,14 @@ class Told:
         """Take how a visit of it ended."""
         own, columns = read_own(line), self.columns
         at, body = own.observed_at, own.body
-        columns.update({name: body[name] for name in ("state", "code", "error")})
+        if not (isinstance(body.get("state"), str) and body.keys() >= {*ENDED}):
+            raise Damaged(f"a visit of {at} says not how it ended: another program wrote it; restore its segment")
+        columns.update({name: body[name] for name in ENDED})
         if body["state"] in ("complete", "partial"):
             columns.update(gone_at=None, gone_alive=None, gone_active=None)
         elif "active" in body:
             columns.update(
-                gone_at=datetime.fromisoformat(at).isoformat(), gone_alive=body["alive"], gone_active=body["active"]
+                gone_at=datetime.fromisoformat(at).isoformat(), gone_alive=body.get("alive"), gone_active=body["active"]
             )
         if body["state"] != "failed":
             columns["visited_at"], columns["midway"] = at, False

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exporter.archive import read_id
+from exporter.archive import Archive, read_id
 from exporter.archive._lines import body_of, read_mark, read_marks, read_own, read_record, read_records, record_line
 from exporter.archive._lock import Lock
 from exporter.archive._manifests import decode
 from exporter.errors import Damaged, NoArchive
-from exporter.model import Record
-from tests.archive.making import AT, THREAD
+from exporter.model import Item, Record
+from tests.archive.making import AT, THREAD, made, page, recover
 from tests.fuzz.manifests import hashed
 
 
@@ -53,3 +54,13 @@ def test_a_record_of_ours_whose_body_is_none_of_ours_is_damaged(body: bytes) -> 
 
     with pytest.raises(Damaged, match="another program wrote this line"):
         read_own(line)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"state":"complete"}', b'{"state":[],"code":{},"error":1}'])
+def test_a_visit_that_says_not_how_it_ended_is_damaged(tmp_path: Path, body: bytes) -> None:
+    visit = replace(page(0), kind="visit", list="visits", items=(Item(None, body),))
+    with Archive.write(made(tmp_path / "a")) as archive:
+        archive.append([visit])
+
+    with pytest.raises(Damaged):
+        recover(tmp_path / "a")

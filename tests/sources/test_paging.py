@@ -229,10 +229,12 @@ def test_an_unfinished_object_is_looked_at_again() -> None:
     )
     events = listed(api)
     position = pages(events)[-1].position
+    unfinished = pages(listed(api, position))
     api.messages[3]["status"] = "completed"
     again = listed(api, position)
 
     assert position == Position("msg_0002", 3, more=False)
+    assert unfinished[0].position == Position("msg_0002", 3, more=True), "its place is the one it was gone on from"
     assert kept(again) == {3: 3, 4: 4, 5: 5}
     assert all(not page.fresh for page in pages(again))
     assert pages(again)[-1].position == Position("msg_0005", 6, more=False)
@@ -256,6 +258,8 @@ def test_one_bad_page_is_a_gap_after_what_was_had() -> None:
     assert isinstance(events[-1], Gap)
     assert (events[-1].after, "\x1b" in events[-1].detail) == ("msg_0004", False)
     assert len(listed_pages) == 2
+    api.canned[LISTING.path] = [error(418, "no")]
+    assert [getattr(event, "after", None) for event in listed(api, Position("msg_0004", 5))] == ["msg_0004"]
 
 
 def test_a_thread_that_vanishes_while_it_is_walked_is_not_found() -> None:
