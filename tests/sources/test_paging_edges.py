@@ -394,3 +394,10 @@ def test_the_place_after_the_last_object_is_called_as_the_server_calls_it(lie: s
     assert position == Position(place, 9, more=False)
     assert listed(api, position, desk) == []
     assert [query.get("after") for _, query in api.calls] == [place]
+
+
+def test_a_smaller_limit_is_noted_where_it_is_learned() -> None:
+    api = FakeApi(some(120), "limit_400", 50)
+    desk = Desk(api)
+
+    assert [notes(listed(api, desk=desk)) for _ in range(2)] == [{"smaller_limit"}, set()]
