@@ -33,6 +33,7 @@ def listed(api: FakeApi, position: Position | None = None, desk: Desk | None = N
             whose, _, what = event.detail.partition(": ")
             assert (event.thread, event.list) == (THREAD, "messages")
             assert "gap" in WORDS[event.code]
+            assert "None" not in what
             assert (whose, str(THREAD) in what, "messages" in what) == (str(THREAD), False, True)
         else:
             assert (event.thread, event.kind, event.list, event.parent) == (THREAD, "message", "messages", None)

@@ -384,11 +384,19 @@ def test_where_an_id_comes_twice_the_archive_looks_whether_it_has_what_comes() -
     assert kept(listed(FakeApi(some(9), "duplicate_ids", 6))) == exact(9), "one begins a page, after the other"
 
 
-@pytest.mark.parametrize(("lie", "place"), [("tokens", "token:msg_0008"), ("null_last", "msg_0008"), ("", "msg_0008")])
-def test_the_place_after_the_last_object_is_called_as_the_server_calls_it(lie: str, place: str) -> None:
-    api = FakeApi(some(9), lie, 4)
+@pytest.mark.parametrize(
+    ("lie", "asked"),
+    [
+        ("tokens", [None, "msg_0003", "token:msg_0003", "token:msg_0007", "token:msg_0008"]),
+        ("null_last", [None, "msg_0003", "msg_0007", "msg_0008"]),
+        ("", [None, "msg_0003", "msg_0007", "msg_0008"]),
+    ],
+)
+def test_places_are_called_as_the_server_calls_them(lie: str, asked: list[str | None]) -> None:
+    api, place = FakeApi(some(9), lie, 4), asked[-1]
     desk = Desk(api)
     position = pages(listed(api, desk=desk))[-1].position
+    assert [query.get("after") for _, query in api.calls] == asked[:-1]
     api.calls.clear()
 
     assert position == Position(place, 9, more=False)
@@ -401,3 +409,17 @@ def test_a_smaller_limit_is_noted_where_it_is_learned() -> None:
     desk = Desk(api)
 
     assert [notes(listed(api, desk=desk)) for _ in range(2)] == [{"smaller_limit"}, set()]
+
+
+class Shy(FakeApi):
+    """Answers nothing where a limit or an order is asked for."""
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        return super()._list([] if asked.keys() & {"limit", "order"} else given, {**asked, "order": "asc"})
+
+
+def test_a_doubtful_list_that_is_empty_is_asked_for_without_limit_and_order() -> None:
+    doubtful = replace(LISTING, doubtful=True)
+
+    assert kept(walked(Shy(some(9)), doubtful)) == exact(9)
+    assert kept(walked(Shy(some(9)), LISTING)) == {}
