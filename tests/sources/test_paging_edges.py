@@ -423,3 +423,17 @@ def test_a_doubtful_list_that_is_empty_is_asked_for_without_limit_and_order() ->
 
     assert kept(walked(Shy(some(9)), doubtful)) == exact(9)
     assert kept(walked(Shy(some(9)), LISTING)) == {}
+
+
+class Narrow(FakeApi):
+    """Does not know what is to be included."""
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        known = "include[]" not in asked
+        return super()._list(given, asked) if known else error(400, "Unknown value 'x.y'.", "include[0]")
+
+
+def test_a_list_without_what_was_to_be_included_is_noted() -> None:
+    events = walked(Narrow(some(9)), replace(LISTING, params=(("include[]", "x.y"),)))
+
+    assert (kept(events), gaps(events), notes(events)) == (exact(9), [], {"include_refused"})
