@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 SPARED = ("numpy", "pandas")
 """Arrow imports them where they are, and no command needs their half second and 50 MB. In a notebook it has to, or it
 would not know the columns of whoever uses them; so they are left out only here, where the process is ours."""
+POOL = ("ARROW_DEFAULT_MEMORY_POOL", "system")
+"""Whom Arrow's writer asks for memory: its own allocators keep what is freed, 40 MB while tables are written."""
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    for name in SPARED:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
+    spare()
     os.umask(0o077)
     _open_closed_streams()
     if not sys.warnoptions and not os.environ.get("EXPORTER_DEBUG"):
@@ -37,6 +38,13 @@ def main(argv: list[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def spare() -> None:
+    """Have Arrow, which is imported later, do without what a process of our own has no need of."""
+    for name in SPARED:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
+    os.environ.setdefault(*POOL)
 
 
 def _open_closed_streams() -> None:

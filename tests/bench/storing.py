@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from exporter.__main__ import spare
 from tests.bench.measure import HERE
 from tests.bench.responder import KEY, WORDS, message
 
@@ -174,6 +175,8 @@ def _peak() -> float:
 WORKS: dict[str, Callable[..., Any]] = {work.__name__: work for work in (build, publish, rebuild, write, look_up, scan)}
 
 if __name__ == "__main__":
+    spare()
+
     import pyarrow as pa
     import pyarrow.compute
     import pyarrow.dataset

@@ -50,8 +50,8 @@ def test_help_imports_nothing_that_takes_its_time() -> None:
     assert not (ours | theirs) & set(done.stdout.splitlines()[-1].split())
 
 
-def test_a_backup_imports_nothing_that_only_notebooks_need(tmp_path: Path) -> None:
-    loaded = "print(*filter(sys.modules.get, sys.modules))"
+def test_a_backup_imports_nothing_that_only_notebooks_need_and_arrow_keeps_no_memory(tmp_path: Path) -> None:
+    loaded = "print(sys.modules['pyarrow'].default_memory_pool().backend_name, *filter(sys.modules.get, sys.modules))"
     code = f"import sys\nfrom exporter.__main__ import main\ntry: main()\nfinally: {loaded}"
     with running(State()) as server:
         server.state.add_thread("thread_a")
@@ -61,9 +61,9 @@ def test_a_backup_imports_nothing_that_only_notebooks_need(tmp_path: Path) -> No
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
     assert done.returncode == 0, done.stderr
-    modules = set(done.stdout.splitlines()[-1].split())
-    assert "pyarrow" in modules
-    assert not {"numpy", "pandas", "openai", "starlette"} & modules
+    pool, *modules = done.stdout.splitlines()[-1].split()
+    assert pool == "system"
+    assert not {"numpy", "pandas", "openai", "starlette"}.intersection(modules)
     assert pd.read_parquet(tmp_path / "archive/messages").thread_id.tolist() == ["thread_a"]
 
 
