@@ -103,3 +103,16 @@ def test_policies_that_changed_are_mentioned(shell: Shell) -> None:
 
     assert "the policies have changed since the last backup" in shell.ok("plan").stderr
     assert shell.run("plan", "-a", "nowhere").exit_code == 10
+
+
+def test_a_plan_names_the_first_ten_and_says_how_many_more_there_are(shell: Shell) -> None:
+    soon = {"due_at": stamp(now() - DAY), "deadline_at": stamp(now() + timedelta(hours=20))}
+    hints(shell, **dict.fromkeys(filled(shell, 15), soon))
+    done = shell.run("plan", "--max-requests", "1", "--rate", "0.001")
+    late = shell.json("plan", "--max-requests", "1", "--rate", "0.001")[-1]["too_late"]
+
+    assert done.exit_code == 4
+    assert late > 10
+    assert done.stdout.count("no document says so") == 10
+    assert f"... and {late - 10} more: --json names all" in done.stdout
+    assert "hours at 0.0 a second" in shell.run("plan", "--rate", "0.001").stdout

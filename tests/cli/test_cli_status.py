@@ -110,3 +110,14 @@ def test_status_tells_checks_what_was_learned_and_the_next_night(shell: Shell, n
     assert "longest without a visit: assistants/thread_" in text
     assert "next backup: 0 visits, about 0 requests" in text
     assert after["next_night"] == {"visits": 0, "requests": 0, "waiting": 0}
+
+
+def test_an_archive_in_which_nothing_was_visited_says_so_and_names_five(shell: Shell) -> None:
+    Archive.create(shell.archive)
+    assert "no threads are registered yet" in shell.ok("status").stderr
+    shell.ok("register", *(f"thread_{number}" for number in range(7)))
+    done = shell.run("status")
+
+    assert "no backup has finished yet" in done.stdout
+    assert done.stdout.count("  never visited: ") == 5
+    assert "... and 2 more: exporter status --list new" in done.stdout
