@@ -16,7 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from exporter.archive import Archive, read_id
-from exporter.archive.catalog import Catalog, _translated
+from exporter.archive._database import _translated
+from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError, Damaged, NoArchive
 from tests.archive.making import THREAD, filled, in_memory, made, numbers, page, recover
 
