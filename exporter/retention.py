@@ -231,5 +231,5 @@ def elapsed(thread: ThreadRef, since: timedelta, most: timedelta, at: datetime) 
 
 def jitter(thread: ThreadRef, visited: datetime) -> float:
     """Return a number from 0 to 1 that is another for each thread and visit, and always the same for these two."""
-    said = f"{thread.source} {thread.endpoint} {thread.id} {visited.isoformat()[:10]}".encode("utf-8", "surrogatepass")
+    said = f"{thread.source} {thread.endpoint} {thread.id} {visited.date()}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest()) / 2**64

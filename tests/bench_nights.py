@@ -29,7 +29,7 @@ from exporter.archive.catalog import stamp
 from exporter.crawl import Options, backup
 from exporter.crawl._timetable import Timetable
 from exporter.endpoint import endpoint_of
-from exporter.model import Page, Profile, Registration, Secret, ThreadRef, now
+from exporter.model import Item, Page, Profile, Registration, Secret, ThreadRef, now
 from exporter.registry import register
 from exporter.retention import Policies
 from exporter.sandbox import Request, State, serve
@@ -175,9 +175,7 @@ def again(page: Page, number: int) -> Page:
     """Say of another thread what was said of the first."""
     name = f"crowd{number:08d}"
     items = tuple(
-        replace(
-            item, id=item.id and item.id.replace(FIRST, name), body=item.body.replace(FIRST.encode(), name.encode())
-        )
+        Item(item.id and item.id.replace(FIRST, name), item.body.replace(FIRST.encode(), name.encode()))
         for item in page.items
     )
     cursor = page.cursor and page.cursor.replace(FIRST, name)

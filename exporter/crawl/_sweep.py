@@ -98,7 +98,7 @@ class Sweep:
         end = page.position
         if end.cursor is not None:
             beyond = self._next.get(page.list, 0) - (page.seq + len(page.items))
-            end = replace(end, seq=end.seq + max(0, beyond))
+            end = Position(end.cursor, end.seq + max(0, beyond), end.more)
         return end if not page.more or end.seq > before.seq else before
 
     def deletions(self, doubtful: set[str]) -> Iterator[Page]:

@@ -20,10 +20,11 @@ import importlib
 import pkgutil
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Protocol, cast, runtime_checkable
+
+import msgspec
 
 from exporter.errors import UsageError
 from exporter.model import Gap, Link, Page, Position, Positions, ThreadRef, printable
@@ -41,8 +42,7 @@ Container = Callable[[], bytes]
 "Reads the thread's own object from the archive."
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a server answered, whatever its status."""
 
     status: int

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from exporter.complaints import Complaint, complaint
 from exporter.errors import BadAnswer
 from exporter.model import Gap, Kind, Page, ThreadRef, now
@@ -64,8 +66,7 @@ class Listing:
         return self.list == "thread"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """A page as the server gave it."""
 
     pieces: tuple[Piece, ...]

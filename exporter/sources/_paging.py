@@ -7,14 +7,14 @@ asked after. A list ends when the server says so and can be believed; whatever e
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 
 from exporter.errors import Lie, NotFound, ThreadError
 from exporter.model import Gap, Page, Position
 from exporter.sources import _probes
-from exporter.sources._asking import Desk, Listed, Listing, StaleCursor
+from exporter.sources._asking import Children, Desk, Listed, Listing, StaleCursor
 from exporter.sources._both_ends import SecondChain
 from exporter.sources._habits import descending
 from exporter.sources._state import Walk
@@ -28,62 +28,72 @@ TURNED_MAX = 100
 async def walk(desk: Desk, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
     """Yield what follows the position, None being never walked; an error of this list alone is a gap."""
     state = Walk(listing, position)
+    second: SecondChain | None = None
     turned: list[Page] = []
+    going = True
     try:
-        async for event in _events(desk, state):
-            own = isinstance(event, Page) and event.list == listing.list
-            if isinstance(event, Page) and own and state.backwards and len(turned) < TURNED_MAX:
-                turned.append(event)
-            else:
-                for page in _too_long(state, turned) if own else ():
-                    yield page
-                yield event
+        while going:
+            listed = await _next(desk, state, second)
+            if listed is None:
+                continue
+            second = _towards(desk, state, second, listed)
+            if listing.children is not None:
+                async for event in _children(state, listing.children):
+                    yield event
+            for page in _in_order(state, listed, turned):
+                yield page
+            going = state.advance()
     except NotFound:
         raise
     except ThreadError as error:
         state.gap(error.code, str(error))
-    for page in _turned(turned):
-        yield page
-    for gap in state.gaps:
-        yield gap
-
-
-async def _events(desk: Desk, state: Walk) -> AsyncIterator[Page | Gap]:
-    habits = desk.habits(state.listing.kind)
-    second: SecondChain | None = None
-    going = True
-    try:
-        while going:
-            ask = partial(_ask, desk, state)
-            listed = await (ask() if second is None else second.next(state.after, ask))
-            if listed is None or await _begun_again(desk, state, listed):
-                continue
-            if not listed.pieces and listed.more:
-                state.gap("empty_page_has_more", "an empty page says that more follows")
-                return
-            if await _by_second(desk, state, listed):
-                continue
-            await _look_at_order(desk, state, listed)
-            state.take(listed, habits)
-            if listed.more and state.fresh:
-                second = second or SecondChain(desk, state)
-                second.took(listed)
-            async for event in _children(state):
-                yield event
-            page = state.page(listed)
-            if page is not None:
-                yield page
-            going = state.advance()
     finally:
         if second is not None:
             await second.close()
+    left: list[Page | Gap] = [*_turned(turned), *state.gaps]
+    for event in left:
+        yield event
 
 
-async def _children(state: Walk) -> AsyncIterator[Page | Gap]:
+async def _next(desk: Desk, state: Walk, second: SecondChain | None) -> Listed | None:
+    """Take the next page; None where something else is to be asked for first."""
+    ask = partial(_ask, desk, state)
+    listed = await (ask() if second is None else second.next(state.after, ask))
+    if listed is None or await _begun_again(desk, state, listed):
+        return None
+    if not listed.pieces and listed.more:
+        raise Lie("an empty page says that more follows", "empty_page_has_more")
+    if await _by_second(desk, state, listed):
+        return None
+    await _look_at_order(desk, state, listed)
+    state.take(listed, desk.habits(state.listing.kind))
+    return listed
+
+
+def _towards(desk: Desk, state: Walk, second: SecondChain | None, listed: Listed) -> SecondChain | None:
+    """Return the chain that comes from the list's end, if one may; it hears of each page but the last."""
+    if listed.more and state.fresh:
+        second = second or SecondChain(desk, state)
+        second.took(listed)
+    return second
+
+
+def _in_order(state: Walk, listed: Listed, turned: list[Page]) -> Iterator[Page]:
+    """Yield what a page brought, if it is news; in `turned` is held back what comes newest first."""
+    page = state.page(listed)
+    if page is None:
+        return
+    if state.backwards and len(turned) < TURNED_MAX:
+        turned.append(page)
+    else:
+        yield from _too_long(state, turned)
+        yield page
+
+
+async def _children(state: Walk, children: Children) -> AsyncIterator[Page | Gap]:
     """Yield what hangs on the new objects; one that cannot be had whole is looked at again by the next visit."""
-    for entry in state.taken if state.listing.children is not None else ():
-        assert state.listing.children is not None
-        async for event in state.listing.children(entry.piece):
+    for entry in state.taken:
+        async for event in children(entry.piece):
             if isinstance(event, Gap):
                 state.hold(entry)
             yield event

@@ -23,7 +23,7 @@ BOM = b"\xef\xbb\xbf"
 RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class Piece(NamedTuple):
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """One object of a list, and the little that the walk wants to know of it."""
 
     body: bytes

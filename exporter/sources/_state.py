@@ -5,7 +5,7 @@ No I/O here, and one page at a time: `take` it, then hand on `page`, then `advan
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from exporter.model import Gap, Item, Page, Position
 from exporter.sources._asking import Listed, Listing
@@ -24,14 +24,14 @@ USUAL = frozenset({20, 50})
 "Page sizes of servers that overlook `limit`: such a page may be full."
 
 
-class Anchor(NamedTuple):
+class Anchor(msgspec.Struct, frozen=True, gc=False):
     """A place to go on from, and the position of what comes then."""
 
     cursor: str | None
     seq: int
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An object that this walk has not seen before."""
 
     piece: Piece

@@ -75,15 +75,24 @@ class Visit:
         that was had whole before is yielded where it has news, as it may have changed itself.
         """
         nobody, self.nobody = self.nobody, None
+        if self.after is AGAIN:
+            listing = replace(listing, again=True)
         quiet = True
         try:
-            async for event in self._walk(listing, position or self.after.get(listing.list)):
+            async for event in walk(self.desk, listing, position or self.after.get(listing.list)):
                 quiet = False
+                self._heard(event)
                 yield event
         except NotFound as error:
             quiet = False
             yield await self.ask()
             yield self.gap(listing.list, error.code, f"{error}; but the thread itself is there")
+        except MissingScope as error:
+            # what only hangs on a thread, such as traces, may have a scope of its own: the thread is kept without it
+            if not self.proven or listing.kind == "message":
+                raise
+            quiet = False
+            yield self.gap(listing.list, "missing_scope", str(error))
         self.rests = nobody is not None and quiet and await self._denied(listing, nobody)
         if not self.rests and not (self.asked if nobody else self.proven):
             yield await self.ask()
@@ -98,18 +107,9 @@ class Visit:
         self.gaps.append(code)
         return Gap(self.thread, name, None, code, why)
 
-    async def _walk(self, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
-        if self.after is AGAIN:
-            listing = replace(listing, again=True)
-        try:
-            async for event in walk(self.desk, listing, position):
-                if isinstance(event, Gap):
-                    self.gaps.append(event.code)
-                else:
-                    self.proven = self.proven or bool(event.items)
-                yield event
-        except MissingScope as error:
-            # what only hangs on a thread, such as traces, may have a scope of its own: the thread is kept without it
-            if not self.proven or listing.kind == "message":
-                raise
-            yield self.gap(listing.list, "missing_scope", str(error))
+    def _heard(self, event: Page | Gap) -> None:
+        """Note what a list tells of its thread."""
+        if isinstance(event, Gap):
+            self.gaps.append(event.code)
+        else:
+            self.proven = self.proven or bool(event.items)
