@@ -49,7 +49,7 @@ ROOMS = {
         tuple(f"exporter/archive/{name}.py" for name in ("_journal", "_lines", "_commits", "_segments", "_manifests")),
         tuple(
             f"tests/archive/test_{name}.py"
-            for name in ("format", "segments", "odd_files", "reading", "archive_laws", "crashes")
+            for name in ("format", "segments", "later", "odd_files", "reading", "archive_laws", "crashes")
         ),
     ),
     "gone": Room(("exporter/crawl/_gone.py",), ("tests/test_gone.py",)),

@@ -32,7 +32,7 @@ from exporter.archive._lines import (
     record_line,
 )
 from exporter.archive._manifests import Amended, Erasure, Manifest, Replaced, decode, encode
-from exporter.archive._segments import is_named
+from exporter.archive._segments import is_named, is_remainder
 from exporter.errors import Damaged
 from exporter.model import Item, Mark, Page, Position, Record, Segment, ThreadRef
 from tests.archive.making import AT, filled, page
@@ -270,6 +270,9 @@ def test_a_segment_is_named_by_its_number_and_its_hash() -> None:
         assert not is_named(f"segments/2026/11/000000008-0123456789ab.jsonl.zst{ending}", 7, digest)
         assert not is_named(f"segments/2026/11/000000007-0123456789ac.jsonl.zst{ending}", 7, digest)
     assert not is_named("segments/2026/11/000000007-0123456789ab.jsonl.zst.part", 7, digest)
+    assert is_named("000000007-0123456789ab.jsonl.zst", 7, digest)
+    assert is_remainder("segments/2026/11/000000007-0123456789ab-left.jsonl.zst.enc")
+    assert not is_remainder("segments/2026/11/000000007-0123456789ab.jsonl.zst")
 
 
 def test_a_position_is_where_the_next_object_stands() -> None:

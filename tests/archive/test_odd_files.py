@@ -38,11 +38,15 @@ def test_a_manifest_whose_hash_is_right_and_whose_fields_are_not_is_damaged(fiel
         decode(hashed(fields), "manifests/000000001.json")
 
 
-@pytest.mark.parametrize("line", [b"{}\n", b'{"kind":"page","of":"x"}\n', b"[]\n", b"x\n", b'{"kind":1,"body":{}}\n'])
+@pytest.mark.parametrize(
+    "line", [b"{}\n", b'{"kind":"page","of":"x"}\n', b"[]\n", b"x\n", b'{"kind":1,"body":{}}\n', b"\x1b\xff\n"]
+)
 def test_a_line_that_is_no_mark_and_no_record_is_damaged(line: bytes) -> None:
     for read in (read_mark, read_record, read_own, lambda one: read_records([one]), lambda one: read_marks([one])):
-        with pytest.raises(Damaged, match="another program wrote this line"):
+        with pytest.raises(Damaged, match="another program wrote this line") as caught:
             read(line)
+        shown = line.decode("utf-8", "replace").replace("\x1b", "\\x1b").replace("\n", "\\n")
+        assert str(caught.value).startswith(f"{shown}...: ")
     if b"body" not in line:
         with pytest.raises(Damaged, match="another program wrote this line"):
             body_of(line)

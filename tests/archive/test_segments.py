@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,10 +15,10 @@ import pytest
 
 from exporter.archive import Archive
 from exporter.archive._lines import header_line, page_lines
-from exporter.archive._segments import FRAME, describe, frames, read_at, read_header, rewrite, seal
+from exporter.archive._segments import FRAME, describe, frame_at, frames, read_at, read_header, rewrite, seal
 from exporter.errors import Damaged
 from exporter.files import make_folder
-from exporter.model import Segment
+from exporter.model import Item, Segment
 from tests.archive.making import AT, THREAD, filled, made, numbers, page, recover
 from tests.fuzz.segments import sealed
 
@@ -95,6 +96,33 @@ def test_a_frame_ends_with_the_page_that_makes_it_long_enough(
     one, path = seal(journal(tmp_path, page_lines(page(0, size=size), "r"), small, small), 7, AT, tmp)
 
     assert [len(frame.pages) for frame in frames(io.BytesIO(path.read_bytes()), one.name)] == [first, 3 - first]
+
+
+def test_a_frame_that_does_not_compress_is_read_to_its_end_and_named_where_that_is_missing(
+    tmp_path: Path, tmp: Path
+) -> None:
+    body = random.Random(1).randbytes(3 * FRAME).replace(b"\n", b"")
+    big = page_lines(replace(page(0), items=(Item("msg_0", body),)), "r")
+    one, path = seal(journal(tmp_path, big, *some(1)), 7, AT, tmp)
+    data = path.read_bytes()
+    first, second = frames(io.BytesIO(data), one.name)
+    again, rewritten = rewrite(one, io.BytesIO(data), lambda _: True, tmp)
+
+    assert first.length > 2 * FRAME
+    assert read_header(io.BytesIO(data), one.name)["writer"] == "w"
+    assert list(read_at(io.BytesIO(data), 0, (b"{",), one.name)) == lines([big])
+    assert [frame_at(data, frame.offset, one.name)[1] for frame in (first, second)] == [first.length, second.length]
+    assert frame_at(data, second.offset, one.name)[0] == some(1)[0]
+    assert (again, rewritten.read_bytes()) == (one, data)
+    for cut in (data[:FRAME], data[:9], data[: first.length - 1]):
+        for read in (
+            lambda: read_header(io.BytesIO(cut), one.name),  # noqa: B023 - called here
+            lambda: list(read_at(io.BytesIO(cut), 0, (b"{",), one.name)),  # noqa: B023
+            lambda: frame_at(cut, 0, one.name),  # noqa: B023
+            lambda: rewrite(one, io.BytesIO(cut), lambda _: True, tmp),  # noqa: B023
+        ):
+            with pytest.raises(Damaged, match=f"^{one.name}: it ends inside a frame"):
+                read()
 
 
 def test_a_segment_written_again_keeps_what_it_is_to_keep_byte_for_byte(tmp_path: Path, tmp: Path) -> None:
