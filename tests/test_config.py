@@ -296,6 +296,17 @@ def test_what_a_file_says_of_retention_overrides_what_is_known(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("said", "hour"), [("2027-03-31", 0), ("2027-03-31T12:00:00", 12), ("2027-03-31T12:00:00+02:00", 10)]
+)
+def test_a_source_ends_at_a_time_that_is_utc_unless_it_says_otherwise(tmp_path: Path, said: str, hour: int) -> None:
+    file = tmp_path / "exporter.toml"
+    file.write_text(f"[profiles.a]\n[profiles.a.retention.assistants]\nends = {said}\n")
+    policy = profiles(str(file), {}).policies.of("a", "assistants", "https://x.example")
+
+    assert policy.ends == datetime(2027, 3, 31, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("[profiles.a.retention.responses]\nttl = 3", "no setting 'ttl' - did you mean 'ttl_days'"),

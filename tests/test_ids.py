@@ -155,6 +155,7 @@ def test_an_unknown_prefix_is_a_question_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("word", "says"), [
     ("asst_abc123", "asst_abc123: asst_... is the id of an assistant, not of a thread; an assistant holds no messages"),
     ("abc123", "or responses; `exporter doctor abc123` tries them all"),
+    ("all of them", "'all of them' holds no thread id; they look like thread_abc123 or conv_abc123"),
 ])  # fmt: skip
 def test_what_is_no_thread_is_told_what_it_is(word: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -177,6 +178,7 @@ def test_a_key_that_was_pasted_for_an_id_is_neither_taken_nor_repeated(key: str,
     [
         (["id,user", "thread_1,ann", ",ben"], "standard input:3: no id"),
         (["id,user", "thread_1,a,b"], "standard input:2: 3 columns"),
+        (["id,user", f'thread_1,"{"x" * 200_000}"'], "standard input:2: field larger than field limit"),
         (["", "id", "thread_1", "../x"], "standard input:4: '../x' is no thread id"),
         (['{"id":"thread_1"}', "{oops"], "standard input:2: not a line of JSON"),
         (['{"id":{"a":1}}'], "standard input:1: id is dict"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from exporter.endpoint import endpoint_of
@@ -78,10 +78,16 @@ class Client:
         self.last_seen = time.time()
         if said != self._said:
             self._said = said
-            try:
-                self.last_date = parsedate_to_datetime(said)
-            except ValueError:
-                return
+            self.last_date = moment(said) or self.last_date
+
+
+def moment(said: str) -> datetime | None:
+    """Return what a `Date` says, which is UTC where it names no zone; None where it is no date, or beyond all."""
+    try:
+        found = parsedate_to_datetime(said)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _wire(login: Login, timeout: tuple[float, float], max_bytes: int, patience: float) -> Wire:

@@ -7,6 +7,7 @@ import traceback
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
 from exporter.transport import Budget, HttpTransport
+from exporter.transport._client import moment
 from exporter.transport._retrying import Again, backoff, refill, retry_after, retryable
 from exporter.transport._wire import joined
 from tests.serving import DRIP, Reply, Server, reply
@@ -56,6 +58,18 @@ def test_the_bytes_come_as_they_were_sent(server: Server) -> None:
     assert (server.headers[0]["authorization"], server.headers[0]["openai-beta"]) == (f"Bearer {KEY}", "assistants=v2")
     assert (transport.requests, transport.endpoint) == (1, server.url)
     assert transport.last_date is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "hour"),
+    [
+        ("Sat, 21 Nov 2026 21:53:03 GMT", 21), ("Sat, 21 Nov 2026 21:53:03 -0000", 21), ("21 Nov 2026 21:53:03", 21),
+        ("Sat, 21 Nov 2026 21:53:03 +0200", 19), ("yesterday", None), ("Sat, 21 Nov 2026 21:53:03 +9999", None),
+        ("Sat, 21 Nov 2026 21:53:03 +999999999999999999", None), ("Sat, 9999999999999999999 Nov 2026 21:53:03", None),
+    ],
+)  # fmt: skip
+def test_what_a_server_says_of_its_clock_is_a_moment_or_nothing(said: str, hour: int | None) -> None:
+    assert moment(said) == (None if hour is None else datetime(2026, 11, 21, hour, 53, 3, tzinfo=UTC))
 
 
 def test_the_profile_says_who_asks_and_not_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
