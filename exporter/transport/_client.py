@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from exporter.endpoint import endpoint_of
 from exporter.errors import UsageError
@@ -15,7 +14,7 @@ from exporter.sources import Answer
 from exporter.transport._lean import LeanWire, carries
 from exporter.transport._login import Login
 from exporter.transport._reading import whole
-from exporter.transport._retrying import Patience, Unusable
+from exporter.transport._retrying import Patience, Unusable, moment
 from exporter.transport._sdk import SdkWire
 from exporter.transport._wire import ACCEPTED, Incoming, Method, Wire
 
@@ -79,15 +78,6 @@ class Client:
         if said != self._said:
             self._said = said
             self.last_date = moment(said) or self.last_date
-
-
-def moment(said: str) -> datetime | None:
-    """Return what a `Date` says, which is UTC where it names no zone; None where it is no date, or beyond all."""
-    try:
-        found = parsedate_to_datetime(said)
-    except (ValueError, OverflowError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _wire(login: Login, timeout: tuple[float, float], max_bytes: int, patience: float) -> Wire:

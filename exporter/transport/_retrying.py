@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from exporter.sources import Answer
@@ -78,10 +79,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             continue
         if 0 <= seconds < float("inf"):
             return seconds
+    until = moment(headers.get("retry-after", ""))
+    return None if until is None else max(0.0, until.timestamp() - time.time())
+
+
+def moment(said: str) -> datetime | None:
+    """Return what a date in a header says, UTC where it names no zone; None where it is no date, or beyond all."""
     try:
-        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
-    except (KeyError, ValueError):
+        found = parsedate_to_datetime(said)
+    except (ValueError, OverflowError):
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def refill(headers: Mapping[str, str]) -> float | None:

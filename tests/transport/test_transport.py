@@ -27,8 +27,7 @@ from exporter.model import Profile, Secret
 from exporter.pacing import Pace
 from exporter.sources import Answer
 from exporter.transport import Budget, HttpTransport
-from exporter.transport._client import moment
-from exporter.transport._retrying import Again, backoff, refill, retry_after, retryable
+from exporter.transport._retrying import Again, backoff, moment, refill, retry_after, retryable
 from exporter.transport._wire import joined
 from tests.serving import DRIP, Reply, Server, reply
 
@@ -447,7 +446,8 @@ def test_one_endpoint_has_one_name(url: str, endpoint: str) -> None:
 @pytest.mark.parametrize(("headers", "seconds"), [
     ({}, None), ({"retry-after": "3"}, 3.0), ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
     ({"retry-after": "nan"}, None), ({"retry-after": "soon"}, None), ({"retry-after": "-1"}, None),
-    ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+    ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0), ({"retry-after": "Thu, 01 Jan 1970 00:00:00"}, 0.0),
+    ({"retry-after": "Sat, 21 Nov 2026 21:53:03 +999999999999999999"}, None),
 ])  # fmt: skip
 def test_how_long_the_server_wants_us_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
