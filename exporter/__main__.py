@@ -40,10 +40,22 @@ def main(argv: list[str] | None = None) -> NoReturn:
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
+class _Spared:
+    """An importer for whom some modules are not there.
+
+    None in `sys.modules` is not enough: Arrow, when it reads times, takes that for the module.
+    """
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        """Find nothing, like any importer that does not know a module."""
+        if name in SPARED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def spare() -> None:
     """Have Arrow, which is imported later, do without what a process of our own has no need of."""
-    for name in SPARED:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
+    sys.meta_path.insert(0, _Spared)
     os.environ.setdefault(*POOL)
 
 
