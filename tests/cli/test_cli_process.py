@@ -58,13 +58,15 @@ def test_a_backup_imports_nothing_that_only_notebooks_need_and_arrow_keeps_no_me
         server.state.add_message("thread_a", {"role": "user", "content": "hello"})
         environment = {**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-sandbox-one"}
         command = [sys.executable, "-c", code, "backup", "-a", str(tmp_path / "archive"), "thread_a"]
+        subprocess.run(command, capture_output=True, timeout=60, check=True, env=environment)
+        server.state.add_message("thread_a", {"role": "user", "content": "the tables are read, too"})
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
     assert done.returncode == 0, done.stderr
     pool, *modules = done.stdout.splitlines()[-1].split()
     assert pool == "system"
     assert not {"numpy", "pandas", "openai", "starlette"}.intersection(modules)
-    assert pd.read_parquet(tmp_path / "archive/messages").thread_id.tolist() == ["thread_a"]
+    assert pd.read_parquet(tmp_path / "archive/messages").thread_id.tolist() == ["thread_a"] * 2
 
 
 @pytest.mark.parametrize("words", [["--version"], ["-h"], *([name, "--help"] for name in names())])
