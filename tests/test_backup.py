@@ -227,7 +227,7 @@ def test_killed_at_any_moment_any_number_of_times_nothing_is_lost_or_doubled(ben
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_within_two_seconds_and_saves(bench: Bench, number: signal.Signals, code: int) -> None:
+def test_a_signal_stops_at_once_and_saves(bench: Bench, number: signal.Signals, code: int) -> None:
     bench.state.add_generated("thread_g", 20_000)
     bench.state.switches = bench.state.switches.with_changes({"latency": 0.05})
     pipe = subprocess.PIPE
@@ -238,12 +238,12 @@ def test_a_signal_stops_within_two_seconds_and_saves(bench: Bench, number: signa
         stderr=pipe,
     ) as process:
         until(lambda: len(bench.asked("/messages")) > 5)
-        began = time.monotonic()
+        asked = len(bench.asked("/messages"))
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
-        took = time.monotonic() - began
 
-    assert (process.returncode, took < 2) == (code, True), (took, err)
+    assert process.returncode == code, err
+    assert len(bench.asked("/messages")) < asked + 40  # of 200: it does not end because it is done
     assert json.loads(out.splitlines()[-1])["exit_code"] == code
     assert b"Traceback" not in err
     assert len(bench.lines("thread_g")) >= 400
