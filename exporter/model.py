@@ -1,7 +1,6 @@
 """The things that flow: from a source through the crawl into the archive and out again.
 
-Everything here is frozen and does no I/O; `docs/format.md` shows how it looks as bytes. What is made for each object or
-each page read is a struct: a frozen dataclass takes seven times as long to make.
+Everything here is frozen and does no I/O; `docs/format.md` shows how it looks as bytes.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, NoReturn, Self
-
-import msgspec
 
 from exporter.errors import UsageError
 
@@ -43,7 +40,8 @@ class ThreadRef:
         return f"{self.source}/{printable(self.id)}" if self.id else self.source
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Item:
     """One object of a page, as sent."""
 
     id: str | None
@@ -52,7 +50,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     "The object's JSON, token by token as sent, without line breaks."
 
 
-class Position(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Position:
     """How far a list was walked: what the page mark of its last committed page says."""
 
     cursor: str | None = None
