@@ -13,6 +13,8 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
+import orjson
+
 from exporter.formats._story import Story
 from exporter.text import loads
 
@@ -73,8 +75,10 @@ def _calls(step: dict[str, Any]) -> list[Call]:
 
 
 def value_of(text: str | None) -> Any:
-    """Return the value of JSON in a column; None where there is none, or it is nested deeper than any parser goes."""
+    """Return the value of JSON in a column; None where there is none, or it is nested too deep to be written again."""
     try:
-        return None if text is None else loads(text.encode())
-    except (ValueError, RecursionError):
+        value = None if text is None else loads(text.encode())
+        orjson.dumps(value)
+    except (TypeError, ValueError, RecursionError):
         return None
+    return value

@@ -14,9 +14,9 @@ from typing import Any
 
 from exporter.formats._parts import content_of, text_of
 from exporter.formats._remarks import choices
-from exporter.formats._steps import Call, Steps
+from exporter.formats._steps import Call, Steps, value_of
 from exporter.formats._story import Story, Told
-from exporter.text import clean, loads
+from exporter.text import clean
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 FIRST = "choice 1 "
@@ -207,8 +207,5 @@ SAYS: dict[str, Callable[[Body], list[Message]]] = {
 
 
 def _body(one: Told) -> Body:
-    try:
-        value = loads(clean(one.record.body))
-    except (ValueError, RecursionError):  # nested deeper than any parser goes
-        value = None
+    value = value_of(clean(one.record.body).decode())
     return value if isinstance(value, dict) else {}

@@ -17,7 +17,6 @@ import orjson
 from exporter.formats._job import Job
 from exporter.formats._story import Story
 from exporter.formats._turns import Turns
-from exporter.text import plain
 
 SUFFIX = ".jsonl"
 CHAINS = True
@@ -43,7 +42,7 @@ def write(stories: Iterable[Story], out: BinaryIO, job: Job) -> None:
 def _line(messages: Iterator[Message], out: BinaryIO, job: Job) -> None:
     begin = b'{"messages":['
     for message in _paired(messages):
-        out.write(begin + _json(message))
+        out.write(begin + orjson.dumps(message))
         begin = b","
         job.messages += 1
     if begin == b",":
@@ -83,18 +82,3 @@ def _paired(messages: Iterator[Message]) -> Iterator[Message]:
 
 def _is_said(message: Message) -> bool:
     return message["content"] is not None or "refusal" in message
-
-
-def _json(message: Message) -> bytes:
-    try:
-        return orjson.dumps(message)
-    except orjson.JSONEncodeError:  # half of a surrogate pair
-        return orjson.dumps(_plain(message))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return plain(value)
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return {plain(key): _plain(one) for key, one in value.items()} if isinstance(value, dict) else value

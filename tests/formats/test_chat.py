@@ -217,3 +217,164 @@ def test_only_the_first_choice_of_a_completion_is_told(tmp_path: Path) -> None:
     found, dropped = chat(state, tmp_path)
     assert [[message["content"] for message in one] for one in found] == [["q", "a0"]]
     assert dropped == {"other choice": 1}
+
+
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+ADDRESS = "https://pictures.example/1"
+PICTURE = {"type": "image_url", "image_url": {"url": ADDRESS}}
+WORDS = {"type": "text", "text": "look"}
+
+
+def told(path: Path, *bodies: Any, source: str = "completions") -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Say what a conversation of these objects is in the form's words, and what was dropped."""
+    one = ThreadRef(source, "https://api.example/v1", "it")
+    items = [
+        Item(f"m{at}", body if isinstance(body, bytes) else json.dumps(body).encode()) for at, body in enumerate(bodies)
+    ]
+    Archive.create(path / "archive")
+    with Archive.write(path / "archive") as archive:
+        register(archive, [Registration(one)])
+        archive.append([Page(one, "message", tuple(items), None, False, now(), "messages")])
+        archive.seal()
+    job = Library(path / "archive").write("chat", path / "out.jsonl")
+    return [message for line in lines(path / "out.jsonl") for message in line], dict(job.dropped)
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "dropped"),
+    [
+        ({"role": "user", "content": "hi", "name": "ann"}, {"role": "user", "content": "hi", "name": "ann"}, {}),
+        ({"role": "user", "content": None, "content_parts": [WORDS]}, {"role": "user", "content": "look"}, {}),
+        ({"role": "user", "content": ["a", "b"]}, {"role": "user", "content": "a\nb"}, {}),
+        ({"role": "user", "content": WORDS}, {"role": "user", "content": "look"}, {}),
+        (
+            {"role": "user", "content": [WORDS, {"type": "input_image", "image_url": ADDRESS}]},
+            {"role": "user", "content": [WORDS, PICTURE]},
+            {},
+        ),
+        ({"role": "user", "content": [PICTURE]}, {"role": "user", "content": [PICTURE]}, {}),
+        ({"role": "user", "content": [WORDS, {"type": "film"}]}, {"role": "user", "content": "look"}, {"film": 1}),
+        (
+            {"role": "user", "content": [WORDS, 7]},
+            {"role": "user", "content": "look"},
+            {"content of an unknown form": 1},
+        ),
+        ({"role": "user", "content": [{"type": "film"}]}, None, {"film": 1, "message without content": 1}),
+        ({"role": "user", "content": [{"type": "text", "text": 7}]}, None, {"text": 1, "message without content": 1}),
+        ({"role": "user", "content": None}, None, {"message without content": 1}),
+        (
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]},
+            {"role": "assistant", "content": None, "refusal": "no"},
+            {},
+        ),
+        (
+            {"role": "assistant", "content": None, "refusal": "no"},
+            {"role": "assistant", "content": None, "refusal": "no"},
+            {},
+        ),
+        ({"role": "user", "content": "hi", "refusal": "no"}, {"role": "user", "content": "hi"}, {}),
+        (
+            {"role": "assistant", "content": "hi", "tool_calls": ["odd", {"id": 7}, {"id": "b", "function": "f"}]},
+            {"role": "assistant", "content": "hi"},
+            {"call of an unknown form": 3},
+        ),
+        (
+            {"role": "assistant", "content": "hi", "tool_calls": [CALL]},
+            {"role": "assistant", "content": "hi"},
+            {"call without an answer": 1},
+        ),
+        ({"role": "assistant", "content": None, "tool_calls": [CALL]}, None, {"call without an answer": 1}),
+        (
+            {"role": "assistant", "content": "hi", "function_call": {"name": "f"}},
+            {"role": "assistant", "content": "hi"},
+            {"function_call": 1},
+        ),
+        (
+            {"role": "user", "content": "hi", "tool_calls": [CALL]},
+            {"role": "user", "content": "hi"},
+            {"call of an unknown form": 1},
+        ),
+        ({"role": "tool", "content": "7"}, None, {"answer without a call": 1}),
+        ({"role": "critic", "content": "hi"}, None, {"role critic": 1}),
+        ({"role": "user", "content": "half \ud83d"}, {"role": "user", "content": "half \ufffd"}, {}),
+        (b"[" * 5000 + b"]" * 5000, None, {"?": 1}),
+        ([], None, {"?": 1}),
+    ],
+)
+def test_a_message_of_any_shape_is_told_or_counted(
+    given: Any, said: dict[str, Any] | None, dropped: dict[str, int], tmp_path: Path
+) -> None:
+    assert told(tmp_path, {"role": "user", "content": "?"}, given) == (
+        [{"role": "user", "content": "?"}, *([said] if said else [])],
+        dropped,
+    )
+
+
+@pytest.mark.parametrize("content", [None, "7"])
+def test_an_answer_has_a_text_though_it_be_empty(content: str | None, tmp_path: Path) -> None:
+    asks = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    answer = {"role": "tool", "tool_call_id": "a", "content": content}
+
+    assert told(tmp_path, asks, answer) == ([asks, {**answer, "content": content or ""}], {})
+
+
+def test_half_a_character_deep_in_a_picture_is_no_reason_to_lose_the_conversation(tmp_path: Path) -> None:
+    odd = {"type": "image_url", "image_url": {"url": "x\udc00", "tries": 2, "of": ["\ud800"]}}
+    found, _ = told(tmp_path, {"role": "user", "content": [odd]})
+
+    assert found[0]["content"] == [{"type": "image_url", "image_url": {"url": "x\ufffd", "tries": 2, "of": ["\ufffd"]}}]
+
+
+def call(kind: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "call_id": "a", "name": "f", **more}
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ([{"type": "input_text", "text": "a"}, "b"], "a\nb"),
+        ([{"type": "input_text", "text": "a"}, PICTURE], json.dumps([{"type": "input_text", "text": "a"}, PICTURE])),
+        ({"degrees": -7}, '{"degrees": -7}'),
+        ([], "[]"),
+        (None, "null"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call"])
+def test_what_a_tool_answers_is_a_text(kind: str, output: Any, text: str, tmp_path: Path) -> None:
+    own = {"input": "{}"} if kind == "custom_tool_call" else {"arguments": "{}"}
+    asked = call(kind, **own)
+    answered = {"type": f"{kind}_output", "call_id": "a", "output": output}
+    (asks, answers), dropped = told(tmp_path, asked, answered, source="conversations")
+
+    form = "custom" if kind == "custom_tool_call" else "function"
+    assert asks["tool_calls"] == [{"id": "a", "type": form, form: {"name": "f", **own}}]
+    assert answers == {"role": "tool", "tool_call_id": "a", "content": text}
+    assert not dropped
+
+
+@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call", "mcp_call"])
+@pytest.mark.parametrize("odd", [{"name": None}, {"call_id": None}])
+def test_a_call_without_a_name_or_an_id_is_counted(kind: str, odd: dict[str, None], tmp_path: Path) -> None:
+    assert told(tmp_path, {**call(kind), **odd, "output": "7"}, source="conversations") == ([], {kind: 1})
+
+
+def test_a_step_without_a_name_or_an_answer_is_counted(tmp_path: Path) -> None:
+    state = State()
+    thread = state.add_thread("thread_1")
+    run = state.add_run(thread, {}) or ""
+    calls = [
+        {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}", "output": None}},
+        {"id": "call_2", "type": "function", "function": {"arguments": "{}", "output": "7"}},
+        {"id": "call_3", "type": "function", "function": {"name": "f", "arguments": "{}", "output": "7"}},
+    ]
+    state.add_step(thread, run, {"type": "tool_calls", "step_details": {"type": "tool_calls", "tool_calls": calls}})
+    state.add_message(thread, {"role": "assistant", "content": text("done"), "run_id": run})
+
+    found, dropped = chat(state, tmp_path)
+    assert [[one["id"] for one in message.get("tool_calls", ())] for message in found[0]] == [["call_3"], [], []]
+    assert dropped == {"function": 1, "call without an answer": 1}
+
+
+def test_a_conversation_that_says_nothing_is_no_line(tmp_path: Path) -> None:
+    assert told(tmp_path, {"type": "reasoning", "summary": []}, source="conversations") == ([], {"reasoning": 1})
+    assert (tmp_path / "out.jsonl").read_bytes() == b""

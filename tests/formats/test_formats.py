@@ -20,7 +20,7 @@ from exporter.formats._choosing import chosen
 from exporter.formats._job import Job
 from exporter.formats._story import Story, Wanted
 from exporter.formats._transcript import tame
-from exporter.model import Item, Page, Record, Registration, ThreadRef, now
+from exporter.model import Item, Kind, Page, Record, Registration, ThreadRef, now
 from exporter.registry import register
 from exporter.sandbox import State
 from tests.conftest import Bench
@@ -88,6 +88,34 @@ def test_a_format_takes_whatever_a_server_sends(name: str, nasty: Library, tmp_p
 
     assert job.threads == 3
     assert (tmp_path / "out").stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize("depth", [300, 1000, 1010, 5000])
+@pytest.mark.parametrize("name", names())
+def test_a_format_takes_nesting_of_any_depth(name: str, depth: int, tmp_path: Path) -> None:
+    deep = b"[" * depth + b"]" * depth
+    calls = b'{"type":"tool_calls","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":%b}}]}'
+    bodies: dict[Kind, list[bytes]] = {
+        "message": [
+            b'{"id":"m","role":"user","content":"before"}',
+            b'{"id":"n","role":"user","content":[{"type":"image_url","image_url":{"of":%b}}]}' % deep,
+            b'{"id":"o","role":"assistant","run_id":"r","content":"behind"}',
+        ],
+        "run": [b'{"id":"r"}'],
+        "step": [b'{"id":"s","run_id":"r","type":"tool_calls","step_details":%b}' % (calls % deep)],
+    }
+    Archive.create(tmp_path / "archive")
+    with Archive.write(tmp_path / "archive") as archive:
+        register(archive, [Registration(THREAD)])
+        for kind, some in bodies.items():
+            items = tuple(Item(body[7:8].decode(), body) for body in some)
+            archive.append([Page(THREAD, kind, items, None, False, now(), f"{kind}s")])
+        archive.seal()
+    Library(tmp_path / "archive").write(name, tmp_path / "out")
+
+    made = (tmp_path / "out").read_bytes()
+    assert b"before" in made
+    assert b"behind" in made
 
 
 @pytest.mark.parametrize("name", names())
