@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exporter.archive import TABLES, Archive
+from exporter.archive._lines import page_lines, read_mark
+from exporter.archive._published import Published
+from exporter.archive._verify import Walk
 from exporter.check import check
-from exporter.errors import NoArchive
+from exporter.errors import Damaged, NoArchive
 from exporter.model import Finding, Item
 from exporter.schemas import SCHEMAS, VERSIONS
 from tests.archive.making import THREAD, filled, in_memory, page, recover
 from tests.archive.publishing import messages, publish_all, published, step, visit
+from tests.fuzz.manifests import hashed
 
 
 @pytest.fixture
@@ -214,6 +222,106 @@ def test_a_broken_catalog_is_damage_and_says_rebuild(copied: Path) -> None:
 
     (found,) = damages(copied)
     assert (found.where, found.help) == ("catalog.sqlite", "run `exporter rebuild`")
+
+
+def test_a_catalog_that_contradicts_itself_is_damage_and_says_what_and_rebuild(copied: Path) -> None:
+    with closing(sqlite3.connect(copied / "catalog.sqlite")) as db:
+        db.executescript(
+            "CREATE TABLE odd (a); INSERT INTO odd VALUES (NULL); PRAGMA writable_schema = ON;"
+            "UPDATE sqlite_master SET sql = 'CREATE TABLE odd (a NOT NULL)' WHERE name = 'odd';"
+        )
+
+    (found,) = damages(copied)
+    assert (found.where, found.help) == ("catalog.sqlite", "run `exporter rebuild`")
+    assert "NULL value in odd.a" in found.what
+
+
+@pytest.mark.parametrize(
+    ("number", "changed", "found"),
+    [
+        (1, {"run": "another"}, "it is not the file that manifests/000000002.json follows"),
+        (2, {"number": 7}, "it says that its number is 7"),
+    ],
+)
+def test_a_manifest_that_was_written_again_by_another_hand_is_found_although_its_hash_is_right(
+    copied: Path, number: int, changed: dict[str, Any], found: str
+) -> None:
+    file = copied / "manifests" / f"00000000{number}.json"
+    fields = {**json.loads(file.read_bytes()), **changed}
+    fields.pop("sha256")
+    file.write_bytes(hashed(fields))
+
+    assert (file.relative_to(copied).as_posix(), found) in [(one.where, one.what) for one in damages(copied)]
+
+
+def test_positions_of_a_page_that_do_not_ascend_are_damage() -> None:
+    told = list(io.BytesIO(page_lines(page(3, 3), "r")))
+    mark = read_mark(told.pop())
+    Walk().step(mark, told)
+    told.reverse()
+
+    with pytest.raises(Damaged, match="positions in messages do not ascend by one; restore"):
+        Walk().step(mark, told)
+
+
+# Table files, beside a publication or after one that was cut short
+
+
+def test_a_table_file_that_is_replaced_again_and_again_is_judged_when_it_is_left_alone(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "messages/2025-10.parquet"
+    (copied / name).write_bytes(b"PAR1 half of it")
+    real, looks = Published._sha256, 0
+
+    def replaced(self: Published, file: str) -> str:
+        nonlocal looks
+        looks += 1
+        with closing(sqlite3.connect(copied / "catalog.sqlite")) as db, db:
+            db.execute("UPDATE table_files SET pending = ? WHERE name = ?", (f"{looks:064}", name))
+        return real(self, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Published, "_sha256", replaced)
+        assert [one for one in check(copied) if one.where == name] == []
+    assert [one.where for one in damages(copied)] == [name]
+
+
+def test_a_table_file_that_a_crash_left_announced_and_never_came_is_no_damage(copied: Path) -> None:
+    name = "messages/2031-01.parquet"
+    with Archive.write(copied) as archive:
+        archive.note_table_file(name, "0" * 64, None)
+
+    assert damages(copied) == []
+    recover(copied)
+    assert damages(copied) == []
+    with Archive.open(copied) as archive:
+        assert [row["pending"] for row in archive.catalog.table_rows(name)] == [None]
+
+
+def test_a_table_file_that_became_neither_what_it_was_nor_what_was_announced_stays_damaged(copied: Path) -> None:
+    name = "messages/2025-10.parquet"
+    with Archive.write(copied) as archive:
+        archive.note_table_file(name, "0" * 64, None)
+    (copied / name).write_bytes(b"PAR1 of another hand")
+    recover(copied)
+
+    assert [one.where for one in damages(copied)] == [name]
+
+
+def test_a_table_file_under_the_name_of_another_table_is_damage(copied: Path) -> None:
+    shutil.copy(copied / "messages" / "2025-10.parquet", copied / "runs" / "2031-01.parquet")
+
+    (found,) = damages(copied)
+    assert (found.where, found.what) == ("runs/2031-01.parquet", "its footer does not say which table it is of")
+
+
+def test_a_table_file_that_cannot_be_opened_is_damage(copied: Path) -> None:
+    file = copied / "messages" / "2025-10.parquet"
+    file.unlink()
+    file.mkdir()
+
+    assert "messages/2025-10.parquet" in [one.where for one in damages(copied)]
 
 
 def test_a_catalog_behind_the_commits_is_a_note(copied: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import exporter
 from exporter.archive import Archive, blob_name, is_encrypted, rotate_keys
 from exporter.archive import _keyfile as keyfile
 from exporter.check import check
-from exporter.errors import ArchiveError, Damaged, NoKey, UsageError
+from exporter.errors import ArchiveError, Damaged, NoArchive, NoKey, UsageError
+from exporter.files import replacing
 from exporter.model import Item, Page, Registration
 from exporter.rebuild import rebuild
 from exporter.registry import register
@@ -264,6 +267,86 @@ def test_lost_or_changed_keys_are_named(path: Path) -> None:
         Archive.write(path)
     file.write_bytes(data)
     assert damages(path) == []
+
+
+def resealed(path: Path, **changed: Any) -> None:
+    """Change fields of keys.json as who writes it would: its hash is right; None removes one."""
+    fields = {**json.loads((path / "keys.json").read_bytes()), **changed}
+    fields.pop("sha256")
+    body = json.dumps({name: value for name, value in fields.items() if value is not None}, separators=(",", ":"))
+    data = body.encode()[:-1] + b"," + keyfile.FIELD + keyfile.ZEROS + b'"}\n'
+    sha256 = hashlib.sha256(data).hexdigest().encode()
+    (path / "keys.json").write_bytes(data.replace(keyfile.FIELD + keyfile.ZEROS, keyfile.FIELD + sha256))
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "said"),
+    [
+        ({"format": 2}, NoArchive, "keys.json is of a newer exporter; upgrade exporter"),
+        ({"format": "x"}, Damaged, "restore this file from a copy"),
+        ({"format": None}, Damaged, "restore this file from a copy"),
+        ({"archive": "another"}, Damaged, "it is of another archive than archive.json says"),
+        ({"user_key": None}, Damaged, "restore this file from a copy"),
+        ({"user_key": {"kind": "key", "salt": 1}}, Damaged, "restore this file from a copy"),
+        ({"data_keys": [{"generation": 1}]}, Damaged, "restore this file from a copy"),
+    ],
+)
+def test_whole_keys_that_are_not_this_archives_say_what_to_do(
+    path: Path, changed: dict[str, Any], error: type[ArchiveError], said: str
+) -> None:
+    resealed(path)
+    with Archive.open(path):
+        pass
+    resealed(path, **changed)
+    for opens in (Archive.open, Archive.write):
+        with pytest.raises(error) as caught:
+            opens(path)
+        assert said in str(caught.value)
+
+
+def test_keys_that_cannot_be_read_are_not_said_to_be_missing(path: Path) -> None:
+    (path / "keys.json").unlink()
+    (path / "keys.json").mkdir()
+
+    with pytest.raises(ArchiveError, match=r"keys\.json: Is a directory") as caught:
+        Archive.open(path)
+    assert not isinstance(caught.value, Damaged)
+
+
+def test_a_rotation_to_no_key_changes_nothing_and_says_how_one_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (path / "keys.json").read_bytes()
+    with pytest.raises(UsageError, match="EXPORTER_ARCHIVE_NEW_KEY_FILE names a file that has it, or see"):
+        rotate_keys(path, new_data_key=False)
+    use(monkeypatch, ONE, NEW_KEY=" ")
+    with pytest.raises(NoKey, match=r"EXPORTER_ARCHIVE_NEW_KEY: .* is empty"):
+        rotate_keys(path, new_data_key=False)
+    assert (path / "keys.json").read_bytes() == before
+
+
+def test_a_disk_that_loses_the_new_keys_is_found_before_the_old_key_is_thrown_away(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = (path / "keys.json").read_bytes()
+
+    @contextmanager
+    def lost(file: Path) -> Iterator[Any]:
+        with replacing(file) as out:
+            yield out
+        file.write_bytes(old)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keyfile, "replacing", lost)
+        with pytest.raises(ArchiveError, match="do not throw the old key away"):
+            rotate_keys(path, new_data_key=True)
+    recover(path)
+
+
+def test_an_archive_without_any_key_named_is_not_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, None)
+    with pytest.raises(NoKey, match="no key for the archive is named; EXPORTER_ARCHIVE_KEY_FILE names a file"):
+        Archive.create(tmp_path / "a", encrypted=True)
 
 
 def test_keys_that_ask_for_all_memory_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

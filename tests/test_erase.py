@@ -20,23 +20,25 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from exporter.archive import Archive, _manifests
+from exporter.archive._verify import segment
 from exporter.check import check
 from exporter.cli import cli
 from exporter.crawl import Options, backup
 from exporter.discovery import discover
 from exporter.erase import Asked, choose, erase, finish
-from exporter.errors import ArchiveError, UsageError
+from exporter.errors import ArchiveError, Damaged, UsageError
 from exporter.model import Registration, ThreadRef
 from exporter.rebuild import rebuild
 from exporter.registry import register
 from exporter.search import Index, Query
 from exporter.storage.local import LocalStorage
 from exporter.touching import touch
-from tests.archive.making import in_memory
+from tests.archive.making import filled, in_memory
 from tests.archive.publishing import messages, publish_all
 from tests.archive.test_crashes import Crashed, crashing
 from tests.conftest import Bench
 from tests.erasing import QUIET, THREADS, Maker, copied, known, left, noticed, records, rows, with_traces
+from tests.fuzz.manifests import hashed
 
 GONE = THREADS[:2]
 STRIDE = int(os.environ.get("ERASE_STRIDE", "8"))
@@ -236,6 +238,49 @@ def test_nothing_is_erased_where_a_segment_is_damaged_or_belongs_to_no_commit(tm
 
     assert rows(path) == before
     assert not (path / "receipts").exists()
+
+
+def test_nothing_is_erased_where_a_segment_is_not_the_file_that_its_manifest_names(tmp_path: Path) -> None:
+    path = filled(tmp_path / "a", [messages(0, 3, GONE[0])])
+    (file,) = (path / "manifests").iterdir()
+    fields = json.loads(file.read_bytes())
+    fields.pop("sha256")
+    fields["segments"][0]["sha256"] = "1" * 64
+    file.write_bytes(hashed(fields))
+    (path / "catalog.sqlite").unlink()
+    before = {file: file.read_bytes() for file in path.rglob("*.zst")}
+
+    with pytest.raises(Damaged, match="it is not the file that its manifest names; restore this file from a copy"):
+        erased(path, GONE[:1])
+    assert {file: file.read_bytes() for file in path.rglob("*.zst")} == before
+
+
+def test_what_a_crash_left_beside_a_file_and_in_the_index_of_words_is_erased_as_well(tmp_path: Path) -> None:
+    path = archived(tmp_path / "a", 4, 2)
+    left = [path / ".archive.json.abc.tmp", path / ".exporter" / ".plan.tmp", path / ".exporter" / "search" / "words"]
+    left[-1].parent.mkdir(exist_ok=True)
+    for file in left:
+        file.write_text(GONE[0].id)
+    mine = path / "notes.tmp"
+    mine.write_text("a user's own")
+    erased(path)
+
+    assert [file for file in left if file.exists()] == []
+    assert mine.exists()
+
+
+def test_a_segment_that_was_just_written_again_without_them_is_no_damage_to_who_still_knows_the_old(
+    tmp_path: Path,
+) -> None:
+    path = archived(tmp_path / "a", 4, 2)
+    with Archive.open(path) as archive:
+        old = [one for found in archive.manifests() for one in found.segments]
+        whose = archive.id
+    erased(path)
+    storage = LocalStorage(path)
+
+    assert [one for one in old if not (path / one.name).exists()] != []
+    assert [found for one in old for found in segment(one, storage, whose, lambda *_: None)] == []
 
 
 def test_who_reads_beside_follows_what_was_written_again_or_is_told_so(tmp_path: Path) -> None:

@@ -177,12 +177,6 @@ def _read(path: Path, archive: str) -> dict[str, Any]:
     return dict(fields)
 
 
-def verify(path: Path, archive: str) -> None:
-    """Prove without any key that keys.json is what was written; `Damaged` if not."""
-    if is_encrypted(path):
-        _read(path, archive)
-
-
 def _damaged(why: object) -> Damaged:
     return Damaged(f"{NAME}: {why}; restore this file from a copy")
 

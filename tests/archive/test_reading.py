@@ -9,16 +9,18 @@ import stat
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from exporter.archive import Archive, read_id
+from exporter.archive import Archive, _sqlite, read_id
 from exporter.archive._database import _translated
+from exporter.archive._sqlite import put_in_place, shrink
 from exporter.archive.catalog import Catalog
-from exporter.errors import ArchiveError, Damaged, NoArchive
+from exporter.errors import ArchiveError, Damaged, Locked, NoArchive
 from tests.archive.making import THREAD, filled, in_memory, made, numbers, page, recover
 
 
@@ -72,11 +74,12 @@ def as_nobody(work: Callable[[], object]) -> str:
     child = os.fork()
     if not child:
         try:
-            os.setuid(65534)
+            os.setresuid(65534, 65534, 0)
             said = repr(work())
         except BaseException as error:  # noqa: BLE001 - a forked child may not return
             said = repr(error)
         os.write(write, said.encode()[:60000])
+        os.setresuid(0, 0, 0)  # what measures a test may have something to write down
         os._exit(0)
     os.close(write)
     with os.fdopen(read, "rb") as file:
@@ -110,6 +113,55 @@ def test_an_archive_in_a_folder_that_cannot_be_written_is_read(left: str) -> Non
         assert as_nobody(lambda: numbers_of(shown)) == "[0, 1, 2, 3]"
         for one in [folder, shown, *(p for p in shown.rglob("*") if p.is_dir())]:
             one.chmod(0o700)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("work", ["shrink", "put in place"])
+def test_a_catalog_that_may_not_be_written_is_named_and_stays_as_it_is(work: str) -> None:
+    with in_memory() as folder:
+        file = filled(folder / "a", [page(0)]) / "catalog.sqlite"
+        shutil.copy(file, folder / "fresh.sqlite")
+        before = file.read_bytes()
+        folder.chmod(0o755)
+        file.parent.chmod(0o755)
+        for one in (file, folder / "fresh.sqlite"):
+            one.chmod(0o444)
+
+        said = as_nobody(lambda: shrink(file) if work == "shrink" else put_in_place(folder / "fresh.sqlite", file))
+
+        assert said.startswith("ArchiveError(")
+        assert f"{file}: attempt to write a readonly database; check the disk" in said
+        assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("beside", ["reads", "writes"])
+def test_a_catalog_that_another_program_keeps_open_is_not_shrunk_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: str
+) -> None:
+    monkeypatch.setattr(_sqlite, "PATIENCE", 0.1)
+    file = filled(tmp_path / "a", [page(0)]) / "catalog.sqlite"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN" if beside == "reads" else "BEGIN IMMEDIATE")
+        other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with pytest.raises(Locked, match="another program keeps it open, and with it what was erased"):
+            shrink(file)
+    shrink(file)
+    assert not file.with_name("catalog.sqlite-wal").exists()
+
+
+def test_a_catalog_that_another_program_has_for_itself_is_locked_and_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sqlite, "PATIENCE", 0.1)
+    path = filled(tmp_path / "a", [page(0)])
+    with closing(sqlite3.connect(path / "catalog.sqlite", isolation_level=None)) as other:
+        other.executescript("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE x (y);")
+        with pytest.raises(ArchiveError, match="locked") as caught:
+            numbers(path)
+        assert not isinstance(caught.value, Damaged)
+        other.execute("ROLLBACK")
+    assert numbers(path) == [0]
 
 
 def test_reading_does_not_write(tmp_path: Path) -> None:
