@@ -56,7 +56,8 @@ class Redaction:
         kinds = {name: kind for kind, name in people if name}
         self._people = {name.casefold(): (kind, name) for name, kind in kinds.items()}
         names = "|".join(re.escape(one) for one in longest_first(kinds))
-        self._named = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE) if names else None
+        # behind a look ahead, so that a name that begins within another one is found, too
+        self._named = re.compile(rf"(?<!\w)(?=({names})(?!\w))", re.IGNORECASE) if names else None
         self._ids: set[str] = set()
         "Those that the object says in its fields: they are looked for in its texts, however they look."
 
@@ -97,8 +98,8 @@ class Redaction:
     def _found(self, text: str) -> list[tuple[int, int, str, str]]:
         found = list(spans(text, self._region))
         for one in self._named.finditer(text) if self._named else ():
-            kind, name = self._people.get(one[0].casefold(), ("name", one[0]))
-            found.append((one.start(), one.end(), kind, name))
+            kind, name = self._people.get(one[1].casefold(), ("name", one[1]))
+            found.append((one.start(1), one.end(1), kind, name))
         for told in self._ids:
             if told in text:
                 whole = re.finditer(rf"(?<![\w-]){re.escape(told)}(?![\w-])", text)

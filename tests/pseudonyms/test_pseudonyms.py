@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import UsageError
+from exporter.errors import CredentialsRefused, UsageError
 from exporter.model import Secret
-from exporter.pseudonyms import VARIABLE, Pseudonyms, any_key, key_of
+from exporter.pseudonyms import VARIABLE, Pseudonyms, _patterns, any_key, key_of
 from exporter.pseudonyms._patterns import checked_region
 from exporter.pseudonyms._values import Redaction
 
@@ -145,6 +147,130 @@ def test_what_is_no_json_is_left_out(body: bytes) -> None:
 
 def test_what_is_nested_too_deep_is_left_out() -> None:
     assert Redaction(Pseudonyms(KEY)).body(b"[" * 100_000 + b"]" * 100_000) == b"null"
+
+
+@pytest.mark.parametrize("depth", [150, 250, 900])
+@pytest.mark.parametrize("inner", [b"7", b'"a word"'])
+def test_nesting_is_replaced_or_left_out_as_a_whole(depth: int, inner: bytes) -> None:
+    names = Pseudonyms(KEY)
+    body = b'{"id":"msg_1","content":%b%b%b}' % (b"[" * depth, inner, b"]" * depth)
+    objects = b'{"a":' * depth + inner + b"}" * depth
+
+    for one in (body, objects):
+        told = json.loads(Redaction(names).body(one))
+        assert (told is None) == (depth > 200)
+    assert names.counts["unreadable"] == (2 if depth > 200 else 0)
+
+
+@pytest.mark.parametrize("depth", [150, 250])
+def test_what_is_nested_too_deep_in_a_call_takes_the_call_with_it(depth: int) -> None:
+    arguments = "[" * depth + "]" * depth
+    told = json.loads(Redaction(Pseudonyms(KEY)).body(json.dumps({"arguments": arguments}).encode()))
+
+    assert told == ({"arguments": arguments} if depth < 200 else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("data:image/png;base64,iVBORw0KGgo=", "[34 characters of data]"),
+        ("DATA:text/plain,Ann%20Smith", "[27 characters of data]"),
+        ("Ab3dEf6hIj9kLm2n" * 20, "[320 characters of data]"),
+        ("a" * 300, "a" * 300),
+    ],
+)
+def test_what_nobody_reads_is_left_out(text: str, stays: str) -> None:
+    names = Pseudonyms(KEY)
+
+    assert json.loads(Redaction(names).body(json.dumps({"content": text}).encode())) == {"content": stays}
+    assert names.counts["data"] == (text != stays)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(4111111111111111, "card"), (378282246310005, "card"), (4111111111111112, ""), (12, ""), (True, ""), (1.5, "")],
+)
+def test_a_number_that_could_be_a_card_is_replaced(value: float, kind: str) -> None:
+    told = json.loads(Redaction(Pseudonyms(KEY)).body(json.dumps({"metadata": {"n": value}}).encode()))["metadata"]["n"]
+
+    assert str(told).startswith("card-") if kind else told == value
+
+
+def test_what_begins_in_one_secret_and_ends_behind_it_leaves_nothing_of_either() -> None:
+    names = Pseudonyms(KEY)
+    told = Redaction(names, [("user", "Ann Smith"), ("customer", "Smith Brothers")]).text(
+        "for Ann Smith Brothers, soon"
+    )
+
+    assert told == f"for {names.of('user', 'Ann Smith')}, soon"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("see http://[half/ann now", "half ann"),  # an address that no program takes
+        ("see https://[::1/?key=ann now", "ann"),
+        ("at 300.300.300.300 or 999.1.1.1", ""),  # no address of a network
+        ("at 1:2:3:4:5:6:7:8:9", ""),
+        ("DE00 3704 0044 0532 0130 00", ""),  # check digits are wrong
+    ],
+)
+def test_what_only_looks_like_an_address(text: str, hidden: str) -> None:
+    names = Pseudonyms(KEY)
+    told = Redaction(names).text(text)
+
+    assert not any(word in told for word in hidden.split())
+    assert told.endswith("now") == text.endswith("now")
+    assert not names.counts["ip"]
+    assert not names.counts["iban"]
+
+
+def test_our_own_name_of_a_list_says_of_what_it_is() -> None:
+    names = Pseudonyms(KEY)
+    told = json.loads(Redaction(names).body(b'{"list":"items:agent_7","kind":"message"}'))
+
+    assert told == {"list": f"items:{names.id('agent_7')}", "kind": "message"}
+
+
+@pytest.mark.parametrize("arguments", ["{no json", "[Ann]", '{"a":'])
+def test_arguments_that_are_no_json_are_a_text(arguments: str) -> None:
+    names = Pseudonyms(KEY)
+    body = json.dumps({"type": "function_call", "arguments": f"{arguments} ann@example.com"})
+    told = json.loads(Redaction(names).body(body.encode()))["arguments"]
+
+    assert told == f"{arguments} {names.of('mail', 'ann@example.com')}"
+
+
+def test_an_id_of_nothing_stays_nothing() -> None:
+    names = Pseudonyms(KEY)
+
+    assert (names.id(""), names.counts["id"]) == ("", 0)
+    assert names.id("!?").startswith("id_")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_key_that_is_empty_where_it_lies_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(text, encoding="utf-8")
+    (tmp_path / "key").chmod(0o600)
+
+    with pytest.raises(CredentialsRefused, match=rf"{VARIABLE}.*is empty"):
+        key_of({f"{VARIABLE}_FILE": str(tmp_path / "key")})
+    if text:
+        with pytest.raises(CredentialsRefused, match=rf"{VARIABLE}.*is empty"):
+            key_of({VARIABLE: text})
+
+
+@pytest.mark.parametrize("name", ["phonenumbers", "stdnum.luhn", "stdnum.iban", "detect_secrets.plugins"])
+def test_what_is_to_be_installed_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    for cached in (_patterns._needed, _patterns._stdnum, _patterns._keys):
+        cached.cache_clear()
+    try:
+        with pytest.raises(UsageError, match="extra `sharing`: pip install"):
+            Redaction(Pseudonyms(KEY)).text("call 030/1234567 in Berlin")
+    finally:
+        for cached in (_patterns._needed, _patterns._stdnum, _patterns._keys):
+            cached.cache_clear()
 
 
 def test_a_key_that_can_be_guessed_is_refused() -> None:

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from exporter.archive import Archive
 from exporter.errors import ArchiveError, DiskFull, Locked, UsageError
 from exporter.search import Index, Query, _refresh, _store
 from tests.search.making import T1, T2, T3, archived, deletion, everything, found, ids, said, searching, titled
+from tests.tables.making import thread
 
 WORDS = ["alpha", "beta", "gamma"]
 
@@ -308,3 +310,102 @@ def test_an_empty_archive_has_nothing(tmp_path: Path) -> None:
         results = index.search(Query("alpha"))
         assert (results.total, results.stale) == (0, False)
         assert isinstance(index, Index)
+
+
+def test_forgetting_without_an_index_makes_none_and_leaves_none(tmp_path: Path) -> None:
+    path = three(tmp_path / "a")
+    found(path, "alpha")
+    with Archive.open(path) as archive, Index.open(archive) as index:
+        (index_of(path) / "meta.json").write_bytes(b"{")
+        index.forget([T1])
+        assert not index_of(path).exists()
+
+
+def test_forgetting_a_thread_that_has_nothing_changes_nothing(tmp_path: Path) -> None:
+    path = three(tmp_path / "a")
+    right = everything(path, WORDS)
+    before = sorted(file.name for file in index_of(path).iterdir())
+
+    with searching(path) as index:
+        index.forget([thread("unknown")])
+    assert sorted(file.name for file in index_of(path).iterdir()) == before
+    assert everything(path, WORDS) == right
+
+
+def test_damage_is_told_where_nothing_may_be_written(tmp_path: Path) -> None:
+    path = three(tmp_path / "a")
+    found(path, "alpha")
+    with searching(path, refresh=False) as index:
+        store = index._store
+        assert store is not None
+
+        def damaged(*_: object) -> None:
+            raise _store.Unusable("the index: it is torn")
+
+        store.search = damaged  # type: ignore[method-assign,assignment]
+        with pytest.raises(ArchiveError, match="it is torn; search without --no-refresh to make it again"):
+            index.search(Query("alpha"))
+    assert index_of(path).is_dir()
+
+
+def test_an_index_that_cannot_be_written_nor_read_leaves_no_folder_of_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, links = three(tmp_path / "a"), tmp_path / "links"
+    links.mkdir()
+    found(path, "alpha")
+    (index_of(path) / "meta.json").write_bytes(b"{")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(tempfile, "tempdir", str(links))
+
+    with pytest.raises(UsageError, match="no index that fits"):
+        searching(path, refresh=False).__enter__()
+    assert list(links.iterdir()) == []
+
+
+def test_two_writers_of_one_index_are_told_apart(tmp_path: Path) -> None:
+    path = three(tmp_path / "a")
+    found(path, "alpha")
+    archived(path, [said(T3, "alpha")])
+
+    with searching(path, refresh=False) as index:
+        with _store.Store.open(index_of(path)).writing():
+            index.refresh()
+            assert "another program is writing the index; search again later" in (index.note or "")
+            assert index.search(Query("alpha")).total == 2
+        index.refresh()
+        assert (index.note, index.search(Query("alpha")).total) == (None, 3)
+
+
+def test_what_the_engine_cannot_write_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = three(tmp_path / "a")
+    found(path, "alpha")
+    archived(path, [said(T3, "alpha")])
+    real, torn = _store.Writer.commit, [True]
+
+    def once(self: _store.Writer, about: _store.About) -> None:
+        if torn:
+            torn.clear()
+            raise ValueError("Data corrupted:\n  a file")
+        real(self, about)
+
+    monkeypatch.setattr(_store.Writer, "commit", once)
+    assert len(found(path, "alpha")) == 3
+    torn.append(True)
+    shutil.rmtree(index_of(path))
+    with pytest.raises(ArchiveError, match="Data corrupted: a file; check the disk, and search again"):
+        found(path, "alpha")
+
+
+def test_what_is_found_in_a_segment_that_is_missing_says_so(tmp_path: Path) -> None:
+    path = three(tmp_path / "a")
+    found(path, "alpha")
+    with searching(path, refresh=False) as index:
+        for segment in (path / "segments").rglob("*"):
+            if segment.is_file():
+                segment.unlink()
+        hits = index.search(Query("alpha")).hits
+
+    assert {hit.thread for hit in hits} == {T1, T2}
+    assert all("it is missing; restore this file from a copy" in (hit.damage or "") for hit in hits)
+    assert {hit.snippet for hit in hits} == {""}

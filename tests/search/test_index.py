@@ -283,3 +283,45 @@ def _asked(index: Index, text: str) -> int:
         said = str(error)
     assert said.isprintable()
     return 0
+
+
+FAR = "filler, " * 1500
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "marks"),
+    [
+        (f"alpha {FAR} beta", "alpha beta", ["alpha"]),  # in no piece both: the first that has any
+        (f"{FAR} beta {FAR} alpha", "alpha beta", ["beta"]),
+        (f"{'. ' * 1750}alpha{' ' * 1000}beta {FAR}", '"alpha beta"', ["alpha"]),  # in no piece: looked at as a whole
+        (f"{'. ' * 1750}alpha{' ' * 1000}beta {FAR * 20}", '"alpha beta"', []),  # and too long for that
+        (f"{'y' * 9000} alpha", "alpha", ["alpha"]),  # no space to cut at
+    ],
+)
+def test_the_words_are_shown_however_far_from_each_other(
+    text: str, asked: str, marks: list[str], tmp_path: Path
+) -> None:
+    (hit,) = found(archived(tmp_path / "a", [said(T1, text)]), asked)
+
+    assert [mark.strip() for mark in marked(hit)] == marks
+    assert 0 < len(hit.snippet) < 1000
+
+
+@pytest.mark.parametrize(
+    ("asked", "said_of_it"),
+    [
+        ({"limit": -1}, "--limit -1: from 0 to 10,000"),
+        ({"limit": 10_001}, "--limit 10001: from 0 to 10,000"),
+        ({"offset": -1}, "--offset -1: from 0 to 1,000,000 with --limit"),
+        ({"offset": 1_000_000}, "--offset 1000000: from 0"),
+        ({"since": AT.replace(tzinfo=None)}, "--since 2026-11-21 05:00:00: it needs a zone"),
+        ({"until": AT.replace(tzinfo=None)}, "--until 2026-11-21 05:00:00: it needs a zone"),
+    ],
+)
+def test_a_question_beyond_all_bounds_is_refused(asked: dict[str, Any], said_of_it: str, tmp_path: Path) -> None:
+    path = archived(tmp_path / "a", [said(T1, "word")])
+
+    with searching(path) as index:
+        with pytest.raises(UsageError, match=said_of_it):
+            index.search(Query("word", **asked))
+        assert index.search(Query("word", limit=0)).total == 1
