@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from exporter.config import profiles
-from exporter.doctor import _advice, _cards, _ids, _places, _traits, _verdict
-from exporter.doctor._probe import Probe, Question, refused
+from exporter.doctor import _advice, _archive, _cards, _ids, _places, _profiles, _sights, _traits, _verdict
+from exporter.doctor._archive import Needs
+from exporter.doctor._probe import Probe, Question, knock, refused
 from exporter.doctor._sights import Sight
-from exporter.errors import BadAnswer, CredentialsRefused, NotFound, SourceGone, Temporary, UsageError
-from exporter.model import Auth, Profile, Secret
-from exporter.sources import NO_HEADERS, Answer
+from exporter.doctor._sources import Examined
+from exporter.errors import (
+    BadAnswer,
+    BudgetReached,
+    CannotList,
+    CredentialsRefused,
+    ExporterError,
+    Lie,
+    NotFound,
+    SourceGone,
+    Temporary,
+    UsageError,
+)
+from exporter.model import Auth, Gap, Item, Link, Page, Profile, Secret, ThreadRef
+from exporter.sources import NO_HEADERS, Answer, SourceClass
+from tests.archive.making import in_memory
+from tests.archive.test_reading import as_nobody
 
 OPENAI = "https://api.openai.com/v1"
 Params = dict[str, str]
@@ -137,6 +155,13 @@ def test_a_list_without_ids_and_times_obeys_order_all_the_same() -> None:
     assert observed(nameless) == _traits.Traits(101, "above", "desc", True)
 
 
+def test_a_list_that_shows_nothing_newest_first_is_not_said_to_obey() -> None:
+    def empty(params: Params) -> Any:
+        return {"data": [], "has_more": False} if params.get("order") == "desc" else honest(params)
+
+    assert observed(empty) == _traits.Traits(101, "above", None)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -253,6 +278,217 @@ def test_azure_has_its_own_reasons_to_refuse(auth: Auth, where: str, body: bytes
     no = refused(Answer(401, {}, body))
 
     assert advice in _advice.advice(Profile(auth=auth), hosts[where], no)
+
+
+def test_where_an_application_hides_threads_of_its_users_that_is_said() -> None:
+    told = verdict("thread_" + "a" * 24, sight("https://a.services.ai.azure.com/api/projects/p", NotFound("no")))
+
+    assert "Foundry may also hide a thread that belongs to one user of the application" in told.what
+
+
+def test_a_quota_that_is_used_up_is_no_wrong_key() -> None:
+    no = refused(Answer(429, {}, b'{"error": {"code": "insufficient_quota"}}'))
+
+    assert _advice.advice(Profile(), OPENAI, no) == "raise the account's limit, then look again"
+
+
+# Profiles
+
+
+def visited(profile: Profile, *examined: Examined, **more: Any) -> _profiles.Visited:
+    return _profiles.Visited(profile, list(examined), **more)
+
+
+def answering(source: str = "assistants", **more: Any) -> Examined:
+    return Examined(_cards.Card(source, OPENAI, "proj", "default", "answers"), None, None, heard=True, **more)
+
+
+def shown(found: _profiles.Visited) -> dict[str, Any]:
+    return {one.subject: one for one in _profiles.looks(found, Needs())}
+
+
+@pytest.mark.parametrize(
+    ("profile", "found", "said"),
+    [
+        ({"key": Secret("sk-x")}, {}, "bearer, key from the program"),
+        ({}, {}, "bearer, no key"),
+        ({"auth": "api-key"}, {}, "header api-key, no key"),
+        ({"auth": "entra", "entra_scope": "https://s/.default"}, {}, "azure-identity for https://s/.default"),
+        ({"auth": "entra", "key": Secret("sk-x")}, {}, "Entra ID, key from the program"),
+        ({"project": "a"}, {"openai-project": "b\x1b"}, "project a (the server says b\x1b)"),
+        ({"organization": "a"}, {"openai-organization": "a"}, "organization a;"),
+        ({}, {"x-ms-region": "Sweden Central"}, "; region Sweden Central;"),
+    ],
+)
+def test_how_a_profile_logs_in_and_as_whom_it_is_taken(
+    profile: dict[str, Any], found: dict[str, str], said: str
+) -> None:
+    look = shown(visited(Profile(base_url=OPENAI, **profile), answering(), identity=found))["profile default"]
+
+    assert said in look.what
+    assert "sk-x" not in look.what
+    assert look.state == "good"
+
+
+def test_a_key_that_no_source_takes_is_refused_though_no_server_says_why() -> None:
+    card = _cards.Card("assistants", OPENAI, "proj", "default", "refused")
+    no = refused(Answer(401, {}, b"no"))
+    found = visited(Profile(base_url=OPENAI), Examined(card, CredentialsRefused("no"), no, heard=True))
+    look = shown(found)["profile default"]
+
+    assert (look.state, look.exit_code) == ("bad", 12)
+    assert "the key was refused" in look.what
+    assert "make a new one" in look.help
+
+
+def test_an_address_that_is_none_is_said_of_its_profile() -> None:
+    look = shown(visited(Profile(base_url="ftp://llm.example")))["profile default"]
+
+    assert (look.state, look.exit_code) == ("bad", 2)
+    assert look.facts["endpoint"] is None
+
+
+@pytest.mark.parametrize(
+    ("skew", "state", "said"),
+    [
+        (59.0, "good", "agrees with the server's"),
+        (-59.0, "good", "agrees with the server's"),
+        (3700.0, "note", "this machine is 3,700 s ahead of the server"),
+        (-61.0, "note", "this machine is 61 s behind the server"),
+    ],
+)
+def test_a_clock_that_differs_is_a_note(skew: float, state: str, said: str) -> None:
+    look = shown(visited(Profile(base_url=OPENAI), answering(), skew=skew))["profile default, clock"]
+
+    assert (look.state, look.what, bool(look.help)) == (state, said, state == "note")
+
+
+@pytest.mark.parametrize(
+    ("lists", "no_list", "said", "help_"),
+    [
+        (True, None, "answers, lists its threads", ""),
+        (False, CannotList("no"), "answers, does not list its threads to this key", "look there"),
+        (None, Temporary("HTTP 500"), "answers, its list could not be had (HTTP 500)", ""),
+        (None, None, "answers", ""),
+    ],
+)
+def test_what_became_of_the_list_of_threads_is_said(
+    lists: bool | None, no_list: ExporterError | None, said: str, help_: str
+) -> None:
+    found = answering(no_list=no_list, ids_from="look there")
+    card = replace(found.card, lists=lists)
+    look = shown(visited(Profile(base_url=OPENAI), replace(found, card=card)))["profile default, assistants"]
+
+    assert (look.state, look.what, look.help) == ("good", said, help_)
+
+
+# A walk that is no walk
+
+
+AT, NOBODYS = datetime(2026, 11, 21, tzinfo=UTC), ThreadRef("odd", OPENAI, "odd_1")
+HEAD = Page(NOBODYS, "thread", (Item("odd_1", b'{"id":"odd_1"}'),), None, False, AT, "thread")
+UNREADABLE = replace(HEAD, items=(Item("odd_1", b"[" * 9999),))
+TWO = Page(NOBODYS, "message", (Item("a", b"{}"), Item("b", b"{}")), "b", True, AT, "messages")
+LINK = Link(NOBODYS, ThreadRef("odd", OPENAI, "odd_2"))
+GAP = Gap(NOBODYS, "messages", None, "stuck", "it repeats itself")
+
+
+def walking(*events: Page | Gap | Link, ends: ExporterError | None = None) -> SourceClass:
+    """A source whose walk is this."""
+
+    class Odd:
+        name, prefixes = "odd", ("odd_",)
+
+        def __init__(self, _: Any, *, runs: bool) -> None:
+            assert not runs
+
+        async def pages(self, *_: Any) -> AsyncIterator[Page | Gap | Link]:
+            for event in events:
+                yield event
+            if ends:
+                raise ends
+
+    return cast("SourceClass", Odd)
+
+
+@pytest.mark.parametrize(
+    ("walk", "state", "said"),
+    [
+        (walking(), "good", "sees this thread (odd at https://api.openai.com/v1)"),
+        (walking(HEAD), "good", "sees this thread (odd at https://api.openai.com/v1)"),
+        (walking(UNREADABLE), "good", "sees this thread (odd at https://api.openai.com/v1)"),
+        (walking(HEAD, LINK, TWO, GAP), "good", "2 objects in its first page, more follow"),
+        (walking(HEAD, GAP), "good", "sees this thread (odd at https://api.openai.com/v1)"),
+        (walking(GAP), "note", "could not look: it repeats itself"),
+        (walking(HEAD, ends=Temporary("HTTP 500")), "good", "sees this thread"),
+        (walking(ends=Temporary("HTTP 500")), "note", "could not look: HTTP 500"),
+        (walking(HEAD, ends=NotFound("no such")), "note", "does not see it (no such)"),
+        (walking(ends=BudgetReached("enough was asked")), "note", "could not look: enough was asked"),
+        (walking(HEAD, ends=BudgetReached("enough was asked")), "good", "sees this thread"),
+        (walking(ends=SourceGone("Invalid URL")), "note", "there is no such API (Invalid URL)"),
+    ],
+)
+def test_what_a_profile_sees_of_a_thread(
+    monkeypatch: pytest.MonkeyPatch, walk: SourceClass, state: str, said: str
+) -> None:
+    monkeypatch.setattr(_sights, "load", lambda _: walk)
+    profile = Profile(base_url=OPENAI, key=Secret("sk-x"))
+    ((sight,),) = asyncio.run(_sights.look_for("odd_1", [profile], ["odd"]))
+    (look,) = _sights.looks([sight])
+
+    assert look.state == state
+    assert said in look.what
+
+
+@pytest.mark.parametrize(
+    ("walk", "error"),
+    [
+        (walking(), None), (walking(HEAD), None), (walking(HEAD, LINK, TWO, GAP), None), (walking(HEAD, GAP), Lie),
+        (walking(ends=BudgetReached("enough")), BudgetReached), (walking(ends=NotFound("no")), NotFound),
+    ],
+)  # fmt: skip
+def test_a_knock_ends_with_the_first_list_or_with_what_came_instead(
+    walk: SourceClass, error: type[ExporterError] | None
+) -> None:
+    probe = Probe(Server(lambda _: {}), 6)
+
+    found = asyncio.run(knock(walk(probe, runs=False).pages(NOBODYS, {}), probe))
+    assert type(found) is (error or type(None))
+
+
+# The archive and its disk
+
+
+def disk(path: Path) -> Any:
+    return {one.about: one for one in _archive.look_at(path)}
+
+
+def test_a_disk_that_is_nearly_full_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert disk(tmp_path)["disk"].state == "good"
+    monkeypatch.setattr(_archive, "FREE", 2**70)
+
+    look = disk(tmp_path)["disk"]
+    assert (look.state, look.help) == ("note", "make room for what the next weeks bring")
+
+
+def test_an_archive_of_too_many_files_is_not_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 2**20)
+    assert "the archive has 1.0 MiB" in disk(tmp_path)["disk"].what
+    monkeypatch.setattr(_archive, "FILES", 0)
+
+    look = disk(tmp_path)["disk"]
+    assert "the archive has" not in look.what
+    assert look.facts["archive_bytes"] is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_an_archive_that_may_not_be_made_is_not_well() -> None:
+    with in_memory() as folder:
+        folder.chmod(0o755)
+        said = as_nobody(lambda: next((one.state, one.exit_code, one.what) for one in _archive.look_at(folder / "a")))
+
+    assert said == f"('bad', 10, 'it cannot be made: nothing may be written into {folder}')"
 
 
 # Cards

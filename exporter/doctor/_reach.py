@@ -79,7 +79,5 @@ async def first_then_others(
     todo: Sequence[A], ask: Callable[[A], Awaitable[B]], goes_on: Callable[[B], bool]
 ) -> list[B]:
     """Ask for the first, and for the others together where the first answer makes sense of it."""
-    if not todo:
-        return []
     first = await ask(todo[0])
     return [first, *(await beside(todo[1:], ask) if goes_on(first) else ())]

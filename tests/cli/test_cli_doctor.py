@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -13,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from exporter.archive import note_hints
+from exporter.archive import Archive, note_hints
 from exporter.archive._lock import Lock
 from exporter.doctor import _reach, _verdict
 from exporter.sandbox.keys import Key
 from exporter.sources import names
 from tests.cli.conftest import Shell
+from tests.cli.terminal import on_a_terminal
 from tests.conftest import KEY
 
 Looks = dict[str, dict[str, Any]]
@@ -282,6 +284,20 @@ def test_a_server_in_trouble_is_75_for_each_source(shell: Shell) -> None:
     assert code == 75
     assert found["profile default, assistants"]["does"] == "unwell"
     assert found["profile default, conversations"]["state"] == "good"
+
+
+def test_a_server_that_answers_with_something_else_is_named_and_the_thread_keeps_its_last_error(shell: Shell) -> None:
+    shell.state.add_thread("thread_1")
+    switch(shell, fault="html", only="threads")
+    assert shell.run("backup", "thread_1").exit_code == 3
+    found, code = looks(shell)
+    assert (code, found["profile default, assistants"]["does"]) == (3, "odd")
+    assert found["profile default, conversations"]["state"] == "good"
+
+    found, code = looks(shell, "thread_1", "--source", "assistants")
+    assert (code, found["thread_1"]["reason"]) == (3, "odd_answer")
+    assert "; last error: " in found["archive, assistants"]["what"]
+    assert found["archive, assistants"]["last_there"] is None
 
 
 def test_a_server_that_claims_to_have_everything_is_not_trusted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -621,6 +637,20 @@ def test_a_terminal_gets_a_tree_and_no_code_from_outside(shell: Shell) -> None:
     assert "✓ profile default" in text
     assert "[bold]a\\x1b]0;b" in text
     assert "\x1b]0;b" not in text
+
+
+def test_a_terminal_shows_a_profile_without_sources_and_the_lines_to_paste(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Archive.create(shell.archive)
+    environ = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME", "OPENAI_BASE_URL", "EXPORTER_ARCHIVE")}
+    text = on_a_terminal("doctor", "thread_1", environ=environ, columns=200)
+    assert "[profiles.other]\n" in re.sub(r"\x1b\[[0-9;]*m", "", text).replace("      [", "[")
+
+    monkeypatch.delenv("OPENAI_API_KEY")
+    text = on_a_terminal("doctor", environ=environ | {"OPENAI_BASE_URL": "https://api.example/v1"}, columns=200)
+    assert "✗ profile default" in re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert "what it does" not in text
 
 
 # Azure
