@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -353,6 +354,43 @@ def test_the_progress_counts_what_is_found_and_says_what_expired(bench: Bench) -
     assert "of 3 threads (2 of them found through others)" in done.stderr.splitlines()[-1]
 
 
+def known_as(number: int, no: int) -> Known:
+    thread = a_thread(number)
+    return Known(thread, "default", None, None, None, (), None, "new", None, None, None, None, None, None, no=no)
+
+
+async def taken(agenda: Agenda) -> list[str]:
+    found = []
+    while (one := await agenda.take()) is not None:
+        found.append(one.thread.id)
+        agenda.done()
+    return found
+
+
+def test_a_thread_that_was_linked_before_it_had_a_number_comes_once() -> None:
+    agenda = Agenda(iter([known_as(1, no=7), known_as(2, no=8)]), everything=False)
+
+    assert [agenda.claim(one) for one in (known_as(1, no=0), known_as(1, no=7), known_as(3, no=9))] == [
+        True,
+        False,
+        True,
+    ]
+    agenda.add(known_as(1, no=0))
+    assert asyncio.run(taken(agenda)) == ["resp_1", "resp_2"]
+    assert not any(map(agenda.claim, (known_as(1, no=7), known_as(2, no=8), known_as(3, no=9))))
+
+
+def test_a_plan_of_many_threads_is_held_in_bytes() -> None:
+    count = 20_000
+    agenda = Agenda((known_as(number, no=number) for number in range(1, count + 1)), everything=False)
+    tracemalloc.start()
+    try:
+        assert len(set(asyncio.run(taken(agenda)))) == count
+        assert tracemalloc.get_traced_memory()[0] < 5 * count  # 230 for each, where their names are held
+    finally:
+        tracemalloc.stop()
+
+
 def test_workers_wait_for_who_may_still_find_something() -> None:
     threads = [a_thread(number) for number in range(3)]
     first = Known(threads[0], "default", None, None, None, (), None, "new", None, None, None, None, None, None)
@@ -364,8 +402,9 @@ def test_workers_wait_for_who_may_still_find_something() -> None:
         assert one is not None
         for thread in threads:
             await asyncio.sleep(0.01)
-            if agenda.claim(thread):
-                agenda.add(replace(one, thread=thread))
+            known = replace(one, thread=thread)
+            if agenda.claim(known):
+                agenda.add(known)
         order.append("found")
         agenda.done()
 

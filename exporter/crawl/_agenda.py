@@ -13,7 +13,7 @@ from exporter.model import ThreadRef
 class Agenda:
     """Workers take from it until it is empty and nobody is under way who could add to it; no thread comes twice.
 
-    Only ids are held: of the threads that were added, and of a plan that does not hold all threads, of that one's too.
+    What is held of the threads that had their turn is a byte by number, and the names of those that had no number yet.
     """
 
     def __init__(self, plan: Iterator[Known], *, everything: bool) -> None:
@@ -21,15 +21,20 @@ class Agenda:
         "Whether the plan holds every thread that was registered when the run began, but those that rest."
         self._plan = plan
         self._added: deque[Known] = deque()
-        self._claimed: set[ThreadRef] = set()
+        self._numbers = bytearray()
+        self._unnumbered: set[ThreadRef] = set()
         self._busy = 0
         self._changed = asyncio.Event()
 
-    def claim(self, thread: ThreadRef) -> bool:
+    def claim(self, known: Known) -> bool:
         """Take it on oneself to add a thread; False where it has been, or is on its way."""
-        if thread in self._claimed:
+        if self._claimed(known):
             return False
-        self._claimed.add(thread)
+        if known.no:
+            self._numbers.extend(bytes(max(0, known.no + 1 - len(self._numbers))))
+            self._numbers[known.no] = True
+        else:
+            self._unnumbered.add(known.thread)
         return True
 
     def add(self, known: Known) -> None:
@@ -58,9 +63,11 @@ class Agenda:
         if self._added:
             return self._added.popleft()
         for known in self._plan:
-            if known.thread in self._claimed:
-                continue
-            if not self.everything:
-                self._claimed.add(known.thread)
-            return known
+            new = not self._claimed(known) if self.everything else self.claim(known)
+            if new:
+                return known
         return None
+
+    def _claimed(self, known: Known) -> bool:
+        """Whether a thread is on its way or has been: by its number, or by the name that it had before it got one."""
+        return known.thread in self._unnumbered or (known.no < len(self._numbers) and self._numbers[known.no] == 1)

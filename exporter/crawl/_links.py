@@ -46,14 +46,14 @@ class Links:
         if known is None or not known.seen_at:
             unseen.append(link.to)
         if known is None:
-            if not self._agenda.claim(link.to):
-                return
             known = _found(link, owner, profile)
+            if not self._agenda.claim(known):
+                return
             entry = Registration(known.thread, profile, known.user, known.customer, None, known.tags or None, known.via)
             yield registration_page(entry)
             self.registered += 1
             self._on_link(entry)
-        elif self._agenda.everything or known.state == "gone" or not self._agenda.claim(link.to):
+        elif self._agenda.everything or known.state == "gone" or not self._agenda.claim(known):
             return
         self._agenda.add(known)
 
