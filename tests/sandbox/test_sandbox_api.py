@@ -344,3 +344,131 @@ def test_stored_completions_are_listed_newest_first_by_the_live_dialect(http: ht
 
     assert [one["id"] for one in live["data"]] == ["chatcmpl-2", "chatcmpl-1"]
     assert described["data"] == live["data"][::-1]
+
+
+MADE_UP = {
+    "assistants/assistant_id": "assistant",
+    "threads/thread_id": "thread",
+    "threads/thread_id/messages": "list",
+    "threads/thread_id/messages/message_id": "thread.message",
+    "threads/thread_id/runs/run_id": "thread.run",
+    "threads/thread_id/runs/run_id/steps": "list",
+    "threads/thread_id/runs/run_id/steps/step_id": "thread.run.step",
+    "conversations/conv_123": "conversation",
+    "conversations/conv_123/items": "list",
+    "chatkit/threads/cthr_123": "chatkit.thread",
+    "chatkit/threads/cthr_123/items": "list",
+    "chat/completions/completion_id": "chat.completion",
+    "chat/completions/completion_id/messages": "list",
+    "responses/response_id": "response",
+    "responses/response_id/input_items": "list",
+    "responses/resp_677efb5139a88190b512bc3fef8e535d": "response",
+    "files/file_id": "file",
+    "containers/container_id": "container",
+    "containers/container_id/files/file_id": "container.file",
+    "vector_stores/vector_store_id": "vector_store",
+    "vector_stores/vector_store_id/files/file_id": "vector_store.file",
+    "vector_stores/vs_abc123/files/file-abc123": "vector_store.file",
+}
+
+
+@pytest.fixture(scope="module")
+def fixture() -> Iterator[httpx.Client]:
+    beta = {"OpenAI-Beta": "assistants=v2,chatkit_beta=v1,agents=v1"}
+    with (
+        running(State.sdk_fixture()) as sandbox,
+        httpx.Client(base_url=sandbox.url, headers={"Authorization": "Bearer My API Key", **beta}) as http,
+    ):
+        yield http
+
+
+@pytest.mark.parametrize(("path", "kind"), MADE_UP.items())
+def test_what_the_sdks_own_tests_ask_for_is_there(path: str, kind: str, fixture: httpx.Client) -> None:
+    answer = fixture.get(f"/{path}")
+
+    assert (answer.status_code, answer.json()["object"]) == (200, kind)
+    assert kind != "list" or answer.json()["data"]
+
+
+def test_a_session_of_the_sdks_own_tests_has_all_its_lists(fixture: httpx.Client) -> None:
+    for path in ("items", "turns", "subagents", "subagents/subagent_id/items", "subagents/subagent_id/turns"):
+        assert fixture.get(f"/agents/sessions/session_id/{path}").json()["data"], path
+    assert fixture.get("/agents/sessions/session_id/artifacts/artifact_id/content").content == b"hello"
+
+
+@pytest.mark.parametrize("body", ["{no json", "[]", '"text"'])
+def test_a_body_that_is_no_object_is_refused(body: str, http: httpx.Client) -> None:
+    told = error(http.post("/conversations", content=body))
+
+    assert (told["status"], told["type"]) == (400, "invalid_request_error")
+    assert told["message"] == "We could not parse the JSON body of your request."
+
+
+def test_more_messages_than_a_new_thread_takes_are_refused(http: httpx.Client) -> None:
+    hello = {"role": "user", "content": "Hello."}
+    told = error(http.post("/threads", json={"messages": [hello] * 33}))
+
+    assert (told["status"], told["param"], told["code"]) == (400, "messages", "array_above_max_length")
+    assert "maximum length 32, but got an array with length 33" in told["message"]
+    assert http.post("/threads", json={"messages": [hello] * 32}).status_code == 200
+
+
+def test_what_is_said_with_a_run_comes_before_its_answer(http: httpx.Client) -> None:
+    parts: list[Any] = [{"type": "text", "text": "And this?"}, {"type": "image_file", "image_file": {"file_id": "f"}}]
+    more = [{"role": "user", "content": parts}, {"role": "user"}]
+    run = http.post(f"/threads/{THREAD}/runs", json={"assistant_id": "asst_1", "additional_messages": more}).json()
+    answer, empty, asked = http.get(f"/threads/{THREAD}/messages?limit=3").json()["data"]
+
+    assert answer["run_id"] == run["id"]
+    assert (empty["role"], empty["content"]) == ("user", [])
+    assert asked["content"] == [{"type": "text", "text": {"value": "And this?", "annotations": []}}, parts[1]]
+
+
+def test_only_what_may_be_changed_is_changed(http: httpx.Client) -> None:
+    before = http.get(f"/threads/{THREAD}").json()
+    changed = http.post(f"/threads/{THREAD}", json={"metadata": {"a": "b"}, "created_at": 7, "id": "other"}).json()
+
+    assert changed == {**before, "metadata": {"a": "b"}}
+    assert http.get(f"/threads/{THREAD}").json() == changed
+
+
+@pytest.mark.parametrize("lie", ["inclusive_cursor", "overlapping_pages", "cursor_by_second"])
+def test_a_liar_knows_no_cursor_that_was_never_given(lie: str, sandbox: Running, http: httpx.Client) -> None:
+    sandbox.state.switches = sandbox.state.switches.with_changes({"lies": [lie]})
+    told = error(http.get(f"/threads/{THREAD}/messages?after=msg_never"))
+
+    assert told["status"] in (400, 404)
+    assert "msg_never" in told["message"]
+
+
+def test_what_a_test_names_has_to_be_there() -> None:
+    state = State()
+    state.add_thread("thread_1")
+    with pytest.raises(KeyError, match="msg_1"):
+        state.edit_message("thread_1", "msg_1", {"id": "msg_1"})
+    with pytest.raises(KeyError, match="conv_1"):
+        state.body("conversations", "conv_1")
+    state.add_crowd("conversations", 3)
+    with pytest.raises(KeyError, match="conv_1"):
+        state.add_item("conv_1", {"id": "msg_1"})
+    with pytest.raises(ValueError, match="an object of threads needs an id"):
+        state.add_thread(b"{}")
+    with pytest.raises(UsageError, match="no dialect 'spoken'; it has described, live"):
+        State(dialect="spoken").add_thread("thread_1")
+
+
+def test_whoever_has_no_id_is_listed_as_it_is() -> None:
+    state = State()
+    container, session = b'{"id":"cntr_1","object":"container"}', state.add_session("asess_1")
+    assert state.add_container(container) == "cntr_1"
+    assert state.add_container_file("cntr_1", b'{"id":null}', b"x") is None
+    assert state.add_container_file("cntr_1", {"id": "cfile_1"}, b"y") == "cfile_1"
+    assert state.add_artifact(session, b'{"id":7}', b"x") is None
+    assert state.add_response(b'{"id":"resp_1","output":{}}', ["Hello?"]) == "resp_1"
+    with running(state) as sandbox, client(sandbox, **{"OpenAI-Beta": "agents=v1"}) as http:
+        assert b'{"id":null}' in http.get("/containers/cntr_1/files").content
+        assert http.get("/containers/cntr_1/files/cfile_1/content").content == b"y"
+        assert http.get("/containers/cntr_1").content == container
+        assert b'{"id":7}' in http.get(f"/agents/sessions/{session}/artifacts").content
+        assert http.get("/responses/resp_1").content == b'{"id":"resp_1","output":{}}'
+        assert len(http.get("/responses/resp_1/input_items").json()["data"]) == 1
