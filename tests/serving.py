@@ -25,6 +25,8 @@ class Server:
     replies: list[Reply | None] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    early: bool = False
+    "Whether it says first that an answer will come."
     left: threading.Event = field(default_factory=threading.Event)
     "Set when the other side went away in the middle of a body."
 
@@ -53,6 +55,10 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
                 self.close_connection = True
                 return
             status, headers, body = answer
+            if told.early:
+                self.send_response_only(103)
+                self.send_header("Link", "</x>; rel=preload")
+                self.end_headers()
             length = 2**40 if body is DRIP else len(body)
             headers = {"Content-Length": str(length)} | headers
             self.send_response(status)

@@ -204,6 +204,18 @@ def test_a_token_of_ones_own_is_asked_for_with_every_request(server: Server, ide
     assert identity.made == []
 
 
+@pytest.mark.parametrize("token", [f"{TOKEN}\r\nX-Other: a", f"{TOKEN}\n", f"{TOKEN}\0"])
+def test_a_token_that_would_end_its_header_is_sent_to_nobody_and_not_shown(
+    server: Server, identity: Identity, token: str
+) -> None:
+    identity.gives = [token]
+    with pytest.raises(ExporterError) as caught:
+        get(azure(server), "/x")
+
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+    assert server.paths == []
+
+
 def test_requests_together_wait_for_one_token(server: Server, identity: Identity) -> None:
     get(azure(server), "/x", together=8)
 

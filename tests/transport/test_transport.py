@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import logging
 import traceback
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from backports import zstd
+from cryptography import x509
 
 from exporter.endpoint import endpoint_of
 from exporter.errors import (
@@ -29,7 +32,8 @@ from exporter.sources import Answer
 from exporter.transport import Budget, HttpTransport
 from exporter.transport._retrying import Again, backoff, moment, refill, retry_after, retryable
 from exporter.transport._wire import joined
-from tests.serving import DRIP, Reply, Server, reply
+from tests.serving import DRIP, Reply, Server, reply, serving
+from tests.transport.test_download import certificate
 
 KEY = "sk-very-secret-0123456789"
 
@@ -425,6 +429,36 @@ def test_a_setting_of_this_machine_that_prevents_connections_is_named(
     with pytest.raises(ProfileUnusable, match=r"SSL_CERT_FILE.*ALL_PROXY") as caught:
         get(server)
     assert "word" not in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["SSL_CERT_FILE", "SSL_CERT_DIR", None])
+def test_an_authority_that_the_environment_names_is_believed_and_no_other(
+    named: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = certificate(tmp_path / "cert.pem", "localhost")
+    subject = x509.load_pem_x509_certificate((tmp_path / "cert.pem").read_bytes()).subject.public_bytes()
+    hashed = int.from_bytes(hashlib.sha1(subject[2:], usedforsecurity=False).digest()[:4], "little")
+    (tmp_path / f"{hashed:08x}.0").write_bytes((tmp_path / "cert.pem").read_bytes())  # the name that is looked for
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    if named:
+        monkeypatch.setenv(named, str(tmp_path if named == "SSL_CERT_DIR" else tmp_path / "cert.pem"))
+    with serving(tls) as far:
+        far.url, far.replies = far.url.replace("127.0.0.1", "localhost"), [reply()]
+        if named is None:
+            with pytest.raises(Temporary):
+                get(far)
+            assert far.paths == []
+            return
+        assert get(far)[0].status == 200
+
+
+def test_what_only_says_that_an_answer_will_come_is_not_the_answer(server: Server) -> None:
+    server.early, server.replies = True, [reply(body=b'{"a":1}')]
+    answer, transport = get(server, times=2)
+
+    assert (answer.status, answer.body, "link" in answer.headers) == (200, b'{"a":1}', False)
+    assert transport.requests == 2
 
 
 def test_without_a_key_only_this_machine_is_asked() -> None:
