@@ -17,7 +17,6 @@ from datetime import datetime
 
 from exporter.formats._pages import Reader
 from exporter.model import Kind, Mark, Record, ThreadRef
-from exporter.rows import Deletions, identity
 
 
 def newest(archive: Reader, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
@@ -29,18 +28,6 @@ def newest(archive: Reader, thread: ThreadRef, kind: Kind) -> Iterator[Record]:
             yield from records
     else:
         yield from _sorted(archive, thread, kind)
-
-
-def deletions(archive: Reader, thread: ThreadRef, kind: Kind) -> Deletions:
-    """Return which objects of a kind are not there any more; without any, nothing else is read."""
-
-    def history(of: Kind) -> Iterator[tuple[int, Record]]:
-        return ((number, record) for number, _, page in archive.thread_pages(thread, of) for record in page)
-
-    found = Deletions(history("deletion"), kind)
-    for number, record in history(kind) if found else ():
-        found.see(identity(record), number, record)
-    return found
 
 
 def is_straight(marks: Iterator[Mark]) -> bool:

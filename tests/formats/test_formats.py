@@ -193,6 +193,17 @@ def test_jsonl_holds_bodies_as_they_are(bench: Bench, tmp_path: Path) -> None:
     assert [json.loads(one)["seq"] for one in lines] == [0, 1, 2, 3]
 
 
+def test_an_id_that_two_endpoints_use_names_both(tmp_path: Path) -> None:
+    twin = ThreadRef(THREAD.source, "https://other.example/v1", THREAD.id)
+    Archive.create(tmp_path / "archive")
+    with Archive.write(tmp_path / "archive") as archive:
+        register(archive, map(Registration, (THREAD, twin)))
+        archive.seal()
+        with pytest.raises(UsageError, match=r"several endpoints use this id: https://api\..*, https://other") as told:
+            found(archive, THREAD.id)
+        assert str(told.value).startswith("thread_1: ")
+
+
 @given(st.text(), st.text())
 def test_a_line_is_what_the_segment_has(thread: str, name: str) -> None:
     record = Record(ThreadRef("assistants", "https://x", thread), "step", name, 7, now(), b"{}", "r", parent=name)

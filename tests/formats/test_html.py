@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import html5lib
@@ -15,9 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.formats._citing import cited
-from exporter.formats._code import classes
+from exporter.formats._code import LANGUAGES, classes, coloured
 from exporter.formats._entries import Citation, Entry, File
-from exporter.formats._page import TAGS, picture, rendered
+from exporter.formats._page import PICTURE_BYTES, TAGS, picture, rendered
 from exporter.formats.html import Inside, shown
 from tests.formats import browser, hostile
 from tests.formats.conftest import Library
@@ -170,10 +171,29 @@ def test_what_is_no_picture_is_not_shown(data: bytes, tmp_path: Path) -> None:
     assert picture(tmp_path / "none") is None
 
 
-def test_pictures_are_known_by_their_bytes(tmp_path: Path) -> None:
-    (tmp_path / "blob").write_bytes(hostile.PNG)
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("png", hostile.PNG),
+        ("webp", b"RIFF\x04\x00\x00\x00WEBP"),
+        ("gif", b"GIF89a\x01\x00"),
+        ("jpeg", b"\xff\xd8\xff\xe0"),
+    ],
+)
+def test_pictures_are_known_by_their_bytes(kind: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(data)
 
-    assert picture(tmp_path / "blob") == f"data:image/png;base64,{base64.b64encode(hostile.PNG).decode()}"
+    assert picture(tmp_path / "blob") == f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def test_a_picture_that_is_too_large_is_not_shown(tmp_path: Path) -> None:
+    with (tmp_path / "blob").open("wb") as file:
+        file.write(hostile.PNG)
+        file.truncate(PICTURE_BYTES)
+    assert picture(tmp_path / "blob") is not None
+    with (tmp_path / "blob").open("ab") as file:
+        file.write(b"\0")
+    assert picture(tmp_path / "blob") is None
 
 
 @browser.needs_browser
@@ -215,3 +235,32 @@ def test_sources_are_numbered_where_they_are_cited() -> None:
     made = shown(entry, Inside(Path()))
     assert "It[1] is[2] so[2]." in made["said"]
     assert sorted(note["name"] for note in made["notes"]) == ["[1] Weather", "[2] prices.csv", "[3] nowhere"]
+
+
+def test_a_source_within_the_mark_of_another_one_is_listed_and_tears_nothing() -> None:
+    outer, inner = Citation("outer", "https://o.example"), Citation("inner", "https://i.example")
+    cites = (replace(inner, place=5), replace(outer, mark="【4:0†a】"))
+    entry = Entry("assistant", (), "#0", None, "It 【4:0†a】 is so.", citations=cites)
+
+    assert cited(entry) == ("It [1] is so.", (outer, inner))
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "spans"),
+    [("python", "x = 1", True), ("python", "x = 1\n" * 20_000, False), ("no-such-language", "x = 1", False)],
+)
+def test_code_is_coloured_where_its_language_is_known_and_it_is_no_book(language: str, code: str, spans: bool) -> None:
+    made = coloured(code, language, "")
+
+    assert ("<span" in made) == spans
+    assert (made == "") == (language not in LANGUAGES)
+    assert "<" not in coloured("<b>" * 40_000, "python", "").removeprefix(
+        '<pre data-lang="python"><code>'
+    ).removesuffix("</code></pre>")
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_any_language_that_is_named_keeps_the_code(language: str) -> None:
+    made = coloured('if (a < b) { "c" }\n', language, "")
+
+    assert unescape(re.sub(r"<[^>]*>", "", made)) == 'if (a < b) { "c" }\n'

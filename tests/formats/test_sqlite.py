@@ -6,9 +6,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from exporter.errors import ArchiveError, DiskFull
+from exporter.formats import sqlite as form
 from tests.conftest import rows
 from tests.formats.conftest import Library
 
@@ -81,3 +84,20 @@ def test_words_are_found(library: Library, tmp_path: Path) -> None:
     assert found
     assert all("invoice" in text for text in found)
     assert len(found) == count
+
+
+@pytest.mark.parametrize(
+    ("pragma", "error", "told"),
+    [
+        ("max_page_count = 20", DiskFull, "the disk is full; free space and run again"),
+        ("query_only = ON", ArchiveError, "attempt to write a readonly database; check the disk and run again"),
+    ],
+)
+def test_a_disk_that_fails_is_told_and_leaves_nothing_beside_the_result(
+    pragma: str, error: type[ArchiveError], told: str, library: Library, tmp_path: Path
+) -> None:
+    failing = mock.patch.object(form, "PRAGMAS", (*form.PRAGMAS, pragma))
+
+    with failing, pytest.raises(error, match=told):
+        library.write("sqlite", tmp_path / "out.sqlite")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.sqlite"]

@@ -13,7 +13,7 @@ from exporter.formats import records
 from exporter.formats._chain import chain
 from exporter.formats._choosing import conversation
 from exporter.formats._story import Wanted
-from exporter.formats._transcript import Transcript
+from exporter.formats._transcript import Showing, Transcript
 from exporter.model import Item, Kind, Page, Registration, ThreadRef
 from exporter.registry import register
 from exporter.sandbox.objects import complete
@@ -210,3 +210,33 @@ def test_files_are_told_with_their_names_and_whether_they_are_kept(desk: Desk) -
         f"  ▪ notes.md (file f2, 9 bytes, its text (purpose_refused)): {blob}",
         "  ▪ f3 (container_file f3, not kept (expired: the container is gone))",
     ]
+
+
+def test_the_last_messages_stand_below_their_headings(desk: Desk) -> None:
+    one = ref("agents", "asess_1")
+    desk.put(one, "message", [said("m-1", "go"), said("m-2", "on")])
+    desk.put(one, "message", [said("m-1", "inside")], name="items:sub_1", parent="sub_1")
+
+    def text(**showing: Any) -> list[str]:
+        with Archive.open(desk.path) as archive:
+            _, *told = Transcript(conversation(archive, one, Wanted()), Showing(**showing)).paragraphs()
+        return [line.strip() for line in "\n".join(told).splitlines() if line]
+
+    below = ["━━ Subagent sub_1", "── user · #0", "inside"]
+    assert text(last=1) == ["━━ 2 earlier messages are not shown", *below]
+    assert text(last=2) == ["━━ 1 earlier messages are not shown", "── user · #1", "on", *below]
+    assert text(last=3) == text(role="user") == ["── user · #0", "go", "── user · #1", "on", *below]
+    assert text(role="nobody") == text(role="nobody", last=1) == []
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b"[" * 5000 + b"]" * 5000])
+def test_what_is_no_object_is_an_entry_all_the_same(body: bytes, desk: Desk) -> None:
+    one = ref("conversations", "conv_1")
+    desk.put(one, "message", [said("m-1", "before")])
+    with Archive.write(desk.path) as archive:
+        archive.append([Page(one, "message", (Item("m-2", body),), None, False, AT, "messages", seq=1)])
+        archive.seal()
+
+    told = desk.text(one).splitlines()
+    assert told[:2] == ["── user · #0", "  before"]
+    assert sum(line.startswith("── ") for line in told) == 2

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,13 @@ from starlette.testclient import TestClient
 
 from exporter.archive import Archive
 from exporter.cli import cli
-from exporter.model import Item, Page
+from exporter.model import Item, Page, ThreadRef
+from exporter.view import _previews
+from exporter.view._finding import PER_PAGE
+from exporter.view._previews import Previews
 from tests.formats import hostile
 from tests.view import library
-from tests.view.asking import client
+from tests.view.asking import client, link
 
 PAGE = f"/t/conversations/{library.LONG.id}"
 
@@ -188,3 +194,124 @@ def test_the_theme_is_kept(path: Path) -> None:
     assert '<html lang="en" data-theme="dark">' in site.get("/").text
     site.cookies.set("exporter-theme", '"><script>')
     assert "<script>" not in site.get("/").text.replace('<script src="/static/view.js" defer>', "")
+
+
+def test_who_asks_for_the_head_of_a_content_is_told_its_size(path: Path) -> None:
+    name = library.keep(path, hostile.PNG)
+    answer = client(path).head(f"/blob/{name}")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len(hostile.PNG))
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_a_content_that_cannot_be_read_says_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = library.keep(path, hostile.PNG)
+    site = client(path)
+
+    def failing(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", failing)
+    answer = site.get(f"/blob/{name}")
+    assert (answer.status_code, answer.text) == (500, "This file cannot be read; run `exporter check`.\n")
+    monkeypatch.undo()
+    assert site.get(f"/blob/{name}").content == hostile.PNG
+
+
+def test_an_archive_that_is_gone_has_no_contents(path: Path, tmp_path: Path) -> None:
+    name = library.keep(path, hostile.PNG)
+    site = client(path)
+    path.rename(tmp_path / "elsewhere")
+
+    assert site.get(f"/blob/{name}").status_code == 404
+
+
+def names(path: Path, *texts: tuple[str, str, str | None]) -> list[str]:
+    """What threads are called in the list, whose only message is of this role and text, by a title or without."""
+    Archive.create(path)
+    with Archive.write(path) as archive:
+        for number, (role, text, title) in enumerate(texts):
+            thread = ThreadRef("conversations", library.ENDPOINT, f"conv_{number}")
+            library.put(archive, thread, [library.said(0, text, role)] if text else [], title=title)
+        archive.seal()
+    with Archive.open(path) as archive:
+        found = Previews().of(archive, archive.catalog.known())
+        return [found.get(one.thread, one.title or "-") for one in archive.catalog.known()]
+
+
+def test_a_thread_without_a_title_is_called_by_what_a_user_said_first(tmp_path: Path) -> None:
+    told = names(
+        tmp_path / "a",
+        ("user", "how are\nyou?", None),
+        ("user", "not this", "A title"),
+        ("assistant", "welcome", None),
+        ("user", "", None),
+        ("user", "x" * 500, None),
+    )
+
+    assert told == ["how are you?", "A title", "-", "-", "x" * 80]
+
+
+def test_only_so_many_names_are_remembered_and_only_so_long_is_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = library.long(tmp_path / "a", 2)
+    previews = Previews()
+    monkeypatch.setattr(_previews, "REMEMBERED", 2)
+    with Archive.open(path) as archive:
+        untitled = [replace(one, title=None) for one in archive.catalog.known()]
+        assert len(previews.of(archive, untitled)) == 3
+        monkeypatch.setattr(_previews, "SECONDS", -1)
+        assert len(previews.of(archive, untitled)) == 2  # of the third there is no time to look
+
+
+def test_a_thread_whose_texts_cannot_be_read_keeps_its_id(path: Path) -> None:
+    with Archive.open(path) as archive:
+        untitled = [replace(one, title=None) for one in archive.catalog.known()]
+        for segment in path.glob("segments/**/*.zst"):
+            segment.unlink()
+        assert Previews().of(archive, untitled) == {}
+
+
+@pytest.mark.parametrize("name", [".", "..", "", "a/b", "?", "é"])
+def test_an_id_in_a_foreign_archive_may_be_anything(name: str, tmp_path: Path) -> None:
+    thread = ThreadRef("conversations", library.ENDPOINT, name)
+    item = Item("msg_0", json.dumps(library.said(0, "only this")).encode())
+    Archive.create(tmp_path / "a")
+    with Archive.write(tmp_path / "a") as archive:
+        archive.append([Page(thread, "message", (item,), None, False, library.AT, "messages")])
+        archive.seal()
+    site = client(tmp_path / "a")
+    address = link(site.get("/").text, "data-thread=")
+
+    assert address is not None
+    assert "only this" in site.get(address).text
+
+
+def test_what_is_found_is_turned_page_by_page_both_ways(tmp_path: Path) -> None:
+    pytest.importorskip("tantivy")
+    site = client(library.long(tmp_path / "archive", 2 * PER_PAGE + 5))
+
+    def walked(address: str | None, pattern: str) -> tuple[list[str], str]:
+        seen: list[str] = []
+        last = ""
+        while address:
+            text, last = site.get(address).text, address
+            seen += re.findall(r'<article class="hit">.*?href="([^"]*)"', text, re.DOTALL)
+            address = next((unescape(one) for one in re.findall(rf'<a href="([^"]*)" rel="{pattern}"', text)), None)
+        return seen, last
+
+    there, last = walked("/search?q=message+number&user=ann", "next")
+    back, _ = walked(last, "prev")
+    assert len(there) == len(set(there)) == 2 * PER_PAGE + 5
+    assert set(back) == set(there)
+
+
+@pytest.mark.parametrize("offset", ["-1", "x", "\u0663", "1000000", "99999"])
+def test_any_number_is_a_page_of_what_is_found(offset: str, path: Path) -> None:
+    pytest.importorskip("tantivy")
+    answer = client(path).get("/search", params={"q": "number", "offset": offset})
+
+    assert answer.status_code == 200
+    assert answer.text.count('class="hit"') == (0 if offset == "99999" else 3)

@@ -147,6 +147,22 @@ def test_a_message_is_found_by_its_position(sources: Library) -> None:
             windows.close()
 
 
+def test_a_message_of_a_list_that_was_walked_again_is_found_by_its_position(tmp_path: Path) -> None:
+    Archive.create(tmp_path / "archive")
+    with Archive.write(tmp_path / "archive") as archive:
+        register(archive, [Registration(ONE)])
+        for fresh in (True, False):
+            items = tuple(Item(f"m{seq}", json.dumps(library.said(seq, f"{fresh}")).encode()) for seq in range(30))
+            archive.append([Page(ONE, "message", items, None, False, library.AT, "messages", 0, fresh=fresh)])
+            archive.seal()
+        windows = Windows(archive, conversation(archive, ONE, ALL))
+        assert [windows.find(ONE, seq, None) for seq in range(31)] == [*range(30), None]
+        assert windows.find(ONE, 3, "sub_1") is None
+        (told,) = (each for _, each in windows.part(17, 18) if isinstance(each, Entry))
+        assert (told.place, told.text) == ("#17", "False")
+        windows.close()
+
+
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library.long(tmp_path_factory.mktemp("parts") / "archive", 350)
