@@ -153,6 +153,47 @@ def test_a_thread_that_is_gone_is_a_note_where_others_are_read_and_unread_where_
     assert done.exit_code == 3
 
 
+@pytest.mark.parametrize("only", ["thread_1/messages", "conv_1/items"])
+def test_a_list_that_cannot_be_walked_is_unread_and_nothing_of_it_is_said_to_be_gone(
+    archived: Bench, only: str
+) -> None:
+    archived.state.switches = archived.state.switches.with_changes({"fault": "html", "only": only})
+
+    done, found = asked(archived)
+    (one,) = found
+    assert (one.code, one.severity) == ("server_unread", "note")
+    assert one.where.endswith(only.partition("/")[0])
+    assert "messages could not be walked to a proven end" in one.what
+    assert (done.exit_code, done.threads, done.unread) == (3, 2, 1)
+
+
+def test_what_was_left_out_of_the_backup_is_not_missed(bench: Bench, clock: Clock) -> None:
+    thread = bench.state.add_thread({"id": "thread_1", "created_at": int(clock.now()) - 9 * DAY})
+    run = bench.state.add_run(thread, {"id": "run_1", "status": "completed", "created_at": int(clock.now()) - 9 * DAY})
+    bench.backup(thread, runs=False)
+    with Archive.open(bench.path) as archive:
+        assert "runs" not in archive.catalog.positions(bench.ref(thread))
+    clock.advance(DAY)
+
+    assert (run, asked(bench)[1]) == ("run_1", [])
+
+
+def test_the_newest_version_counts_and_what_came_back_is_there(archived: Bench, clock: Clock) -> None:
+    archived.state.add_message("thread_1", {"id": "msg_e", "content": "before", "created_at": int(clock.now()) - DAY})
+    said = json.loads(archived.state.items("conv_1")[-1])
+    archived.backup()
+    archived.state.edit_message("thread_1", "msg_e", {"id": "msg_e", "content": "after"})
+    archived.state.delete_item("conv_1", said["id"])
+    archived.backup(full=True)
+    assert asked(archived)[1] == []
+
+    archived.state.add_item("conv_1", said)
+    assert codes(asked(archived)[1]) == ["server_differs"]
+    clock.advance(60)
+    archived.backup(full=True)
+    assert asked(archived)[1] == []
+
+
 def test_a_wrong_key_says_so_and_judges_nothing(archived: Bench) -> None:
     archived.key = "sk-wrong"
 

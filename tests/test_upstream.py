@@ -17,14 +17,14 @@ from exporter.check import check
 from exporter.cli import cli
 from exporter.crawl import Options, Stop
 from exporter.errors import ExporterError
-from exporter.model import BY_US, Profile, Registration, Secret
+from exporter.model import BY_US, Gap, Item, Page, Profile, Registration, Secret, now
 from exporter.outlook import learned
 from exporter.registry import register
 from exporter.retention import Policies
 from exporter.sandbox import State, running
 from exporter.sources import Deletable, load, names
 from exporter.sources._shelf import Shelf, Under
-from exporter.upstream import Deleted, delete_upstream
+from exporter.upstream import Deleted, _Upstream, delete_upstream
 from tests.conftest import KEY, Bench, rows
 from tests.erasing import left
 
@@ -230,6 +230,76 @@ def test_a_request_that_comes_too_early_is_sent_again(archived: Bench) -> None:
     archived.state.switches = archived.state.switches.with_changes({"fault": "storm", "method": "DELETE", "times": 2})
 
     assert (ends(deleted(archived, "thread_0")), len(sent(archived))) == ({"thread_0": "deleted"}, 3)
+
+
+def test_a_source_that_takes_no_deletion_is_asked_once(archived: Bench) -> None:
+    archived.state.switches = archived.state.switches.with_changes({"fault": "wrong_region", "method": "DELETE"})
+
+    done = deleted(archived, "thread_0", "thread_1")
+    assert (ends(done), done.exit_code) == ({"thread_0": "refused", "thread_1": "refused"}, 3)
+    assert sent(archived) == ["/v1/threads/thread_0"]
+    assert all(one.why.startswith(f"{one.thread}: not deleted: ") for one in done.ended)
+    assert all("us.api.openai.com" in one.why for one in done.ended)
+
+
+def looking(monkeypatch: pytest.MonkeyPatch, bench: Bench, *events: Any) -> None:
+    """Let what is looked at once more before a thread is deleted end with these."""
+    pages, looked = Shelf.pages, _Upstream._look
+
+    async def look(self: _Upstream, *args: Any) -> None:
+        async def more(self: Shelf, *args: Any, **how: Any) -> Any:
+            async for event in pages(self, *args, **how):
+                yield event
+            for event in events:
+                yield event
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Shelf, "pages", more)
+            await looked(self, *args)
+
+    monkeypatch.setattr(_Upstream, "_look", look)
+    assert bench.state
+
+
+def said(bench: Bench, **fields: Any) -> Page:
+    """A page with one message, as a source gives it."""
+    body = json.dumps({"id": "msg_x", "object": "thread.message", **fields}).encode()
+    return Page(bench.ref("thread_0"), "message", (Item("msg_x", body),), "msg_x", False, now(), "messages")
+
+
+def test_what_only_bears_another_signature_did_not_come_after_it_was_read(
+    archived: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = "https://files.example/x?se=2026&sig="
+    archived.state.add_message("thread_0", {"id": "msg_x", "content": f"{where}one"})
+    archived.backup()
+    body = json.loads(archived.lines("thread_0")[-1])
+    assert body["id"] == "msg_x"
+    again = json.loads(json.dumps(body).replace("sig=one", "sig=two"))
+    looking(monkeypatch, archived, said(archived, **{**again, "id": "msg_x"}))
+
+    assert ends(deleted(archived, "thread_0")) == {"thread_0": "deleted"}
+    looking(monkeypatch, archived, said(archived, content="another"))
+    assert ends(deleted(archived, "thread_1")) == {"thread_1": "refused"}
+
+
+def test_a_thread_that_cannot_be_looked_at_to_its_end_is_not_deleted(
+    archived: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking(monkeypatch, archived, Gap(archived.ref("thread_0"), "messages", None, "stuck", "it repeats itself"))
+
+    (one,) = deleted(archived, "thread_0").ended
+    assert (one.end, sent(archived)) == ("refused", [])
+    assert one.why.endswith("it could not be asked for once more, so it is not deleted: it repeats itself")
+
+
+@pytest.mark.parametrize("most", range(1, 12, 3))
+def test_a_budget_that_ends_before_all_is_read_again_deletes_nothing_that_was_not(archived: Bench, most: int) -> None:
+    done = deleted(archived, "thread_0", "thread_1", "thread_2", max_requests=most)
+
+    assert done.exit_code == 14
+    assert len(sent(archived)) == done.count("deleted")
+    assert {one.end for one in done.ended} <= {"deleted"}
 
 
 def test_no_redirect_is_followed(archived: Bench) -> None:
