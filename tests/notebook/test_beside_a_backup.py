@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 import exporter
 from exporter.archive import Archive
+from exporter.errors import ArchiveError
+from exporter.notebook import _pinned
+from exporter.notebook._pinned import Files
 from exporter.tables import publish
 from tests.notebook.making import BEGIN, every_kind
 from tests.tables.making import FakeReader, message, page, thread
@@ -91,6 +96,76 @@ def test_files_are_closed_when_nobody_needs_them(tmp_path: Path) -> None:
         notebook.messages().arrow()
         notebook.sql("select * from costs").fetchall()
     assert held() == 0
+
+
+def test_more_files_may_be_open_than_the_shell_allows_at_first(tmp_path: Path) -> None:
+    path = every_kind(tmp_path / "a")
+    files = len(list((path / "messages").iterdir()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
+        pinned = Files(path).pinned("messages")
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > free + 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert files > 1
+    assert len(pinned.paths) == files
+
+
+def test_where_no_more_files_may_be_open_it_is_told(tmp_path: Path) -> None:
+    path = every_kind(tmp_path / "a")
+    code = """if True:
+        import os, resource, sys
+        from exporter.errors import ArchiveError
+        from exporter.notebook._pinned import Files
+        from pathlib import Path
+        files = Files(Path(sys.argv[1]))
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, free + 1))
+        try:
+            files.pinned("messages")
+        except ArchiveError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+
+    assert "messages: Too many open files; check its permissions, and how many files may be open" in done.stdout
+    assert done.stderr == ""
+
+
+def test_files_that_vanish_as_fast_as_they_are_listed_are_told(tmp_path: Path) -> None:
+    path = every_kind(tmp_path / "a")
+    files = Files(path)
+    (path / "messages" / "notes.txt").write_text("somebody's own")
+    assert len(files.pinned("messages").paths) == len(list((path / "messages").glob("*.parquet")))
+
+    vanished: list[str] = []
+
+    def gone(folder: Path, state: object) -> None:
+        vanished.append(str(folder))
+        raise FileNotFoundError(2, "No such file or directory")
+
+    with mock.patch.object(_pinned, "Pinned", gone):
+        with pytest.raises(ArchiveError, match="its files vanish as fast as they are listed"):
+            files.pinned("steps")
+        assert len(vanished) == _pinned.TRIES
+    (path / "messages" / "loop.parquet").symlink_to(path / "messages" / "loop.parquet")
+    with pytest.raises(ArchiveError, match="symbolic links; check its permissions"):
+        files.pinned("messages")
+
+
+def test_files_that_are_replaced_while_they_are_listed_are_listed_again(tmp_path: Path) -> None:
+    path = every_kind(tmp_path / "a")
+    files, real = Files(path), _pinned._state(path / "messages")
+    seen = [(("removed.parquet", 1, 1),), real[:-1], real, real, real]
+
+    with mock.patch.object(_pinned, "_state", side_effect=seen):
+        names = files.pinned("messages").names.values()
+    assert sorted(names) == [f"messages/{name}" for name, *_ in real]
 
 
 def test_nothing_is_written_and_no_lock_is_taken(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_tokens_are_counted_once_wherever_an_api_tells_them(notebook: Notebook) 
 
 def test_costs_are_unknown_until_somebody_tells_the_prices(notebook: Notebook, tmp_path: Path) -> None:
     import pandas as pd
+    import pyarrow as pa
 
     assert {cost for _, _, cost in asked(notebook, "select * from costs")} == {None}
 
@@ -72,7 +73,7 @@ def test_costs_are_unknown_until_somebody_tells_the_prices(notebook: Notebook, t
     file = tmp_path / "prices.csv"
     file.write_text("note,model,input,output\nours,gpt-4o,2.5,10\n", "utf-8")
     frame = pd.DataFrame({"model": ["gpt-4o"], "input": [2.5], "output": [10]})
-    for said in ({"gpt-4o": (2.5, 10)}, frame, file, str(file)):
+    for said in ({"gpt-4o": (2.5, 10)}, frame, pa.Table.from_pandas(frame), file, str(file)):
         notebook.prices = said
         assert {(model, day): cost for model, day, cost in asked(notebook, "select * from costs")} == expected
     notebook.prices = {"gpt-4o": (2.5, 10), "gpt-4o-2024-08-06": (0, 1)}

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from exporter.tables import Published, publish
+from exporter.tables import Published, _threads, publish
 from tests.tables.making import T0, FakeReader, message, page, rebuilt, rows_of, thread, visit
 
 
@@ -72,6 +72,25 @@ def test_a_changed_object_is_one_row_and_two_revisions(tmp_path: Path) -> None:
         ("m1", 1, "new"),
     ]
     assert rows_of(tmp_path, "threads")[0]["messages"] == 3
+
+
+@pytest.mark.parametrize("kept", [0, 800, 1 << 20])
+def test_a_thread_that_is_too_long_to_be_held_is_read_twice_and_told_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(_threads, "KEEP_BYTES", kept)
+    old, new = ([message(f"m{at}", f"{word} {at}") for at in range(9)] for word in ("old", "new"))
+    reader = FakeReader(tmp_path / "a", [page(1, thread(), "message", list(old))])
+    publish(reader, 0)
+    reader.all.append(page(2, thread(), "message", [*old[:4], *new[4:]], fresh=False, at=5))
+    reader.newest = 2
+    publish(reader, 1)
+
+    told = [f"{'old' if at < 4 else 'new'} {at}" for at in range(9)]
+    assert [(row["text"], row["revision"]) for row in rows_of(tmp_path / "a", "messages")] == [
+        (text, int(text.startswith("new"))) for text in told
+    ]
+    assert rebuilt(reader, tmp_path / "b") == []
 
 
 def test_a_month_without_change_is_not_rewritten(tmp_path: Path) -> None:

@@ -82,6 +82,62 @@ def test_compare_names_the_files_that_differ(tmp_path: Path) -> None:
     assert list(compare(tmp_path / "a", tmp_path / "b")) == ["messages/2025-10.parquet", "threads/2026-09.parquet"]
 
 
+@pytest.mark.parametrize("harm", ["columns", "rows", "page", "footer"])
+def test_compare_looks_into_the_files(tmp_path: Path, harm: str) -> None:
+    for name in ("a", "b"):
+        publish(FakeReader(tmp_path / name, [page(1, thread(), "message", [message("m1", "x" * 5000)])]), 0)
+    file = tmp_path / "b/messages/2025-10.parquet"
+    held = pq.read_table(file)
+    if harm == "columns":
+        pq.write_table(held.drop_columns(["text"]), file)
+    elif harm == "rows":
+        pq.write_table(pa.concat_tables([held, held]), file)
+    else:
+        data = bytearray(file.read_bytes())
+        data[10 if harm == "page" else -20] ^= 0xFF
+        file.write_bytes(data)
+
+    assert list(compare(tmp_path / "a", tmp_path / "b")) == ["messages/2025-10.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "written", "told"),
+    [
+        (3, SCHEMAS["messages"], None, "3 rows were written and 2 came back; check the disk and run again"),
+        (2, SCHEMAS["runs"], None, "2 rows were written and 2 came back; check the disk and run again"),
+        (2, SCHEMAS["messages"], "0" * 64, "other bytes came back than were written; check the disk and run again"),
+        (2, SCHEMAS["messages"], None, None),
+    ],
+)
+def test_a_file_is_proven_by_its_rows_its_columns_and_its_bytes(
+    tmp_path: Path, rows: int, columns: pa.Schema, written: str | None, told: str | None
+) -> None:
+    publish(FakeReader(tmp_path, [page(1, thread(), "message", [message("m1"), message("m2")])]), 0)
+    file = tmp_path / "messages/2025-10.parquet"
+    sha = _parquet.sha256(file)
+    table = next(name for name, schema in SCHEMAS.items() if schema == columns)
+
+    if told is None:
+        assert _parquet.proven(file, table, rows, sha) == sha
+    else:
+        with pytest.raises(Damaged, match=told):
+            _parquet.proven(file, table, rows, written or sha)
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_threads_are_found_in_a_file_that_says_nothing_of_its_groups(tmp_path: Path, statistics: bool) -> None:
+    names = pa.array([f"t{number:02}" for number in range(40)])
+    file = tmp_path / "foreign.parquet"
+    pq.write_table(pa.table({"thread_id": names}), file, row_group_size=10, write_statistics=statistics)
+
+    def asked(threads: list[str] | None) -> list[str | None]:
+        return [one for batch in _parquet.rows_among(file, threads, ["thread_id"]) for one in batch[0].to_pylist()]
+
+    assert asked(["t07", "t19", "t99"]) == ["t07", "t19"]
+    assert asked([]) == []
+    assert asked(None) == names.to_pylist()
+
+
 def old_tables(reader: FakeReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish as a version did that knew no `parent_id`, and one month more."""
     schema = SCHEMAS["messages"]
