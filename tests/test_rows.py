@@ -170,6 +170,8 @@ def test_every_recorded_object_comes_back() -> None:
         ([{"type": "input_text", "text": ["a", {"value": "b"}]}, "c", 7, None], "a\nb\nc"),
         ([{"type": "refusal", "refusal": "no"}, {"type": "image_file", "image_file": {"file_id": "f"}}], "no"),
         ({"text": {"value": ""}}, ""),
+        ([{"type": "text", "text": None}, {"type": "text", "text": {"value": None}}, {"type": "text"}, "a"], "a"),
+        ([{"type": "text", "text": None}], None),
     ],
 )
 def test_text_is_what_a_person_reads(content: Any, text: str | None) -> None:

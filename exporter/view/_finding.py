@@ -63,7 +63,7 @@ class Finding:
         except ExporterError as error:
             return told | {"note": line(str(error))}
         if results is None:
-            return told | {"note": note or MAKING, "again": not note}
+            return told | {"note": note or MAKING, "again": note in ("", MAKING)}
         rest = {name: value for name, value in asked.items() if value}
         told |= {"hits": list(_shown(archive, results, self._previews)), "total": results.total, "note": note}
         told["again"] = results.stale and note == MAKING

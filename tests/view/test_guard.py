@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -21,8 +22,9 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from exporter.errors import UsageError
+from exporter.view import Viewer
 from exporter.view._guard import HEADERS, POLICY
-from exporter.view._server import listening
+from exporter.view._server import app_of, listening
 from tests.view import library
 from tests.view.asking import ROOT, TOKEN, client
 
@@ -192,3 +194,18 @@ def test_the_command_prints_its_address_and_ends_at_once(process: subprocess.Pop
 
 def test_a_browser_may_open_the_same_page_twice_at_once(known: TestClient) -> None:
     assert known.get("/t/conversations/conv_one").text == known.get("/t/conversations/conv_one").text
+
+
+@pytest.mark.parametrize("kind", ["websocket", "lifespan"])
+def test_what_is_no_request_gets_no_answer_and_no_page(kind: str, path: Path) -> None:
+    said: list[object] = []
+
+    async def nothing() -> dict[str, str]:
+        raise AssertionError("nobody listens")
+
+    async def send(message: object) -> None:
+        said.append(message)
+
+    app = app_of(path, Viewer(ROOT, TOKEN))
+    asyncio.run(app({"type": kind, "path": "/", "headers": []}, nothing, send))  # type: ignore[arg-type]
+    assert said == []

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import threading
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -17,8 +18,9 @@ from starlette.testclient import TestClient
 
 from exporter.archive import Archive
 from exporter.cli import cli
+from exporter.errors import DiskFull
 from exporter.model import Item, Page, ThreadRef
-from exporter.view import _previews
+from exporter.view import _finding, _previews
 from exporter.view._finding import PER_PAGE
 from exporter.view._previews import Previews
 from tests.formats import hostile
@@ -315,3 +317,41 @@ def test_any_number_is_a_page_of_what_is_found(offset: str, path: Path) -> None:
 
     assert answer.status_code == 200
     assert answer.text.count('class="hit"') == (0 if offset == "99999" else 3)
+
+
+def test_who_searches_while_the_index_is_made_is_told_and_looks_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tantivy")
+    made, begun = threading.Event(), [0]
+    refresh = _finding.Finding._refresh
+
+    def slowly(self: _finding.Finding, work: _finding._Work) -> None:
+        begun[0] += 1
+        made.wait(60)
+        refresh(self, work)
+
+    monkeypatch.setattr(_finding.Finding, "_refresh", slowly)
+    monkeypatch.setattr(_finding, "PATIENCE", 0)
+    site = client(path)
+    for _ in range(3):
+        early = site.get("/search?q=number")
+        assert (early.headers["refresh"], "is being indexed" in early.text) == ("2", True)
+    assert begun == [1]
+    made.set()
+    monkeypatch.setattr(_finding, "PATIENCE", 60)
+    late = site.get("/search?q=number")
+    assert "refresh" not in late.headers
+    assert "3 found" in late.text
+
+
+def test_an_index_that_cannot_be_made_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tantivy")
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull("the index: the disk is full; free space")
+
+    monkeypatch.setattr("exporter.search.make_folder", full)
+    answer = client(path).get("/search?q=number")
+    assert "the disk is full; free space" in answer.text
+    assert "refresh" not in answer.headers
