@@ -506,6 +506,8 @@ def test_who_is_erased_from_an_encrypted_archive_is_gone(shell: Shell) -> None:
 
 
 def test_the_viewer_shows_a_content_and_none_that_is_not_there(path: Path) -> None:
+    from starlette.testclient import TestClient
+
     from exporter.view._blobs import content
 
     recover(path)
@@ -516,6 +518,11 @@ def test_the_viewer_shows_a_content_and_none_that_is_not_there(path: Path) -> No
     assert (found.status_code, found.headers["content-length"]) == (200, str(20_000 * (len(MARK) + 1)))
     assert content(path, "0" * 64).status_code == 404
     assert content(path, "../../etc/passwd").status_code == 404
+    assert TestClient(content(path, sha256)).get("/").content == f"{MARK}\n".encode() * 20_000
+    (blob,) = path.rglob("blobs/*/*/*")
+    blob.write_bytes(b"no content of ours")
+    damaged = content(path, sha256)
+    assert (damaged.status_code, damaged.body) == (500, b"This file cannot be read; run `exporter check`.\n")
 
 
 def test_the_doctor_says_that_the_key_is_missing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
