@@ -32,6 +32,27 @@ def on_a_terminal(*words: str, environ: Mapping[str, str], columns: int, cwd: Pa
     return got.decode().replace("\r\n", "\n")
 
 
+def beside_a_terminal(*words: str, environ: Mapping[str, str], columns: int = 100) -> tuple[str, str, int]:
+    """Run a command whose stderr is a terminal and whose stdout is none; return what it wrote to both, and its end."""
+    ours, theirs = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "LINES")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exporter", *words],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**clean, **environ, "COLUMNS": str(columns), "TERM": "xterm"},
+    )
+    os.close(theirs)
+    got = b""
+    try:
+        while block := _read(ours):
+            got += block
+    finally:
+        os.close(ours)
+        out, _ = process.communicate(timeout=60)
+    return out.decode(), got.decode().replace("\r\n", "\n"), process.returncode
+
+
 def _read(fd: int) -> bytes:
     try:
         return os.read(fd, 65536)

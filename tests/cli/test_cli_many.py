@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from exporter.archive import Archive
+from exporter.cli import _counting, _indexing
+from exporter.cli._output import Output
 from tests.cli.conftest import Shell
+from tests.cli.terminal import beside_a_terminal
 
 MANY = 60
 
@@ -133,3 +136,62 @@ def test_a_plain_archive_does_not_become_encrypted_by_a_later_backup(
 
     assert result.exit_code == 2
     assert not (shell.archive / "keys.json").exists()
+
+
+# Beside a terminal
+
+
+def test_a_bar_on_a_terminal_lets_what_failed_stand_and_stdout_alone(shell: Shell) -> None:
+    shell.state.add_thread("thread_1")
+    shell.state.add_message("thread_1", {"content": "a heron"})
+    out, shown, code = beside_a_terminal("backup", "thread_1", "thread_none", environ={}, columns=400)
+
+    assert (out, code) == ("", 3)
+    assert "2/2" in shown
+    assert "threads, " in shown
+    (failed,) = [line for line in shown.splitlines() if "failed: " in line]
+    assert "thread_none" in failed
+    assert "NOT COMPLETE: 1 of 2 threads is not whole" in shown.splitlines()[-1]
+
+    out, shown, code = beside_a_terminal("-q", "backup", "--all", environ={})
+    assert ("2/2" in shown, out) == (False, "")
+
+
+def test_a_search_on_a_terminal_is_the_same_as_without(shell: Shell) -> None:
+    shell.state.add_thread("thread_1")
+    shell.state.add_message("thread_1", {"role": "user", "content": [{"type": "text", "text": {"value": "a heron"}}]})
+    shell.ok("backup", "thread_1")
+    out, _, code = beside_a_terminal("search", "heron", environ={})
+
+    assert (out, code) == (shell.ok("search", "heron").stdout, 0)
+
+
+def test_a_selftest_on_a_terminal_says_what_is_tried_and_how_it_went() -> None:
+    words = ("selftest", "--quick", "--only", "servers.wrong_order", "--folder", str(Path.cwd()))
+    _, shown, code = beside_a_terminal(*words, environ={})
+
+    assert code == 0
+    assert "servers.wrong_order, 1" in shown
+
+
+def test_reading_for_an_index_says_now_and_then_how_far_it_is(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_indexing, "EVERY", 0.0)
+    assert shell.archive
+    with _indexing.indexing(Output()) as told:
+        told(0, 10 * _indexing.WORTH)
+        told(5, _indexing.WORTH)
+        told(_indexing.WORTH, 4 * _indexing.WORTH)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("indexing: 25% of ")
+
+
+def test_a_discovery_says_now_and_then_how_far_it_is(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        shell.state.put("chatkit", {"id": f"cthr_{number}"})
+    assert " a second" not in shell.ok("discover", "--source", "chatkit").stderr
+    monkeypatch.setattr(_counting, "EVERY", 0.0)
+
+    assert "3 listed, 0 new" in shell.ok("discover", "--source", "chatkit", "--full").stderr
