@@ -44,9 +44,7 @@ class Lasting:
         return bool(self._objects)
 
     def of(self, record: Record) -> dict[str, Any]:
-        """Return the columns that the newest record does not tell."""
-        if not self._objects:
-            return {}
+        """Return the columns that the newest record does not tell; to be asked only where it is true."""
         key = identity(record)
         one = self._objects[key]
         since, reason = self._deletions.of(key) or (None, None)

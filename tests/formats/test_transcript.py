@@ -18,6 +18,7 @@ from exporter.model import Item, Kind, Page, Registration, ThreadRef
 from exporter.registry import register
 from exporter.sandbox.objects import complete
 from tests.archive.making import AT, made
+from tests.formats.conftest import Library
 
 ENDPOINT = "https://api.example/v1"
 
@@ -240,3 +241,18 @@ def test_what_is_no_object_is_an_entry_all_the_same(body: bytes, desk: Desk) -> 
     told = desk.text(one).splitlines()
     assert told[:2] == ["── user · #0", "  before"]
     assert sum(line.startswith("── ") for line in told) == 2
+
+
+def test_a_file_that_is_cited_is_a_link_into_the_archive_and_odd_notes_are_none(desk: Desk, tmp_path: Path) -> None:
+    one = ref("assistants", "thread_1")
+    sha = "ab" * 32
+    cites = {"type": "file_citation", "text": "【4:0†a】", "file_citation": {"file_id": "f1"}}
+    words = {"value": "It fell【4:0†a】.", "annotations": [7, None, "odd", cites]}
+    body = {"type": "file", "message": "m-1", "name": "prices.csv", "sha256": sha, "bytes": 9, "form": "bytes"}
+    desk.put(one, "message", [{"id": "m-1", "role": "assistant", "content": [{"type": "text", "text": words}]}])
+    desk.put(one, "file", [{"id": "f1", **body}], name="files")
+    Library(desk.path).write("markdown", tmp_path / "out.md")
+
+    made = (tmp_path / "out.md").read_text("utf-8")
+    assert "It fell[1]." in made
+    assert f"- \\[1\\] [prices.csv](<archive/blobs/sha256/ab/{sha}>) (file f1, 9 bytes)\n" in made
