@@ -472,3 +472,12 @@ def test_whoever_has_no_id_is_listed_as_it_is() -> None:
         assert b'{"id":7}' in http.get(f"/agents/sessions/{session}/artifacts").content
         assert http.get("/responses/resp_1").content == b'{"id":"resp_1","output":{}}'
         assert len(http.get("/responses/resp_1/input_items").json()["data"]) == 1
+
+
+@pytest.mark.parametrize("number", ["00000050", "7", "x", "\u0663", "-0000001"])
+def test_a_generated_thread_has_its_ids_and_no_others(number: str) -> None:
+    state = State()
+    state.add_generated("thread_g", 50)
+    with running(state) as sandbox, client(sandbox) as http:
+        assert http.get("/threads/thread_g/messages/msg_generated00000049").json()["id"] == "msg_generated00000049"
+        assert http.get(f"/threads/thread_g/messages/msg_generated{number}").status_code == 404

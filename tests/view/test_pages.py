@@ -11,6 +11,7 @@ import threading
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -20,12 +21,12 @@ from exporter.archive import Archive
 from exporter.cli import cli
 from exporter.errors import DiskFull
 from exporter.model import Item, Page, ThreadRef
-from exporter.view import _finding, _previews
+from exporter.view import _finding, _previews, _thread
 from exporter.view._finding import PER_PAGE
 from exporter.view._previews import Previews
 from tests.formats import hostile
 from tests.view import library
-from tests.view.asking import client, link
+from tests.view.asking import client, link, places
 
 PAGE = f"/t/conversations/{library.LONG.id}"
 
@@ -355,3 +356,37 @@ def test_an_index_that_cannot_be_made_is_told(path: Path, monkeypatch: pytest.Mo
     answer = client(path).get("/search?q=number")
     assert "the disk is full; free space" in answer.text
     assert "refresh" not in answer.headers
+
+
+def test_each_subagent_has_a_heading_that_is_no_message(tmp_path: Path) -> None:
+    session = ThreadRef("agents", library.ENDPOINT, "asess_1")
+    Archive.create(tmp_path / "a")
+    with Archive.write(tmp_path / "a") as archive:
+        library.put(archive, session, [library.said(0, "go"), library.said(1, "on")])
+        item = Item("msg_9", json.dumps(library.said(9, "inside")).encode())
+        archive.append(
+            [Page(session, "message", (item,), None, False, library.AT, "items:sub_1", parent="sub_1")],
+        )
+        archive.seal()
+    text = client(tmp_path / "a").get("/t/agents/asess_1").text
+
+    assert text.count("Subagent sub_1") == 1
+    assert len(places(text)) == 3
+    assert text.index("on") < text.index("Subagent sub_1") < text.index("inside")
+
+
+def test_a_conversation_that_is_let_go_while_somebody_waits_for_it_is_opened_again(path: Path) -> None:
+    shelf, take = _thread.Shelf(path), _thread.Shelf._take
+    taken: list[_thread.Reading] = []
+
+    def late(self: _thread.Shelf, manifest: int, thread: ThreadRef) -> _thread.Reading:
+        taken.append(take(self, manifest, thread))
+        if len(taken) == 1:
+            taken[0].close()
+        return taken[-1]
+
+    with Archive.open(path) as archive, mock.patch.object(_thread.Shelf, "_take", late):
+        with shelf.reading(archive, library.LONG) as reading:
+            assert "message number 2" in str(reading.shown({}))
+        assert [one.closed for one in taken] == [True, False]
+    shelf.close()
