@@ -14,7 +14,7 @@ import stamina
 
 from exporter.archive import Archive, blob_name
 from exporter.check import check
-from exporter.crawl import Options, backup
+from exporter.crawl import Options, _files, backup
 from exporter.errors import DiskFull
 from exporter.model import Item, Page, Profile, Registration, Secret, now
 from exporter.registry import register
@@ -110,6 +110,21 @@ def test_one_file_in_many_threads_is_asked_for_once_in_a_run(bench: Bench) -> No
         found = newest(bench, thread)
         assert content(bench, found["file-1"]) == PNG
         assert found["file-gone"]["reason"] == "not_found"
+
+
+def test_more_files_than_are_remembered_are_archived_once_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_files, "REMEMBERED", 1)
+    for name in ("file-1", "file-2"):
+        bench.state.add_file({"id": name, "purpose": "vision"}, PNG + name.encode())
+    threads = [thread_with(bench, f"file-{1 + n % 2}", thread=f"thread_{n}") for n in range(4)]
+    bench.backup(*threads, jobs=1)
+
+    for n, thread in enumerate(threads):
+        (found,) = records(bench, thread)
+        assert content(bench, found) == PNG + f"file-{1 + n % 2}".encode()
+    assert len([one for one in bench.path.rglob("blobs/*/*/*") if one.is_file()]) == 2
 
 
 def test_a_thread_s_own_files_are_archived_too_also_where_a_list_brought_the_thread(bench: Bench) -> None:

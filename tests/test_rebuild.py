@@ -11,7 +11,7 @@ import pytest
 from exporter.archive import Archive
 from exporter.archive.catalog import NEVER
 from exporter.check import check
-from exporter.crawl import plan
+from exporter.crawl import _recall, plan
 from exporter.errors import Locked, NoArchive
 from exporter.rebuild import rebuild
 from exporter.sandbox import Clock
@@ -121,7 +121,11 @@ def test_a_folder_that_is_no_archive_stays_as_it_is(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_after_a_rebuild_what_is_due_when_is_known_again(bench: Bench, clock: Clock) -> None:
+@pytest.mark.parametrize("together", [_recall.BATCH, 3])
+def test_after_a_rebuild_what_is_due_when_is_known_again(
+    bench: Bench, clock: Clock, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(_recall, "BATCH", together)
     day, names = 86400, [f"thread_{number}" for number in range(20)]
     for name in names:
         bench.state.add_thread({"id": name, "created_at": int(clock.now()) - 41 * day})
