@@ -49,10 +49,18 @@ def engine_for_reading(path: Path) -> Engine:
 
 
 def put_in_place(fresh: Path, path: Path) -> None:
-    """Make the database at `path` what `fresh` is, at once; who reads it sees the old or the new."""
+    """Make the database at `path` what `fresh` is, at once; who reads it sees the old or the new.
+
+    Raises `Locked` where another program has it locked for longer than it is waited for.
+    """
+
+    def stepped(status: int, _left: int, _pages: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # Python would try again for ever
+            raise Locked(f"{path}: another program has it locked; close that and run again")
+
     try:
         with closing(_connect(fresh, "mode=ro")) as source, closing(_connect(path, "mode=rw")) as target:
-            source.backup(target)
+            source.backup(target, progress=stepped)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in (
             sqlite3.SQLITE_NOTADB,

@@ -306,3 +306,18 @@ def test_a_disk_that_refuses_the_catalog_is_no_damage(tmp_path: Path) -> None:
     for said in ("disk I/O error", "database or disk is full", "unable to open database file"):
         error = sa.exc.OperationalError("select 1", {}, sqlite3.OperationalError(said))
         assert _translated(error, tmp_path / "catalog.sqlite").exit_code == 1
+
+
+@pytest.mark.timeout(60)
+def test_a_catalog_that_another_program_has_locked_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sqlite, "PATIENCE", 0.1)
+    file = filled(tmp_path / "a", [page(0)]) / "catalog.sqlite"
+    shutil.copy(file, tmp_path / "fresh.sqlite")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Locked, match="another program has it locked; close that"):
+            put_in_place(tmp_path / "fresh.sqlite", file)
+    put_in_place(tmp_path / "fresh.sqlite", file)
+    assert numbers(tmp_path / "a") == [0]
