@@ -13,44 +13,51 @@ from pathlib import Path
 def on_a_terminal(*words: str, environ: Mapping[str, str], columns: int, cwd: Path | None = None) -> str:
     """Run a command on a terminal of this width; return all that it wrote there. It writes nothing elsewhere."""
     ours, theirs = pty.openpty()
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "LINES")}
     process = subprocess.Popen(
         [sys.executable, "-m", "exporter", "-q", *words],
         stdout=theirs,
         stderr=subprocess.PIPE,
-        env={**clean, **environ, "COLUMNS": str(columns)},
+        env={**_clean(), **environ, "COLUMNS": str(columns)},
         cwd=cwd,
     )
     os.close(theirs)
-    got = b""
     try:
-        while block := _read(ours):
-            got += block
+        got = _all(ours)
     finally:
-        os.close(ours)
         assert process.communicate(timeout=60)[1] == b""
-    return got.decode().replace("\r\n", "\n")
+    return got
 
 
 def beside_a_terminal(*words: str, environ: Mapping[str, str], columns: int = 100) -> tuple[str, str, int]:
     """Run a command whose stderr is a terminal and whose stdout is none; return what it wrote to both, and its end."""
     ours, theirs = pty.openpty()
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "LINES")}
     process = subprocess.Popen(
         [sys.executable, "-m", "exporter", *words],
         stdout=subprocess.PIPE,
         stderr=theirs,
-        env={**clean, **environ, "COLUMNS": str(columns), "TERM": "xterm"},
+        env={**_clean(), **environ, "COLUMNS": str(columns), "TERM": "xterm"},
     )
     os.close(theirs)
+    try:
+        got = _all(ours)
+    finally:
+        out, _ = process.communicate(timeout=60)
+    return out.decode(), got, process.returncode
+
+
+def _clean() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "LINES")}
+
+
+def _all(ours: int) -> str:
+    """Return what is written to a terminal until its other end is closed; close this one."""
     got = b""
     try:
         while block := _read(ours):
             got += block
     finally:
         os.close(ours)
-        out, _ = process.communicate(timeout=60)
-    return out.decode(), got.decode().replace("\r\n", "\n"), process.returncode
+    return got.decode().replace("\r\n", "\n")
 
 
 def _read(fd: int) -> bytes:
