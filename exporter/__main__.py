@@ -83,10 +83,11 @@ def _run(argv: list[str]) -> int:
     import click
 
     from exporter.cli import cli
-    from exporter.cli._logging import guard_logs
-    from exporter.cli._output import redacted
 
     if not {"-h", "--help"}.intersection(argv):  # which answers at once, and logs nothing
+        from exporter.cli._logging import guard_logs
+        from exporter.cli._output import redacted
+
         guard_logs(redacted)
     try:
         code = cli.main(argv, prog_name="exporter", standalone_mode=False)

@@ -15,37 +15,39 @@ from typing import Any, cast
 import click
 
 from exporter.cli._logging import FORMATS, VARIABLE, style_of
-from exporter.cli._output import Output
 from exporter.errors import ExporterError
 
 NO_COMMANDS = {"reference"}
-ORDER = (
-    "backup",
-    "register",
-    "discover",
-    "threads",
-    "status",
-    "plan",
-    "touch",
-    "show",
-    "search",
-    "view",
-    "export",
-    "check",
-    "rebuild",
-    "erase",
-    "doctor",
-    "schedule",
-    "sandbox",
-    "selftest",
-)
-"How `--help` lists them: by need; whatever is not named here follows."
+ABOUT = {
+    "backup": "Back up conversations.",
+    "register": "Add threads to the registry.",
+    "discover": "Register every thread that the servers list.",
+    "threads": "List the registered threads.",
+    "status": "Report the last run, how complete the archive is, and what is at risk.",
+    "plan": "Tell what the next backup would do, without asking any server.",
+    "touch": "Note that something happened in threads.",
+    "show": "Print one conversation.",
+    "search": "Find words in messages, calls of tools and what they gave, titles and names of files, in any language.",
+    "view": "Show the archive, or one conversation, as pages in the browser, until Ctrl-C.",
+    "export": "Write threads in another format.",
+    "check": "Read every byte of the archive and compare it with what was committed.",
+    "rebuild": "Make the catalog and all tables again from the segments, which are the truth and stay as they are.",
+    "erase": "Erase threads from the archive.",
+    "doctor": "Look at keys, addresses, APIs, clock, archive and disk, and say what to do; "
+    "with an ID, look for that thread.",
+    "schedule": "Print what runs a backup every night.",
+    "sandbox": "Serve the APIs that hold conversations on this machine, with made-up data, until Ctrl-C.",
+    "selftest": "Try what is promised, here and now.",
+    "encrypt": "Make a new archive that is encrypted on the disk, or change the key of one that is.",
+}
+"""What `--help` says of each command, in the order of need: how its docstring begins, so that no command has to be
+imported for it. A command that is not named here follows, and is asked itself."""
 
 
 def names() -> list[str]:
     """Name all commands."""
     found = {m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")} - NO_COMMANDS
-    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    return [name for name in ABOUT if name in found] + sorted(found.difference(ABOUT))
 
 
 class Commands(click.Group):
@@ -60,6 +62,15 @@ class Commands(click.Group):
         if cmd_name not in names():
             return None
         return cast("click.Command", importlib.import_module(f"{__name__}.{cmd_name}").command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with what is known of them without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, ABOUT.get(name) or self._asked(ctx, name)) for name in self.list_commands(ctx)])
+
+    def _asked(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str() if command else ""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -79,6 +90,8 @@ class Commands(click.Group):
             code = super().invoke(ctx)
             sys.stdout.flush()
         except ExporterError as error:
+            from exporter.cli._output import Output
+
             Output.of(ctx).error(error)
             code = error.exit_code
         except BrokenPipeError:

@@ -5,7 +5,6 @@ On a terminal, and where nobody asked for anything else, a line is its text.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -47,6 +46,8 @@ def chosen_in(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
 def lines(style: Style, severity: Severity, text: str, fields: Mapping[str, Any]) -> str:
     """Return the lines that say something, without the last line break."""
     if style == "json":
+        import json
+
         head = {"time": _time(), "level": severity, "event": fields.get("event", "message"), "message": text}
         return json.dumps({**head, **fields}, ensure_ascii=False, separators=(",", ":"), default=str)
     prefix = {"plain": "", "journal": f"<{PRIORITIES[severity]}>", "text": f"{_time()} {severity.upper()} "}[style]

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 
 from exporter.__main__ import run
-from exporter.cli import names
+from exporter.cli import ABOUT, cli, names
 from exporter.cli._output import redacted
 from exporter.sandbox import State, running
 from tests.cli.conftest import Shell
@@ -35,6 +36,36 @@ def test_help_imports_nothing_heavy() -> None:
 
     assert done.stderr == ""
     assert all(f"  {name} " in done.stdout for name in names())
+
+
+def test_help_imports_no_command_and_not_even_the_model() -> None:
+    code = "import sys\nfrom exporter.__main__ import main\ntry: main()\nfinally: print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    ours = {name for name in done.stdout.splitlines()[-1].split() if name.startswith("exporter")}
+
+    assert ours == {"exporter", "exporter.__main__", "exporter.cli", "exporter.cli._logging", "exporter.errors"}
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_the_help_says_of_a_command_is_how_the_command_begins(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+
+    assert command
+    assert ABOUT[name] == command.short_help
+
+
+def test_a_command_that_the_help_does_not_know_follows_and_is_asked_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(ABOUT) == names()
+    others = {name: about for name, about in ABOUT.items() if name != "backup"}
+    monkeypatch.setattr("exporter.cli.ABOUT", others)
+
+    assert names()[-1] == "backup"
+    assert run(["--help"]) == 0
+    assert "  backup    Back up conversations.\n\n" in capsys.readouterr().out
 
 
 def test_help_imports_nothing_that_takes_its_time() -> None:
