@@ -14,16 +14,12 @@ import warnings
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from exporter.sparing import spare
+
 if TYPE_CHECKING:
     import click
 
     from exporter.cli._output import Output
-
-SPARED = ("numpy", "pandas")
-"""Arrow imports them where they are, and no command needs their half second and 50 MB. In a notebook it has to, or it
-would not know the columns of whoever uses them; so they are left out only here, where the process is ours."""
-POOL = ("ARROW_DEFAULT_MEMORY_POOL", "system")
-"""Whom Arrow's writer asks for memory: its own allocators keep what is freed, 40 MB while tables are written."""
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -38,25 +34,6 @@ def main(argv: list[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if argv is None else argv))
-
-
-class _Spared:
-    """An importer for whom some modules are not there.
-
-    None in `sys.modules` is not enough: Arrow, when it reads times, takes that for the module.
-    """
-
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        """Find nothing, like any importer that does not know a module."""
-        if name in SPARED:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-def spare() -> None:
-    """Have Arrow, which is imported later, do without what a process of our own has no need of."""
-    sys.meta_path.insert(0, _Spared)
-    os.environ.setdefault(*POOL)
 
 
 def _open_closed_streams() -> None:

@@ -59,7 +59,8 @@ MAY = {
     "schedule": GROUND,
     "monitoring": GROUND | {"files"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
-    "__main__": {"cli", "errors"},
+    "sparing": set[str](),
+    "__main__": {"cli", "errors", "sparing"},
 }
 
 

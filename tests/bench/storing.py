@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from exporter.__main__ import spare
+from exporter.sparing import spare
 from tests.bench.measure import HERE
 from tests.bench.responder import KEY, WORDS, message
 

@@ -424,11 +424,25 @@ def test_a_setting_of_this_machine_that_prevents_connections_is_named(
 ) -> None:
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
-    server.replies = [reply()]
+    server.url, server.replies = server.url.replace("http:", "https:"), [reply()]
 
     with pytest.raises(ProfileUnusable, match=r"SSL_CERT_FILE.*ALL_PROXY") as caught:
         get(server)
     assert "word" not in str(caught.value)
+
+
+def test_authorities_are_read_where_somebody_is_to_be_believed_and_only_there(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORTER_CLIENT", "lean")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    server.replies = [reply()]
+    assert get(server)[0].status == 200
+
+    monkeypatch.setenv("HTTP_PROXY", server.url.replace("http:", "https:"))
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(ProfileUnusable, match="SSL_CERT_FILE"):
+        get(server)
 
 
 @pytest.mark.parametrize("named", ["SSL_CERT_FILE", "SSL_CERT_DIR", None])
