@@ -199,8 +199,7 @@ class Desk:
         envelope, pieces = _split(body, listing)
         if pieces is None:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered no list: its `data` is none")
-        alien = next((p.thread for p in pieces if p.thread not in (None, listing.thread.id)), None)
-        if alien is not None and not listing.of_threads:
+        if not listing.of_threads and {p.thread for p in pieces} - {None, listing.thread.id}:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered with objects of another thread")
         more = envelope.get("has_more") in (True, "true")
         habits = self.habits(listing.kind)

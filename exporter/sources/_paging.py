@@ -92,10 +92,10 @@ def _in_order(state: Walk, listed: Listed, turned: list[Page]) -> Iterator[Page]
 
 async def _children(state: Walk, children: Children) -> AsyncIterator[Page | Gap]:
     """Yield what hangs on the new objects; one that cannot be had whole is looked at again by the next visit."""
-    for entry in state.taken:
-        async for event in children(entry.piece):
+    for index, piece in enumerate(state.taken):
+        async for event in children(piece):
             if isinstance(event, Gap):
-                state.hold(entry)
+                state.hold(index)
             yield event
 
 

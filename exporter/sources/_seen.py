@@ -28,6 +28,16 @@ class Seen:
         self._bodies: set[int] = set()
         self._twice: set[int] = set()
 
+    def adds(self, pieces: Sequence[Piece]) -> bool:
+        """Remember a page whose objects all have names that are new and differ; False where one does not."""
+        ids = [piece.id for piece in pieces]
+        keys = set(map(hash, ids))
+        if None in ids or len(keys) < len(ids) or not self._ids.isdisjoint(keys):
+            return False
+        self._ids |= keys
+        self._bodies.update(map(hash, zip(ids, [piece.body for piece in pieces], strict=True)))
+        return True
+
     def sift(self, pieces: Sequence[Piece], skip: int = 0) -> Sifted:
         """Remember a page; its first `skip` objects are known although this walk has not seen them."""
         new: list[Piece] = []

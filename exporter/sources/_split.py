@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -61,6 +61,26 @@ class _Head(msgspec.Struct, gc=False):
 
 HEADS = msgspec.json.Decoder(_Head)
 
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Time = Annotated[float, msgspec.Meta(gt=0, lt=1e11)]
+
+
+class _Usual(msgspec.Struct, gc=False):
+    """What almost every object says of itself: nothing that has to be looked at by itself."""
+
+    id: Name | None = None
+    created_at: Time | None = None
+    created: Time | None = None
+    status: str | None = None
+    thread_id: str | None = None
+
+
+class _Usuals(msgspec.Struct, gc=False):
+    data: list[_Usual]
+
+
+USUALS = msgspec.json.Decoder(_Usuals)
+
 
 def compact(body: bytes) -> bytes:
     """Return a JSON text without the white space between its tokens; ValueError when it is none."""
@@ -84,8 +104,22 @@ def parted(small: bytes) -> Body:
         found = ENVELOPES.decode(small)
     except (msgspec.MsgspecError, RecursionError):
         return _parted(small)
-    pieces = None if found.data is None else tuple([piece(bytes(part)) for part in found.data])
+    pieces = None if found.data is None else _pieces(small, found.data)
     return Body({"has_more": found.has_more, "last_id": found.last_id}, pieces)
+
+
+def _pieces(small: bytes, parts: list[msgspec.Raw]) -> tuple[Piece, ...]:
+    """Return the objects of a list, with what they say of themselves: read in one go, where all of it is usual."""
+    try:
+        heads = USUALS.decode(small).data
+    except (msgspec.MsgspecError, RecursionError):
+        return tuple([piece(bytes(part)) for part in parts])
+    return tuple(
+        [
+            Piece(bytes(part), head.id, head.created_at or head.created, head.status, head.thread_id)
+            for part, head in zip(parts, heads, strict=True)
+        ]
+    )
 
 
 def _parted(small: bytes) -> Body:

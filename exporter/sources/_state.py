@@ -5,11 +5,13 @@ No I/O here, and one page at a time: `take` it, then hand on `page`, then `advan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from exporter.model import Gap, Item, Page, Position
 from exporter.sources._asking import Listed, Listing
-from exporter.sources._habits import Habits, same_second, stepped_back, tied
+from exporter.sources._habits import UNSETTLED, Habits, same_second, settled, stepped_back, tied
 from exporter.sources._seen import Seen
 from exporter.sources._split import Piece
 
@@ -31,14 +33,6 @@ class Anchor(msgspec.Struct, frozen=True, gc=False):
     seq: int
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """An object that this walk has not seen before."""
-
-    piece: Piece
-    seq: int
-    before: Anchor
-
-
 class Walk:
     """The walk of one list, from a position on."""
 
@@ -57,7 +51,12 @@ class Walk:
         "Whether an object with the id of a resumed cursor is that object."
         self.whole = False
         "Whether the page was asked for from the beginning although the walk is resumed."
-        self.taken: list[Entry] = []
+        self.taken: Sequence[Piece] = ()
+        "The objects of the last page that this walk had not seen before."
+        self._first = position.seq
+        "Position of the first of these."
+        self._before: list[Anchor] = []
+        "Of each of these, the place before it; none where nobody asks for them."
         self.anchor = Anchor(position.cursor, position.seq)
         self._held: Anchor | None = None
         self._notes: set[str] = set()
@@ -92,9 +91,9 @@ class Walk:
             detail = why if why.startswith(str(listing.thread)) else f"{listing.thread}: {listing.list}: {why}"
             self.gaps.append(Gap(listing.thread, listing.list, self._place.cursor, code, detail))
 
-    def hold(self, entry: Entry) -> None:
-        """Let the next visit begin before this object: it is not as it will be."""
-        self._held = self._held or entry.before
+    def hold(self, index: int) -> None:
+        """Let the next visit begin before this one of the objects that were taken: it is not as it will be."""
+        self._held = self._held or self._before[index]
 
     @property
     def _place(self) -> Anchor:
@@ -193,6 +192,9 @@ class Walk:
 
     def _sift(self, listed: Listed, habits: Habits) -> bool:
         """Fill `taken` with what was not seen; returns whether the page has repeats that no cursor explains."""
+        self._first = self.seq
+        if self._all_new(listed, habits):
+            return False
         skip = self._had_before(listed)
         found = self._seen.sift(listed.pieces, skip)
         self._progress = found.progress
@@ -201,23 +203,37 @@ class Walk:
         if found.twice:
             self.note("duplicate_ids")
             self.fresh = False
-        self.taken = []
+        taken: list[Piece] = []
+        self.taken, self._before = taken, []
         omits, settles, names_one = self.listing.omits, self.listing.settles, self._seen.names_one
         for piece in found.new:
             if omits is not None and self._omits(piece):
                 continue
-            entry = Entry(piece, self.seq, self.anchor)
-            self.taken.append(entry)
+            taken.append(piece)
+            self._before.append(self.anchor)
             self.seq += 1
             if names_one(piece):
                 self.anchor = Anchor(piece.id, self.seq)
             if self._held is None and not settles(piece, listed.at):
-                self.hold(entry)
+                self.hold(-1)
         last = found.new[-1] if found.new else None
         cursor = self._last_id(listed, habits)
         if last and last is listed.pieces[-1] and cursor and (last.id is None or self._seen.names_one(last)):
             self.anchor = Anchor(cursor, self.seq)
         return skip + len(found.repeated) > 1
+
+    def _all_new(self, listed: Listed, habits: Habits) -> bool:
+        """Take a page at once of which nothing has to be looked at by itself; False where anything has to."""
+        listing, pieces = self.listing, listed.pieces
+        plain = listing.omits is None and listing.children is None and listing.settles is settled
+        if not (pieces and plain and UNSETTLED.isdisjoint([piece.status for piece in pieces])):
+            return False
+        if self.after in [piece.id for piece in pieces] or not self._seen.adds(pieces):
+            return False
+        self._progress, self.taken, self._before = True, pieces, []
+        self.seq += len(pieces)
+        self.anchor = Anchor(self._last_id(listed, habits), self.seq)
+        return True
 
     def _omits(self, piece: Piece) -> bool:
         """Whether an object is another thread's; the list goes on after it, its positions do not count it."""
@@ -304,20 +320,19 @@ class Walk:
         """Return what the page brought; None when it has no news."""
         if not self.taken and not (self.said_more and not listed.more and not self.gaps):
             return None
-        seq = self.taken[0].seq if self.taken else self.seq
         place = self._place
         self.said_more = listed.more
         notes, self._notes = tuple(sorted(self._notes)), set()
         return Page(
             thread=self.listing.thread,
             kind=self.listing.kind,
-            items=tuple([Item(entry.piece.id, entry.piece.body) for entry in self.taken]),
+            items=tuple([Item(piece.id, piece.body) for piece in self.taken]),
             cursor=place.cursor,
             more=listed.more,
             fetched_at=listed.at,
             list=self.listing.list,
-            seq=seq,
-            next_seq=None if place.seq == seq + len(self.taken) else place.seq,
+            seq=self._first,
+            next_seq=None if place.seq == self.seq else place.seq,
             fresh=self.fresh,
             parent=self.listing.parent,
             notes=notes,

@@ -115,3 +115,18 @@ def test_a_walk_keeps_each_version_of_an_object_once(drawn: list[Drawn], skip: i
         assert seen.names_one(piece(name)) is (name not in twice)
     assert None not in seen
     assert not seen.names_one(piece(None))
+
+
+@given(st.lists(PIECES, max_size=4), PIECES)
+def test_a_page_of_new_names_is_remembered_at_once_as_it_is_one_by_one(before: list[Drawn], drawn: Drawn) -> None:
+    seen, slowly, page = Seen(), Seen(), pieces_of(drawn)
+    for earlier in before:
+        seen.sift(pieces_of(earlier))
+        slowly.sift(pieces_of(earlier))
+    names = [one.id for one in page]
+    new = None not in names and len({*names}) == len(names) and not any(name in seen for name in names)
+
+    assert seen.adds(page) is new
+    if new:
+        assert slowly.sift(page)[::2] == (page, False)
+    assert seen.sift(page) == slowly.sift(page), "and what was refused is not remembered"

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from exporter.model import Gap, Page, Position
+from exporter.model import Gap, Page, Position, now
 from exporter.sources import Answer
 from exporter.sources._asking import Desk, Listing
+from exporter.sources._habits import settled
 from exporter.sources._paging import walk
 from exporter.sources._split import Piece
 from tests.sources.fake import LIES, THREAD, FakeApi, error, item, ok
@@ -437,3 +442,32 @@ def test_a_list_without_what_was_to_be_included_is_noted() -> None:
     events = walked(Narrow(some(9)), replace(LISTING, params=(("include[]", "x.y"),)))
 
     assert (kept(events), gaps(events), notes(events)) == (exact(9), [], {"include_refused"})
+
+
+def one_by_one(piece: Piece, at: datetime) -> bool:
+    """Say what `settled` says, to a walk that cannot know that it does, and looks at each object."""
+    return settled(piece, at)
+
+
+SLOWLY = replace(LISTING, settles=one_by_one)
+NOW = now()
+STATUSES = st.sampled_from(["completed", "completed", "completed", "in_progress", None])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), STATUSES), max_size=40),
+    st.sampled_from(LIES),
+    st.sampled_from([3, 5, 100]),
+    st.none() | st.integers(0, 30),
+    st.sampled_from([1_700_000_000, int(NOW.timestamp())]),
+)
+def test_a_page_is_taken_at_once_as_it_is_object_by_object(
+    drawn: list[tuple[int, int, str | None]], lie: str, most: int, after: int | None, begin: int
+) -> None:
+    at = accumulate(step for _, step, _ in drawn)
+    history = [item(name, begin + time, status=status) for (name, _, status), time in zip(drawn, at, strict=True)]
+    position = None if after is None else Position(f"msg_{after:04d}", 2)
+    told = [walked(FakeApi(history, lie, most), listing, position) for listing in (LISTING, SLOWLY)]
+    fast, slow = ([replace(event, fetched_at=NOW) if isinstance(event, Page) else event for event in e] for e in told)
+
+    assert fast == slow

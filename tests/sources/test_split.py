@@ -130,6 +130,19 @@ def test_times_are_read_leniently(raw: str, time: float | None) -> None:
     assert piece(b'{"created_at":%s}' % raw.encode()).time == time
 
 
+ODD = ['"a"', '""', "7", "-7", "0", "null", "true", "1.5", "{}", "[]", '"\\ud800"', "1e11", "1700000000123", "1e400"]
+
+
+@pytest.mark.parametrize("key", ["id", "created_at", "created", "status", "thread_id", "x"])
+@pytest.mark.parametrize("value", ODD)
+def test_what_a_page_tells_is_what_each_of_its_objects_tells(key: str, value: str) -> None:
+    usual = '{"id":"b","created_at":5,"status":"completed","thread_id":"t"}'
+    alone, twice = f'{{"{key}":{value}}}', f'{{"{key}":{value},"created":6,"{key}":"a"}}'
+    for objects in ([alone], [usual, alone, alone], [usual, twice], [usual, value]):
+        found = split(f'{{"data":[{",".join(objects)}]}}'.encode())
+        assert found.pieces == tuple(piece(one.encode()) for one in objects)
+
+
 @pytest.mark.parametrize("body", [b"1", b'"x"', b"null", b"[]", b'{"id":{"a":1},"status":3,"thread_id":[]}'])
 def test_odd_objects_are_kept_without_a_name(body: bytes) -> None:
     found = piece(body)
