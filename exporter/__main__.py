@@ -6,6 +6,7 @@ Whatever takes time to import is imported late, so that Ctrl-C in that time ends
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
+    code = run(sys.argv[1:] if argv is None else argv)
+    gc.freeze()  # or Python would look through all that was imported again, and again, as it ends
+    sys.exit(code)
 
 
 def _open_closed_streams() -> None:

@@ -44,3 +44,10 @@ def test_contexts_that_no_connection_of_ours_uses_trust_nobody_and_those_of_othe
 
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["CERT_REQUIRED True 0", "1 1"]
+
+
+def test_what_was_imported_is_not_looked_through_for_garbage_as_a_command_ends() -> None:
+    code = "import gc\nfrom exporter.__main__ import main\ntry: main(['--help'])\nfinally: print(len(gc.get_objects()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    assert int(done.stdout.splitlines()[-1]) < 1000
