@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
-from exporter.archive._schema import SCHEMA, facts, frames, lists, metadata, segments, threads
+from exporter.archive._schema import SCHEMA, facts, frames, lists, metadata, names_in, segments, threads
 from exporter.archive._sqlite import engine_for_reading, engine_for_writing, shrink
 from exporter.archive._timing import make_indexes
 from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
@@ -33,11 +33,7 @@ class Database:
         self._engine = engine_for_writing(path)
         try:
             with self._db() as db:
-                metadata.create_all(db, [facts])
-                if db.execute(sa.select(facts.c.value).where(facts.c.key == "schema")).scalar() != str(SCHEMA):
-                    _begin_again(db)
-                metadata.create_all(db)
-                make_indexes(db)
+                _make(db)
         except BaseException:
             self.close()
             raise
@@ -106,9 +102,25 @@ class Database:
         shrink(self.path)
 
 
-def _begin_again(db: Connection) -> None:
+def _make(db: Connection) -> None:
+    """Make the tables and indexes that are not there."""
+    there = names_in(db)
+    if facts.name not in there:
+        facts.create(db)
+    if db.execute(sa.select(facts.c.value).where(facts.c.key == "schema")).scalar() != str(SCHEMA):
+        _begin_again(db, there)
+    there = names_in(db)
+    for table in metadata.sorted_tables:
+        if table.name not in there:
+            table.create(db)
+    make_indexes(db)
+
+
+def _begin_again(db: Connection, there: Container[str]) -> None:
     """Forget what an older version indexed; opening for writing indexes it anew."""
-    metadata.drop_all(db, [threads, lists, frames, segments])
+    for table in (threads, lists, frames, segments):
+        if table.name in there:
+            table.drop(db)
     note_fact(db, "manifest", "0")
     note_fact(db, "schema", str(SCHEMA))
 

@@ -7,6 +7,7 @@ every thread is due.
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from exporter.archive._compact import Digest, Moment, Word
 
@@ -111,3 +112,11 @@ HINTS = frozenset({
     "touched_at",
 })  # fmt: skip
 "Columns of `threads` that a rebuild need not bring back."
+
+
+def names_in(db: Connection) -> set[str]:
+    """Name the tables and indexes that a file has; asked one by one, as `checkfirst` does, they are 200 questions."""
+    return set(db.execute(_NAMES).scalars())
+
+
+_NAMES = sa.text("SELECT name FROM sqlite_master")

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from exporter.archive._compact import seconds
 from exporter.archive._many import Many
-from exporter.archive._schema import threads
+from exporter.archive._schema import names_in, threads
 
 BATCH = 20_000
 "Threads in one transaction."
@@ -63,16 +63,19 @@ def before_first(db: Connection) -> int | None:
     first = db.execute(sa.select(sa.func.min(threads.c.no)).where(sa.not_(_NEW))).scalar()
     if first is None:
         return None
+    there = names_in(db)
     for index in threads.indexes:
-        if index.columns.keys()[0] in _SAID:
-            index.drop(db, checkfirst=True)
+        if index.columns.keys()[0] in _SAID and index.name in there:
+            index.drop(db)
     return int(first) - 1
 
 
 def make_indexes(db: Connection) -> None:
     """Make the indexes that are not there: they came later, or their times were being worked out."""
+    there = names_in(db)
     for index in sorted(threads.indexes, key=lambda one: str(one.name)):
-        index.create(db, checkfirst=True)
+        if index.name not in there:
+            index.create(db)
 
 
 def work_out_some(db: Connection, work_out: WorkOut, after: int) -> int | None:
