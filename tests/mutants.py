@@ -26,6 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ORIGINAL = "orig"
 EXAMPLES = 100
+DID_NOT_RUN = 255
+"What mutmut takes for a timeout, among others: pytest refused what it was asked to run."
 NEEDED = ("exporter", "tests", "docs", "pyproject.toml")
 
 
@@ -148,7 +150,8 @@ def _states(names: set[str]) -> Iterator[tuple[str, str, str]]:
         data.load()
         for name, code in data.exit_code_by_key.items():
             if name in names:
-                yield str(path), status_by_exit_code[code], f"{name}\n{get_diff_for_mutant(name, path=path)}"
+                state = "tests did not run" if code == DID_NOT_RUN else status_by_exit_code[code]
+                yield str(path), state, f"{name}\n{get_diff_for_mutant(name, path=path)}"
 
 
 def main() -> int:

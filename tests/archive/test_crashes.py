@@ -68,7 +68,7 @@ def whole_at(data: bytes, cut: int) -> int:
 GARBAGE = [b"", b"\x00" * 9, b'{"kind":"message"\n', b"\xff\xfe{"]
 
 
-@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+@pytest.mark.parametrize("garbage", GARBAGE, ids=["nothing", "zeros", "half a line", "no text"])
 def test_a_journal_cut_at_any_byte_keeps_every_whole_page_and_nothing_else(tmp_path: Path, garbage: bytes) -> None:
     journal = journal_of(tmp_path / "a")
     data = journal.read_bytes()
@@ -88,7 +88,7 @@ def test_a_journal_cut_at_any_byte_keeps_every_whole_page_and_nothing_else(tmp_p
     assert garbage or not (tmp_path / "aside").exists()
 
 
-@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+@pytest.mark.parametrize("garbage", GARBAGE, ids=["nothing", "zeros", "half a line", "no text"])
 def test_an_archive_whose_journal_was_cut_goes_on_after_its_last_whole_page(tmp_path: Path, garbage: bytes) -> None:
     path, base = tmp_path / "a", tmp_path / "base"
     journal = journal_of(path)
