@@ -95,5 +95,5 @@ def _move(db: Connection, replaced: Sequence[tuple[Segment, Callable[[], Iterabl
         db.execute(sa.update(segments).where(segments.c.number == segment.number).values(name=segment.name))
         news = News()
         for part in read():
-            news.take(part.pages, part.offset)
+            news.take(part)
         news.write_frames(db, segment.number)

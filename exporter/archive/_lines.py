@@ -9,13 +9,14 @@ import json
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import Any, cast, get_args
 
 import msgspec
 import orjson
 
 from exporter.errors import ArchiveError, Damaged
-from exporter.model import Kind, Mark, Page, Position, Record, ThreadRef, printable
+from exporter.model import Item, Kind, Mark, Page, Position, Record, ThreadRef, printable
 
 FORMAT = 1
 BODY = b',"body":'
@@ -76,13 +77,27 @@ def page_lines(page: Page, run: str) -> bytes:
     thread, observed_at = dump(_named(page.thread))[1:-1], stamp(page.fetched_at)
     begin = b'{"kind":"%b",%b,"id":' % (page.kind.encode(), thread)
     end = b",%b,%b" % (dump({"observed_at": observed_at, "run": run, **_parent(page.parent)})[1:-1], BODY[1:])
-    parts: list[bytes] = []
-    for seq, item in enumerate(page.items, page.seq):
-        if b"\n" in item.body:
-            raise ArchiveError(f"{page.thread}: object {seq} of {page.list!r} holds a line break, so it is no line")
-        parts += (begin, b'%b,"seq":%d' % (dump(item.id), seq), end, item.body, b"}\n")
-    records = b"".join(parts)
-    return b"%b%b%b,%b\n" % (records, MARK, thread, _rest_of_mark(page, run, observed_at, records))
+    places = map(b',"seq":%d'.__mod__, range(page.seq, page.seq + len(page.items)))
+    parts = zip(repeat(begin), _ids(page.items), places, repeat(end), _bodies(page), repeat(b"}\n"), strict=False)
+    records = b"".join(chain.from_iterable(parts))
+    return b"".join((records, MARK, thread, b",", _rest_of_mark(page, run, observed_at, records), b"\n"))
+
+
+def _ids(items: Sequence[Item]) -> list[bytes]:
+    """Return ids as they stand in lines."""
+    ids = [item.id for item in items]
+    together = dump(ids)[1:-1]
+    if not ids or b"\\" in together or None in ids:
+        return [dump(one) for one in ids]
+    return [b'"%b"' % one for one in together[1:-1].split(b'","')]
+
+
+def _bodies(page: Page) -> list[bytes]:
+    bodies = [item.body for item in page.items]
+    broken = [seq for seq, body in enumerate(bodies, page.seq) if b"\n" in body]
+    if broken:
+        raise ArchiveError(f"{page.thread}: object {broken[0]} of {page.list!r} holds a line break, so it is no line")
+    return bodies
 
 
 def _named(thread: ThreadRef) -> dict[str, str]:
@@ -124,7 +139,7 @@ def _rest_of_mark(page: Page, run: str, fetched_at: str, records: bytes) -> byte
 
 def is_whole(records: Sequence[bytes], mark_line: bytes) -> bool:
     """Whether a page's record lines are what its mark says."""
-    mark = _sums(mark_line)
+    mark = sums(mark_line)
     crc = 0
     for line in records:
         crc = zlib.crc32(line, crc)
@@ -132,21 +147,24 @@ def is_whole(records: Sequence[bytes], mark_line: bytes) -> bool:
     return mark.bytes == size and mark.crc32 == f"{crc:08x}" and mark.count == len(records)
 
 
-class _Sums(msgspec.Struct, gc=False):
+class Sums(msgspec.Struct, gc=False):
+    """Length and checksum of the lines of a page's records, and how many they are."""
+
     bytes: int
     crc32: str
     count: int
 
 
-_SUMS = msgspec.json.Decoder(_Sums)
+_SUMS = msgspec.json.Decoder(Sums)
 
 
-def _sums(mark_line: bytes) -> _Sums:
+def sums(mark_line: bytes) -> Sums:
+    """Read what a mark line says of the bytes of its page."""
     try:
         return _SUMS.decode(mark_line)
     except msgspec.MsgspecError:  # half of a surrogate pair in an id, or no mark
         mark = load(mark_line)
-        return _Sums(mark["bytes"], mark["crc32"], mark["count"])
+        return Sums(mark["bytes"], mark["crc32"], mark["count"])
 
 
 def read_mark(line: bytes) -> Mark:

@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from exporter.archive._blocks import cuts
 from exporter.archive._lines import MarkLine, body_of, dump, read_marks, read_own
 from exporter.archive._many import Many, plain
 from exporter.archive._schema import frames, lists, threads
+from exporter.archive._segments import Frame
 from exporter.errors import Damaged
 from exporter.model import ThreadRef
 
@@ -85,26 +87,28 @@ class News:
     def __init__(self) -> None:
         self.threads: dict[Name, Told] = {}
 
-    def take(self, pages: Sequence[list[bytes]], offset: int) -> None:
-        """Take the pages of the frame at `offset`."""
-        for mark, lines in zip(read_marks([lines[-1] for lines in pages]), pages, strict=True):
+    def take(self, frame: Frame) -> None:
+        """Take the pages of a frame; of most of them nothing but their marks is read."""
+        text, offset = frame.text, frame.offset
+        pages = list(cuts(text))
+        for mark, page in zip(read_marks([text[one.mark : one.end] for one in pages]), pages, strict=True):
             name = plain(mark.source), plain(mark.endpoint), plain(mark.thread)
             told = self.threads.get(name)
             if told is None:
                 told = self.threads[name] = Told()
             if mark.list == "registry":
-                for line in lines[:-1]:
+                for line in page.lines(text):
                     told.register(line)
                 continue
             if mark.count:
                 told.frames.add((mark.of, offset))
             if mark.of == "visit":
-                for line in lines[:-1]:
+                for line in page.lines(text):
                     told.visit(line)
                 continue
             told.lists[mark.list] = mark
             if mark.of == "thread" and mark.count:
-                told.see(mark, lines[-2])
+                told.see(mark, page.lines(text)[-1])
             elif mark.count:
                 told.columns["midway"] = True
 

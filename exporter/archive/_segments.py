@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from exporter.archive._blocks import Block, joined, proven
 from exporter.archive._journal import header, length, pages_until_torn, reading, writer_of
-from exporter.archive._lines import is_whole
+from exporter.archive._lines import MARK, is_whole
 from exporter.errors import Damaged
 from exporter.files import writing
 from exporter.model import Segment
@@ -47,12 +48,17 @@ class Frame:
 
     offset: int
     length: int
-    pages: tuple[list[bytes], ...]
-    "The lines of each page, its mark last."
+    text: bytes
+    "Its lines, decompressed, without the header of the first."
     raw: int
     "Length once decompressed."
     writer: str = ""
     "Of the first frame: the journal this was."
+
+    @property
+    def pages(self) -> tuple[list[bytes], ...]:
+        """The lines of each page, its mark last."""
+        return tuple(pages_until_torn(io.BytesIO(self.text)))
 
 
 def seal(
@@ -64,8 +70,7 @@ def seal(
     """
     path = tmp / f"{number:09d}.jsonl.zst"
     with reading(journal, cipher) as source:
-        pages = checked(pages_until_torn(source), str(journal))
-        packed = _packed(source.readline(), pages, path, number, cipher)
+        packed = _packed(proven(source, FRAME, str(journal)), path, number, cipher)
         if packed.raw_bytes != length(source, journal):
             raise Damaged(f"{journal}: it does not end with a whole page; open the archive again to cut what follows")
     name = f"segments/{sealed_at:%Y/%m}/{_file_name(number, packed, cipher)}"
@@ -96,7 +101,7 @@ def pack(
 ) -> tuple[Segment, Path]:
     """Write a header and whole pages, durably, in `tmp`, as what takes the place of a segment: see `rewrite`."""
     path = tmp / f"{one.number:09d}.jsonl.zst"
-    packed = _packed(head, pages, path, one.number, cipher)
+    packed = _packed(joined(head, pages, FRAME), path, one.number, cipher)
     name = f"{one.name.rsplit('/', 1)[0]}/{_file_name(one.number, packed, cipher, mark)}"
     return replace(packed, name=name, journal=one.journal), path
 
@@ -131,34 +136,20 @@ class _Kept:
         return self._digest.hexdigest()
 
 
-def _packed(head: bytes, pages: Iterable[list[bytes]], path: Path, number: int, cipher: Cipher | None) -> Segment:
+def _packed(blocks: Iterable[Block], path: Path, number: int, cipher: Cipher | None) -> Segment:
     """Compress a header and whole pages into a durable file; return what it is, but for its name and its journal."""
     raw, count, records = 0, 0, 0
+    compressor = zstd.ZstdCompressor(options=OPTIONS)
     with writing(path) as file:
         kept = _Kept(file)
         sealing = cipher.writer(cast("BinaryIO", kept), "segments") if cipher else None
         write = sealing.write if sealing else kept.write
-        for block, (of_pages, of_records) in _blocks(head, pages):
-            write(zstd.compress(block, options=OPTIONS))
-            raw, count, records = raw + len(block), count + of_pages, records + of_records
+        for block in blocks:
+            write(compressor.compress(block.text, mode=compressor.FLUSH_FRAME))
+            raw, count, records = raw + len(block.text), count + block.pages, records + block.records
         if sealing:
             sealing.finish(f"{number:09d}")
     return Segment("", kept.sha256(), records, count, kept.size, raw, "")
-
-
-def _blocks(head: bytes, whole: Iterable[list[bytes]]) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Cut a journal between pages into blocks of at least FRAME bytes, with their pages and records counted."""
-    block, pages, records = [head], 0, 0
-    size = len(head)
-    for lines in whole:
-        block += lines
-        size += sum(map(len, lines))
-        pages, records = pages + 1, records + len(lines) - 1
-        if size >= FRAME:
-            yield b"".join(block), (pages, records)
-            block, size, pages, records = [], 0, 0, 0
-    if block:
-        yield b"".join(block), (pages, records)
 
 
 def checked(pages: Iterable[list[bytes]], where: str) -> Iterator[list[bytes]]:
@@ -182,17 +173,16 @@ def frames(file: BinaryIO, where: str) -> Iterator[Frame]:
         fields = header(lines) if first else {}
         if first and not fields:
             raise Damaged(f"{where}: it does not begin with a header; restore this file from a copy")
-        pages = tuple(pages_until_torn(lines))
-        if (not pages and not first) or _lines_left(text, pages, first):
+        pages = text[lines.tell() :]
+        if not _is_whole(pages) and (pages or not first):
             raise Damaged(f"{where}: the frame at byte {offset} ends inside a page; restore this file from a copy")
         yield Frame(offset, length, pages, len(text), str(fields.get("writer", "")))
         offset += length
 
 
-def _lines_left(text: bytes, pages: tuple[list[bytes], ...], first: bool) -> bool:
-    """Whether a frame holds lines that belong to no page."""
-    size = sum(len(line) for lines in pages for line in lines)
-    return size + (text.index(b"\n") + 1 if first else 0) != len(text)
+def _is_whole(pages: bytes) -> bool:
+    """Whether a frame ends with a page's mark."""
+    return pages.endswith(b"\n") and pages.startswith(MARK, pages.rfind(b"\n", 0, -1) + 1)
 
 
 def _frame(data: bytes, file: BinaryIO, where: str) -> tuple[bytes, int, bytes]:

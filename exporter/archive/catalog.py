@@ -50,7 +50,7 @@ class Catalog(Threads):
             for segment, parts in sealed:
                 news = News()
                 for part in parts:
-                    news.take(part.pages, part.offset)
+                    news.take(part)
                 db.execute(insert(segments).values(number=segment.number, name=segment.name).on_conflict_do_nothing())
                 if self.cipher is not None:
                     seal(news, self.cipher)
