@@ -21,6 +21,9 @@ SPARED = ("numpy", "pandas")
 would not know the columns of whoever uses them."""
 CONNECTOR = "aiohttp.connector"
 "It reads this machine's authorities twice as it is imported, 50 ms each; connections of ours say whom they trust."
+DOCUMENTS = "pyarrow.vendored.docscrape"
+"""By it Arrow reads the documents of its options, to write those of 280 functions as it is imported: half of the time
+that takes, and nobody reads them in a command."""
 READS = "set_default_verify_paths"
 POOL = ("ARROW_DEFAULT_MEMORY_POOL", "system")
 """Whom Arrow's writer asks for memory: its own allocators keep what is freed, 40 MB while tables are written."""
@@ -43,10 +46,25 @@ class _Spared:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find nothing, like any importer that does not know a module; aiohttp's connector where it is."""
+        """Find nothing, like any importer that does not know a module; two of which less is wanted, in our way."""
         if name in SPARED:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if name == DOCUMENTS:
+            return _without_documents()
         return _without_authorities(path) if name == CONNECTOR else None
+
+
+def _without_documents() -> ModuleSpec:
+    """Return how to import what reads documents so that it finds nothing in them."""
+    from collections import defaultdict
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+
+    class Finding(Loader):
+        def exec_module(self, module: ModuleType) -> None:
+            vars(module)["NumpyDocString"] = lambda _: defaultdict(tuple)
+
+    return ModuleSpec(DOCUMENTS, Finding())
 
 
 def _without_authorities(path: Sequence[str] | None) -> ModuleSpec | None:

@@ -51,3 +51,20 @@ def test_what_was_imported_is_not_looked_through_for_garbage_as_a_command_ends()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
     assert int(done.stdout.splitlines()[-1]) < 1000
+
+
+def test_arrows_functions_take_their_options_without_having_read_about_them() -> None:
+    code = """
+from exporter.sparing import spare
+spare()
+import pyarrow as pa
+import pyarrow.compute as pc
+print(pc.index_in(pa.array([1, 2]), value_set=pa.array([2])).to_pylist(), "value_set" in pc.index_in.__doc__)
+print(pc.round(1.25, ndigits=1, round_mode="down").as_py(), pc.sum(pa.array([1, 2])).as_py())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["[None, 0] False", "1.2 3"]
