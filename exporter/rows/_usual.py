@@ -23,8 +23,8 @@ from exporter.rows._shapes import OTHER_NAMES, ROLES, SHAPES, Shape
 from exporter.rows._times import SANE, WHOLE_SECONDS, microseconds, moment
 from exporter.text import WORDY, clean, named, plain, string
 
-Columns = dict[str, list[Any]]
-"Texts as `str` or as UTF-8 bytes, times as microseconds since 1970; a column that is not there is null throughout."
+Columns = dict[str, Sequence[Any]]
+"Texts as `str`, as UTF-8 bytes or all as tokens, times as microseconds since 1970; one that is not there is null."
 
 _Body = dict[str, msgspec.Raw]
 _Sent = Sequence[msgspec.Raw]
@@ -148,7 +148,12 @@ class _Group:
         """Return the columns; what they do not tell is `extra_json`."""
         out: Columns = {}
         for name, values in self._sent.items():
-            self._take(name, values, out)
+            if name != "id" and _are_one(values):
+                said: Columns = {}
+                self._take(name, values[:1], said)
+                out |= {column: [*one] * len(values) for column, one in said.items()}
+            else:
+                self._take(name, values, out)
         if self._rest:
             out["extra_json"] = self._extra()
         return out
@@ -162,8 +167,7 @@ class _Group:
         elif name in self.shape.times:
             self._time(name, values, out)
         elif name in self.shape.jsons:
-            sent = [bytes(raw) for raw in values]
-            out[self.shape.jsons[name]] = self._unless(name, sent, [raw == b"null" for raw in sent])
+            self._json(name, values, out)
         else:
             self._keep(name, values)
 
@@ -179,18 +183,21 @@ class _Group:
 
     def _keep(self, name: str, values: _Sent) -> None:
         """Keep a field of all messages."""
-        key, first = named(name).replace(b"%", b"%%"), bytes(values[0])
-        if b",".join(values) == b",".join([first] * len(values)):
-            self._rest.append((key + first.replace(b"%", b"%%"), (), b","))
+        key = named(name).replace(b"%", b"%%")
+        if _are_one(values):
+            self._rest.append((key + bytes(values[0]).replace(b"%", b"%%"), (), b","))
         else:
             self._rest.append((key, values, b","))
 
-    def _unless(self, name: str, values: list[Any], keeps: list[bool], sent: _Sent = ()) -> list[Any]:
+    def _unless(self, name: str, values: Sequence[Any], keeps: list[bool], sent: _Sent) -> Sequence[Any]:
         """Return the values, but for those that are kept in `extra_json`, as they were sent."""
         if True not in keeps:
             return values
+        if False not in keeps:
+            self._keep(name, sent)
+            return [None] * len(keeps)
         key = named(name)
-        pieces = [b"%b%b," % (key, raw) if keep else b"" for raw, keep in zip(sent or values, keeps, strict=True)]
+        pieces = [b"%b%b," % (key, raw) if keep else b"" for raw, keep in zip(sent, keeps, strict=True)]
         self._rest.append((b"", pieces, b""))
         return [None if keep else value for value, keep in zip(values, keeps, strict=True)]
 
@@ -212,6 +219,13 @@ class _Group:
         except (msgspec.MsgspecError, RecursionError):
             said = [string(bytes(raw)) for raw in values]
         out[self.shape.texts[name]] = self._unless(name, said, [text is None for text in said], values)
+
+    def _json(self, name: str, values: _Sent, out: Columns) -> None:
+        told: Sequence[Any] = values
+        if len(b"null") in map(len, values):
+            told = [bytes(raw) for raw in values]
+            told = self._unless(name, told, [raw == b"null" for raw in told], values)
+        out[self.shape.jsons[name]] = told
 
     def _time(self, name: str, values: _Sent, out: Columns) -> None:
         times: list[int | None] = [*_wholes(values)] or [_whole(bytes(raw)) for raw in values]
@@ -255,7 +269,7 @@ class _Messages(_Group):
         sent = [bytes(raw) for raw in values]
         said = {raw: string(raw) for raw in set(sent)}
         out["type"] = [_USUAL if (text := said[raw]) is None else text for raw in sent]
-        self._unless("type", sent, [said[raw] in (None, _USUAL) for raw in sent])
+        self._unless("type", sent, [said[raw] in (None, _USUAL) for raw in sent], values)
 
 
 class _Threads(_Group):
@@ -267,6 +281,12 @@ class _Threads(_Group):
         super()._take(name, values, out)
         if name in ("title", "user"):
             out[name] = [string(bytes(raw)) for raw in values]
+
+
+def _are_one(values: _Sent) -> bool:
+    """Tell whether these are the same tokens again and again."""
+    first = bytes(values[0])
+    return first == bytes(values[-1]) and b",".join(values) == b",".join([first] * len(values))
 
 
 def _wholes(values: _Sent) -> list[int]:

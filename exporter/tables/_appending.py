@@ -5,6 +5,7 @@ The idea: what is the same for all messages of a page is said once per page, and
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 
@@ -14,7 +15,7 @@ from exporter.archive import read_records
 from exporter.model import Record
 from exporter.rows import TABLE_OF, Columns, Entry, microseconds, row, usual
 from exporter.tables._changes import Changes
-from exporter.tables._columns import any_column, rows_of
+from exporter.tables._columns import column, rows_of, same
 from exporter.tables._pages import Page, seen
 from exporter.text import plain
 
@@ -61,17 +62,19 @@ class Appending:
 def _known(objects: Sequence[Record | Entry], pages: Sequence[Page], schema: pa.Schema) -> pa.RecordBatch:
     """Return what is known of objects but for their bodies."""
     out: Columns = {}
-    whose = zip(*map(_whose, pages), strict=True)
-    counts = [len(page.objects) for page in pages]
-    for name, values in zip((*_OWNED, "_number"), whose, strict=True):
-        out[name] = [*chain.from_iterable(map(repeat, values, counts))]
     out["seq"] = [one.seq for one in objects]
     out["message_id"] = [one.id if one.id is None or one.id.isascii() else plain(one.id) for one in objects]
     told = [one.observed_at for one in objects]
     times = {time: microseconds(seen(one)) for time, one in dict(zip(told, objects, strict=True)).items()}
     out["observed_at"] = [times[time] for time in told]
-    made = {name: any_column(values, schema.field(name).type) for name, values in out.items()}
+    made = {name: column(values, schema.field(name).type) for name, values in out.items()}
     made["first_seen_at"] = made["observed_at"]
+    counts = [len(page.objects) for page in pages]
+    of = pa.array(array("q", chain.from_iterable(map(repeat, range(len(pages)), counts))))
+    for name, values in zip((*_OWNED, "_number"), zip(*map(_whose, pages), strict=True), strict=True):
+        kind = schema.field(name).type
+        one = values.count(values[0]) == len(values)
+        made[name] = same(values[0], len(objects), kind) if one else column(values, kind).take(of)
     return pa.RecordBatch.from_pydict(made)
 
 

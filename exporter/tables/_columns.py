@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,18 +19,18 @@ from exporter.rows import Columns
 _MONTHS = 12
 
 
-def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
-    """Make a column of texts (`str`, or UTF-8 bytes), of integers, or of times in microseconds since 1970."""
+def column(values: Sequence[Any], kind: pa.DataType) -> Any:
+    """Make a column of texts (`str`, UTF-8 bytes, or tokens), of integers, or of times in microseconds since 1970."""
+    first = values[0]
+    if first is values[-1] and values.count(first) == len(values):
+        return same(bytes(first) if isinstance(first, msgspec.Raw) else first, len(values), kind)
+    if isinstance(first, msgspec.Raw):
+        return _bytes(values, kind)
     if pa.types.is_string(kind):
-        return _bytes(values, kind) if isinstance(values[0], bytes) and None not in values else pa.array(values, kind)
+        return _bytes(values, kind) if isinstance(first, bytes) and None not in values else pa.array(values, kind)
     if None in values:
         return pa.array(values, pa.int64()).cast(kind)
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(array("q", values))])
-
-
-def any_column(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
-    """Make a column of values that may be one and the same."""
-    return same(values[0], len(values), kind) if values.count(values[0]) == len(values) else column(values, kind)
 
 
 def same(value: Any, rows: int, kind: Any) -> Any:
@@ -38,7 +39,7 @@ def same(value: Any, rows: int, kind: Any) -> Any:
     return pa.nulls(rows, kind) if value is None else pa.repeat(one, rows)
 
 
-def _bytes(values: Sequence[bytes], kind: pa.DataType) -> pa.Array[Any]:
+def _bytes(values: Sequence[bytes | msgspec.Raw], kind: pa.DataType) -> pa.Array[Any]:
     ends = array("i", accumulate(map(len, values), initial=0))
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))])
 

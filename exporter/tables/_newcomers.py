@@ -17,7 +17,7 @@ import pyarrow as pa
 from exporter.model import Registration, ThreadRef
 from exporter.rows import Columns, usual_threads
 from exporter.tables._changes import Changes
-from exporter.tables._columns import any_column, rows_of
+from exporter.tables._columns import column, rows_of
 from exporter.tables._events import Event, first_seen
 from exporter.tables._known import Old
 from exporter.tables._names import whose
@@ -119,9 +119,7 @@ def _known(
     out["first_seen_at"] = [seen for seen, _ in objects]
     out["observed_at"] = [max(last, event.at) for (_, (_, last)), (_, event) in zip(came, objects, strict=True)]
     out["_number"] = [0] * len(came)
-    return pa.RecordBatch.from_pydict(
-        {name: any_column(values, schema.field(name).type) for name, values in out.items()}
-    )
+    return pa.RecordBatch.from_pydict({name: column(values, schema.field(name).type) for name, values in out.items()})
 
 
 def _owned(known: pa.RecordBatch, columns: Columns) -> Columns:
