@@ -94,14 +94,17 @@ class Threads(Database):
 
     def find_all(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, Known]:
         """Those of these threads that are registered."""
-        found = (one for _, _, whose in _batches(wanted) for one in self._known(whose))
+        found = (one for place in _batches(wanted) for one in self._known(_is_among(*place)))
         return {one.thread: one for one in found}
 
     def owners(self, wanted: Sequence[ThreadRef]) -> dict[ThreadRef, Registration]:
         """What is known of the owners of those of these threads that are registered."""
         found: dict[ThreadRef, Registration] = {}
-        for source, endpoint, whose in _batches(wanted):
-            for name, profile, user, customer, called, tags in self.rows(_OWNER.where(whose)):
+        for source, endpoint, ids in _batches(wanted):
+            asked = {"source": source, "endpoint": endpoint, "ids": ids}
+            with self._db() as db:
+                rows = db.execute(_OWNERS, asked).all()
+            for name, profile, user, customer, called, tags in rows:
                 thread = ThreadRef(source, endpoint, name)
                 title = _opened(called, self.cipher, thread, "title")
                 found[thread] = Registration(thread, profile, user, customer, title, _tags(tags))
@@ -191,20 +194,26 @@ def is_thread(thread: ThreadRef) -> sa.ColumnElement[bool]:
     return sa.and_(*(threads.c[name] == value for name, value in same.items()))
 
 
-def _batches(wanted: Iterable[ThreadRef]) -> Iterator[tuple[str, str, sa.ColumnElement[bool]]]:
-    """Yield source and endpoint of some of these threads each, and whether a row is that of one of them."""
+def _batches(wanted: Iterable[ThreadRef]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield source, endpoint and ids of some of these threads each."""
     places: dict[tuple[str, str], list[str]] = {}
     for thread in wanted:
         places.setdefault((thread.source, thread.endpoint), []).append(thread.id)
     for (source, endpoint), ids in places.items():
-        there = sa.and_(threads.c.source == source, threads.c.endpoint == endpoint)
         for begin in range(0, len(ids), BATCH):
-            yield source, endpoint, sa.and_(there, threads.c.id.in_(ids[begin : begin + BATCH]))
+            yield source, endpoint, ids[begin : begin + BATCH]
+
+
+def _is_among(source: Any, endpoint: Any, ids: Any) -> sa.ColumnElement[bool]:
+    """Whether a row is that of one of these threads."""
+    return sa.and_(threads.c.source == source, threads.c.endpoint == endpoint, threads.c.id.in_(ids))
 
 
 _KNOWN = sa.select(*threads.c["source", "endpoint", "id"], *(threads.c[name] for name in Known.__slots__[1:]))
 _NUMBERED = _KNOWN.where(threads.c.no.in_(sa.bindparam("numbers", expanding=True)))
-_OWNER = sa.select(*threads.c["id", "profile", "user", "customer", "title", "tags"])
+_OWNERS = sa.select(*threads.c["id", "profile", "user", "customer", "title", "tags"]).where(
+    _is_among(sa.bindparam("source"), sa.bindparam("endpoint"), sa.bindparam("ids", expanding=True))
+)
 _TAGS = Known.__slots__.index("tags") - 1
 
 
