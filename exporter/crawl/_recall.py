@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 
-from exporter.archive import Archive
+from exporter.archive import Archive, MarkLine, read_records
 from exporter.archive.catalog import stamp
 from exporter.crawl._activity import activity
 from exporter.crawl._timetable import Timetable
 from exporter.crawl._visit import OURS
 from exporter.errors import Temporary
-from exporter.model import Item, Mark, Page, Record, ThreadRef, now
+from exporter.model import Item, Page, Record, ThreadRef, now
 from exporter.retention import Policies, jitter
 
 BATCH = 5000
@@ -41,8 +41,8 @@ def recall(archive: Archive, policies: Policies) -> None:
     if not archive.catalog.holds_pages():
         return
     told = _Told(archive)
-    for _, mark, records in archive.pages():
-        told.take(mark, records)
+    for _, mark, lines in archive.lines():
+        told.take(mark, lines)
     told.flush()
     _spread_sweeps(archive, policies)
 
@@ -56,32 +56,33 @@ class _Told:
         self._open: dict[ThreadRef, set[str]] = {}
         "Lists whose newest page holds something unfinished."
 
-    def take(self, mark: Mark, records: list[Record]) -> None:
-        if mark.kind == "visit":
-            for record in records:
+    def take(self, mark: MarkLine, lines: list[bytes]) -> None:
+        if mark.of == "visit":
+            for record in read_records(lines):
                 self._visit(record)
-        elif mark.kind not in OURS and records:
-            self._page(mark, records[-1])
+        elif mark.of not in OURS and lines:
+            self._page(mark, read_records(lines[-1:])[0])
         if len(self._said) >= BATCH:
             self.flush()
 
-    def _page(self, mark: Mark, newest: Record) -> None:
-        if mark.kind in ("thread", "message", "run"):
-            self._unfinished(mark)
+    def _page(self, mark: MarkLine, newest: Record) -> None:
+        if mark.of in ("thread", "message", "run"):
+            self._unfinished(mark, newest)
         item = Item(newest.id, newest.body)
-        seen = activity(Page(mark.thread, mark.kind, (item,), None, False, mark.fetched_at, mark.list))
-        said = self._said[mark.thread]
+        at = datetime.fromisoformat(mark.fetched_at)
+        seen = activity(Page(newest.thread, mark.of, (item,), None, False, at, mark.list))
+        said = self._said[newest.thread]
         if seen is not None:
             said["active_at"] = max(stamp(seen), said.get("active_at", ""))
 
-    def _unfinished(self, mark: Mark) -> None:
-        lists = self._open.setdefault(mark.thread, set())
-        if mark.position.seq < mark.seq + mark.count:
+    def _unfinished(self, mark: MarkLine, newest: Record) -> None:
+        lists = self._open.setdefault(newest.thread, set())
+        if mark.next <= newest.seq:
             lists.add(mark.list)
         else:
             lists.discard(mark.list)
         if not lists:
-            del self._open[mark.thread]
+            del self._open[newest.thread]
 
     def _visit(self, record: Record) -> None:
         body, said, at = orjson.loads(record.body), self._said[record.thread], stamp(record.observed_at)
