@@ -8,14 +8,11 @@ history of publishing equals one rebuild. Read on in the order of `publish`: `_e
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 from exporter.archive import Archive
 from exporter.files import translated
@@ -25,15 +22,12 @@ from exporter.tables._erased import drop_erased
 from exporter.tables._events import Events, size_of
 from exporter.tables._files import EMPTY, Files, outdated
 from exporter.tables._known import Known
+from exporter.tables._memory import plain_memory, seldom_collected
 from exporter.tables._reader import Reader, View, ahead
 from exporter.tables._repeats import Repeats
 from exporter.tables._threads import Threads
 
 __all__ = ["EMPTY", "Published", "Reader", "compare", "outdated", "publish"]
-
-
-COLLECTED = (50_000, 50, 100)
-"Objects made before Python looks for cycles among them, instead of 700."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ def publish(reader: Reader, since: int, into: Path | None = None, *, afresh: boo
     """
     if isinstance(reader, Archive) and reader.encrypted:
         return Published(0, 0)
-    with translated(reader.path), _plain_memory(), _seldom_collected(), _folder(reader) as folder:
+    with translated(reader.path), plain_memory(), seldom_collected(), _folder(reader) as folder:
         newest = reader.manifest()
         files = Files(reader, newest, folder, into, afresh=afresh)
         view, changes, events = View(reader, 0 if files.afresh else since, newest), Changes(folder), Events(folder)
@@ -78,27 +72,3 @@ def _folder(reader: Reader) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _plain_memory() -> Iterator[None]:
-    """Let Arrow ask the system for memory: its own pools keep what is freed, three times of what is needed."""
-    pool = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(pool)
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Let Python look for cycles seldom, and not in what is there already: rows live shortly and hold none."""
-    before = gc.get_threshold()
-    gc.set_threshold(*COLLECTED)
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)

@@ -13,7 +13,7 @@ from exporter.archive import Erasures, MarkLine, TableFile
 from exporter.model import Mark, Record, Registration, ThreadRef
 
 AHEAD = 2000
-AHEAD_BYTES = 1 << 20
+AHEAD_BYTES = 2 << 20
 "How much is read ahead, so that the owners of many threads are asked for at once."
 
 T = TypeVar("T")
