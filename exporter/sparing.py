@@ -27,7 +27,7 @@ that takes, and nobody reads them in a command."""
 READS = "set_default_verify_paths"
 POOL = ("ARROW_DEFAULT_MEMORY_POOL", "system")
 """Whom Arrow's writer asks for memory: its own allocators keep what is freed, 40 MB while tables are written."""
-COLLECTED = (50_000, 20, 20)
+COLLECTED = (50_000, 10, 10)
 "Objects made before Python looks for cycles, instead of 700: what is imported stays, and is looked through 170 times."
 
 
