@@ -9,14 +9,13 @@ import json
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import chain, repeat
 from typing import Any, cast, get_args
 
 import msgspec
 import orjson
 
 from exporter.errors import ArchiveError, Damaged
-from exporter.model import Item, Kind, Mark, Page, Position, Record, ThreadRef, printable
+from exporter.model import Kind, Mark, Page, Position, Record, ThreadRef, printable
 
 FORMAT = 1
 BODY = b',"body":'
@@ -77,27 +76,13 @@ def page_lines(page: Page, run: str) -> bytes:
     thread, observed_at = dump(_named(page.thread))[1:-1], stamp(page.fetched_at)
     begin = b'{"kind":"%b",%b,"id":' % (page.kind.encode(), thread)
     end = b",%b,%b" % (dump({"observed_at": observed_at, "run": run, **_parent(page.parent)})[1:-1], BODY[1:])
-    places = map(b',"seq":%d'.__mod__, range(page.seq, page.seq + len(page.items)))
-    parts = zip(repeat(begin), _ids(page.items), places, repeat(end), _bodies(page), repeat(b"}\n"), strict=False)
-    records = b"".join(chain.from_iterable(parts))
+    parts: list[bytes] = []
+    for seq, item in enumerate(page.items, page.seq):
+        if b"\n" in item.body:
+            raise ArchiveError(f"{page.thread}: object {seq} of {page.list!r} holds a line break, so it is no line")
+        parts += (begin, b'%b,"seq":%d' % (dump(item.id), seq), end, item.body, b"}\n")
+    records = b"".join(parts)
     return b"".join((records, MARK, thread, b",", _rest_of_mark(page, run, observed_at, records), b"\n"))
-
-
-def _ids(items: Sequence[Item]) -> list[bytes]:
-    """Return ids as they stand in lines."""
-    ids = [item.id for item in items]
-    together = dump(ids)[1:-1]
-    if not ids or b"\\" in together or None in ids:
-        return [dump(one) for one in ids]
-    return [b'"%b"' % one for one in together[1:-1].split(b'","')]
-
-
-def _bodies(page: Page) -> list[bytes]:
-    bodies = [item.body for item in page.items]
-    broken = [seq for seq, body in enumerate(bodies, page.seq) if b"\n" in body]
-    if broken:
-        raise ArchiveError(f"{page.thread}: object {broken[0]} of {page.list!r} holds a line break, so it is no line")
-    return bodies
 
 
 def _named(thread: ThreadRef) -> dict[str, str]:

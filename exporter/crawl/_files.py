@@ -109,7 +109,7 @@ class VisitFiles:
         """Whether anything has to be archived before a page: whoever asks each page learns it at no cost."""
         if self._container is not None or page.kind == "file":
             return True
-        return any(about_files(item.body) for item in page.items)
+        return about_files([item.body for item in page.items])
 
     async def before(self, page: Page) -> AsyncIterator[Page]:
         """Yield what has to be archived before a page of the source: records of the files that it points to.

@@ -67,8 +67,7 @@ def descending(pieces: Sequence[Piece]) -> bool | None:
 
 def tied(pieces: Sequence[Piece]) -> tuple[str, str] | None:
     """Return two neighbours' ids of one second, if there are any."""
-    seconds = [int(piece.time) for piece in pieces if piece.time is not None]
-    if len(set(seconds)) == len(seconds):
+    if len({int(piece.time) for piece in pieces if piece.time is not None}) == len(pieces):
         return None
     for a, b in pairwise(pieces):
         if a.id and b.id and a.id != b.id and same_second(a, b):

@@ -24,9 +24,10 @@ ELSEWHERE = frozenset({"output", "choices"})
 "Members of a thread's own object that are lists of messages: these point to their files themselves."
 
 
-def about_files(body: bytes) -> bool:
-    """Whether an object may point to a file, or name a vector store."""
-    return FILE_ID in body or ATTACHED in body or STORES in body
+def about_files(bodies: Iterable[bytes]) -> bool:
+    """Whether one of these objects may point to a file, or name a vector store."""
+    text = b"\n".join(bodies)  # which is in none of what is looked for: what is found is of one object
+    return FILE_ID in text or ATTACHED in text or STORES in text
 
 
 def refs(page: Page) -> Iterator[FileRef]:
