@@ -164,6 +164,22 @@ def test_one_odd_body_changes_nothing_for_the_others(tmp_path: Path, odd: bytes)
     assert set(left) <= {2}
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *({"status": "a"}, {"run_id": None}, {"metadata": {"k": "%b"}}, {"attachments": None}, {"weird": [1.10, "%"]}),
+        *({"type": "message"}, {"type": "other"}, {"assistant_id": 5}, {"created_at": 1.76e9}, {"created_at": None}),
+    ],
+)
+@pytest.mark.parametrize("between", ["the same", "b", None, {"k": "v"}, 1_770_000_000])
+def test_a_value_that_comes_again_and_again_is_what_each_message_says(tmp_path: Path, sent: Any, between: Any) -> None:
+    (name,) = sent
+    values = [sent[name], sent[name] if between == "the same" else between, sent[name]]
+    pages = [records_of([dumps({"id": "m1", "role": "user", "content": "a", name: value}) for value in values])]
+
+    assert together(tmp_path, pages) == alone(pages)
+
+
 def test_what_is_usual_is_taken_together() -> None:
     bodies = [dumps({"id": "m1", "created_at": 1_760_000_000, "role": "user", "content": f"{n}"}) for n in range(5)]
 

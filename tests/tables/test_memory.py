@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import tracemalloc
 from collections.abc import Iterable, Iterator
@@ -100,3 +101,10 @@ def held(path: Path, count: int) -> list[int]:
         publish(reader, reader.newest - 1)
         found += [reader.python - before, reader.arrow]
     return found
+
+
+def test_tables_are_made_where_the_c_library_has_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    reader = FakeReader(tmp_path, [page(1, thread(), "message", [message("m1")])])
+
+    assert publish(reader, 0).rows == 2
