@@ -67,8 +67,8 @@ def _run(path: Path, chance: random.Random) -> None:
     if chance.random() < 0.1:
         rebuild(path)
     with Archive.write(path) as archive:
-        for _ in range(chance.randint(1, 3)):
-            thread = replace(THREAD, id=f"thread_{chance.randint(1, 8)}")
+        for number in chance.sample(range(1, 9), chance.randint(1, 3)):  # a run visits no thread twice
+            thread = replace(THREAD, id=f"thread_{number}")
             known = archive.catalog.positions(thread).get("messages")
             fresh = known is None
             first = 0 if known is None else max(0, known.seq - chance.randint(0, 2))
