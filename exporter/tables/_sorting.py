@@ -21,7 +21,7 @@ from exporter.files import translated
 
 PACK_BYTES = 1 << 20
 "Rows in Python's memory, before they become a batch."
-RUN_BYTES = 12 << 20
+RUN_BYTES = 8 << 20
 "Batches in memory, before they are sorted and go to the disk."
 BLOCK_BYTES = 512 << 10
 "What a merge reads of each run at a time."
