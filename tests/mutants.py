@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import builtins
 import contextlib
 import json
 import os
@@ -22,6 +23,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from exporter import errors
 
 ROOT = Path(__file__).parents[1]
 ORIGINAL = "orig"
@@ -74,8 +77,12 @@ def mutants(path: str) -> list[str]:
     return [get_mutant_name(Path(path), name) for name in changed]
 
 
+ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, Exception)}
+ERRORS |= {name for name, one in vars(builtins).items() if isinstance(one, type) and issubclass(one, Exception)}
+
+
 class _Wordless(ast.NodeTransformer):
-    """Takes the wording out of a function: sentences, and what is said in a `raise`."""
+    """Takes the wording out of a function: sentences, what errors say, and what is said to the type checker alone."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         return ast.Constant("") if isinstance(node.value, str) and " " in node.value else node
@@ -83,10 +90,12 @@ class _Wordless(ast.NodeTransformer):
     def visit_JoinedStr(self, _: ast.JoinedStr) -> ast.Constant:
         return ast.Constant("")
 
-    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
-        if isinstance(node.exc, ast.Call):
-            node.exc.args, node.exc.keywords = [], []
-        return node
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        called = node.func.id if isinstance(node.func, ast.Name) else ""
+        self.generic_visit(node)
+        if called == "cast":
+            return node.args[-1]
+        return ast.Call(node.func, [], []) if called in ERRORS else node
 
 
 def tried(room: Room, share: int, seed: str, until: float) -> Iterator[tuple[str, str, str]]:
