@@ -54,9 +54,9 @@ class Score:
 
 
 def write(path: Path, seed: int) -> None:
-    """Write for ever, one run after the other, as backups do."""
-    chance = random.Random(seed)
-    while True:
+    """Write as long as somebody looks, one run after the other, as backups do."""
+    chance, beside = random.Random(seed), multiprocessing.parent_process()
+    while beside is None or beside.is_alive():
         try:
             _run(path, chance)
         except Locked:
