@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from exporter import model
 from exporter.archive import Archive
@@ -20,6 +21,10 @@ from exporter.registry import register
 from exporter.sandbox import Clock, Running, State, running
 from exporter.sources import source_of
 from exporter.sources._probes import NOBODY
+
+settings.register_profile("exporter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("exporter")
+"How fast a machine is, is no law."
 
 KEY = "sk-sandbox-one"
 

@@ -260,6 +260,7 @@ def hook(name, *rest):
     return real(name, *rest)
 
 builtins.__import__ = hook
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs behind it ignore this
 from exporter.__main__ import main
 main(["threads", "--json"])
 """

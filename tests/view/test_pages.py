@@ -243,7 +243,10 @@ def names(path: Path, *texts: tuple[str, str, str | None]) -> list[str]:
         return [found.get(one.thread, one.title or "-") for one in archive.catalog.known()]
 
 
-def test_a_thread_without_a_title_is_called_by_what_a_user_said_first(tmp_path: Path) -> None:
+def test_a_thread_without_a_title_is_called_by_what_a_user_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_previews, "SECONDS", 60)
     told = names(
         tmp_path / "a",
         ("user", "how are\nyou?", None),
