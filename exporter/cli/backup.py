@@ -152,7 +152,9 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
     from exporter.crawl import Stop, backup
     from exporter.errors import UsageError
     from exporter.registry import register, register_touched
+    from exporter.sparing import share_heap
 
+    share_heap()
     out, stop = Output.of(), Stop()
     with Archive.write(path) as archive, signals(stop):
         if left_out := register(archive, entries, move=profile_is_said()).erased:
