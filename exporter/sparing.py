@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,27 +22,12 @@ POOL = ("ARROW_DEFAULT_MEMORY_POOL", "system")
 COLLECTED = (50_000, 10, 10)
 "Objects made before Python looks for cycles, instead of 700: what is imported stays, and is looked through 170 times."
 
-HEAPS = -8
-"As glibc's `malloc.h` has it: `M_ARENA_MAX`."
-
 
 def spare() -> None:
     """Have what is imported later do without what a process of our own has no need of."""
     sys.meta_path.insert(0, _Spared)
     os.environ.setdefault(*POOL)
     gc.set_threshold(*COLLECTED)
-
-
-def share_heap() -> None:
-    """Let all threads of this process take memory from one heap: where each has its own, pieces of it stay unused.
-
-    That is 17 MB in a backup. Does nothing where the C library has no such setting.
-    """
-    import ctypes
-
-    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(HEAPS, 1)
 
 
 class _Spared:

@@ -38,7 +38,7 @@ MAY = {
     "outlook": GROUND | {"archive", "retention"},
     "pasted": GROUND | {"sources"},
     "ids": GROUND | {"pasted", "sources"},
-    "tables": READS,
+    "tables": READS | {"heap"},
     # the server is asked by the usual way
     "check": READS | {"crawl", "erase", "rebuild", "registry", "retention", "sources"},
     "erase": READS,
@@ -60,6 +60,7 @@ MAY = {
     "monitoring": GROUND | {"files"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
     "sparing": set[str](),
+    "heap": set[str](),
     "__main__": {"cli", "errors", "sparing"},
 }
 

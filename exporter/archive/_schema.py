@@ -116,7 +116,4 @@ HINTS = frozenset({
 
 def names_in(db: Connection) -> set[str]:
     """Name the tables and indexes that a file has; asked one by one, as `checkfirst` does, they are 200 questions."""
-    return set(db.execute(_NAMES).scalars())
-
-
-_NAMES = sa.text("SELECT name FROM sqlite_master")
+    return set(db.execute(sa.text("SELECT name FROM sqlite_master")).scalars())

@@ -174,13 +174,13 @@ def frames(file: BinaryIO, where: str) -> Iterator[Frame]:
         if first and not fields:
             raise Damaged(f"{where}: it does not begin with a header; restore this file from a copy")
         pages = text[lines.tell() :]
-        if not _is_whole(pages) and (pages or not first):
+        if not _ends_whole(pages) and (pages or not first):
             raise Damaged(f"{where}: the frame at byte {offset} ends inside a page; restore this file from a copy")
         yield Frame(offset, length, pages, len(text), str(fields.get("writer", "")))
         offset += length
 
 
-def _is_whole(pages: bytes) -> bool:
+def _ends_whole(pages: bytes) -> bool:
     """Whether a frame ends with a page's mark."""
     return pages.endswith(b"\n") and pages.startswith(MARK, pages.rfind(b"\n", 0, -1) + 1)
 

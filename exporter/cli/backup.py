@@ -145,6 +145,7 @@ class _Run:
 
 
 def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Options) -> int:
+    from exporter import heap
     from exporter.archive import Archive
     from exporter.cli._progress import Progress
     from exporter.cli._registering import profile_is_said
@@ -152,9 +153,8 @@ def _run(path: Path, run: _Run, entries: Iterator[Registration], options: Option
     from exporter.crawl import Stop, backup
     from exporter.errors import UsageError
     from exporter.registry import register, register_touched
-    from exporter.sparing import share_heap
 
-    share_heap()
+    heap.share()
     out, stop = Output.of(), Stop()
     with Archive.write(path) as archive, signals(stop):
         if left_out := register(archive, entries, move=profile_is_said()).erased:
