@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import stamina
 
 from exporter.archive import Archive
 from exporter.archive.catalog import stamp
-from exporter.crawl import Options, Stop, backup
+from exporter.crawl import Options, Stop, _writer, backup
 from exporter.crawl._writer import Writer
 from exporter.endpoint import endpoint_of
 from exporter.errors import CredentialsRefused, Damaged, DiskFull
@@ -431,6 +432,38 @@ def test_a_full_disk_reaches_everybody_who_puts_pages() -> None:
     asyncio.run(story())
 
     assert not heard
+
+
+def test_fetchers_wait_where_pages_that_wait_for_the_disk_take_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(ThreadRef("assistants", "http://x", "thread_a"), "message", (), None, False, now(), "messages")
+    monkeypatch.setattr(_writer, "WAITING_BYTES", 10 * _writer.PAGE_BYTES)
+    disk, put, together = threading.Event(), list[int](), list[int]()
+
+    async def fetch(writer: Writer) -> None:
+        for number in range(25):
+            await writer.put(page)
+            put.append(number)
+
+    async def story() -> None:
+        loop, taken = asyncio.get_running_loop(), asyncio.Event()
+
+        def append(pages: Sequence[Page]) -> None:
+            together.append(len(pages))
+            loop.call_soon_threadsafe(taken.set)
+            assert disk.wait(10)
+
+        writer = Writer(append, lambda _: None)
+        running, fetching = asyncio.create_task(writer.run()), asyncio.create_task(fetch(writer))
+        await taken.wait()
+        assert len(put) == 10
+        disk.set()
+        await asyncio.wait_for(fetching, 10)
+        writer.close()
+        await asyncio.wait_for(running, 10)
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+
+    assert together == [10, 10, 5]
 
 
 def test_nobody_hears_of_a_visit_before_its_pages_are_archived() -> None:

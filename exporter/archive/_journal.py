@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from exporter.archive._cipher import Cipher, Frames, Opened
 
 
+GROUP = 1 << 20
+"Bytes of pages that are written at once, or a page that has more."
+
+
 class Journal:
     """An open journal; made on the first page, so that a run without news leaves no file."""
 
@@ -49,30 +53,33 @@ class Journal:
         return self.size > self._head
 
     def append(self, pages: Iterable[Page], run: str) -> None:
-        """Add pages, durably: when this returns, a crash cannot lose them."""
-        lines = [page_lines(page, run) for page in pages]
-        self.write(b"".join(lines))
-        self.pages += len(lines)
-
-    def write(self, pages: bytes) -> None:
-        """Add pages that are lines already, with one write and one fsync."""
-        if not pages:
-            return
+        """Add pages, durably: when this returns, a crash cannot lose them; where it raises, none of them is there."""
         with translated(self._folder):
             self._mend()
-            if self._fd is None:
-                self._fd = self._start()
-            if self._frames is not None:
-                pages = self._frames.seal(pages, self.size)
             try:
-                _write_all(self._fd, pages)
-                os.fsync(self._fd)
-                self.size += len(pages)
+                count, end = self._put(pages, run)
+                if self._fd is not None and count:
+                    os.fsync(self._fd)
+                    self.size, self.pages = end, self.pages + count
             except BaseException:  # a signal's exception tears a page as a full disk does
                 self._torn = True
                 with suppress(OSError):
                     self._mend()
                 raise
+
+    def _put(self, pages: Iterable[Page], run: str) -> tuple[int, int]:
+        """Write pages, which may still be lost; return how many there are, and where they end."""
+        count, end = 0, self.size
+        for group in _grouped(page_lines(page, run) for page in pages):
+            if self._fd is None:
+                self._fd = self._start()
+                end = self.size
+            lines = b"".join(group)
+            if self._frames is not None:
+                lines = self._frames.seal(lines, end)
+            _write_all(self._fd, lines)
+            count, end = count + len(group), end + len(lines)
+        return count, end
 
     def close(self) -> None:
         """Close the file; it stays."""
@@ -108,6 +115,20 @@ class Journal:
             raise
         self.size = self._head = len(header)
         return fd
+
+
+def _grouped(pages: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Group pages to what is written at once: joined, all that waited would be in memory twice more."""
+    group: list[bytes] = []
+    size = 0
+    for page in pages:
+        group.append(page)
+        size += len(page)
+        if size >= GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _write_all(fd: int, data: bytes) -> None:
