@@ -51,10 +51,23 @@ ROOMS = {
     ),
     "retention": Room(("exporter/retention.py",), ("tests/test_retention.py",)),
     "archive": Room(
-        tuple(f"exporter/archive/{name}.py" for name in ("_journal", "_lines", "_commits", "_segments", "_manifests")),
+        tuple(
+            f"exporter/archive/{name}.py"
+            for name in ("_journal", "_lines", "_blocks", "_commits", "_segments", "_manifests")
+        ),
         tuple(
             f"tests/archive/test_{name}.py"
-            for name in ("format", "segments", "later", "odd_files", "reading", "archive_laws", "crashes")
+            for name in (
+                "format",
+                "journal",
+                "segments",
+                "blocks",
+                "later",
+                "odd_files",
+                "reading",
+                "archive_laws",
+                "crashes",
+            )
         ),
     ),
     "gone": Room(("exporter/crawl/_gone.py",), ("tests/test_gone.py",)),
