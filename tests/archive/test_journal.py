@@ -64,7 +64,7 @@ def test_a_report_is_committed_with_the_pages_before_it(tmp_path: Path) -> None:
         archive.append([page(0)])
         sealed = archive.seal({"command": "backup"})
         assert sealed is not None
-        assert (len(sealed.segments), sealed.report) == (1, {"command": "backup"})
+        assert (len(sealed.segments), sealed.report, sealed.run) == (1, {"command": "backup"}, archive.run)
         assert archive.last_report() == {"command": "backup"}
 
 
