@@ -1,10 +1,11 @@
-"""What one walk has seen of a list, as 64-bit hashes: 200,000 objects fit into some 30 MB."""
+"""What one walk has seen of a list, as 64-bit hashes: a million objects fit into some 30 MB."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from exporter.sources._numbers import Numbers
 from exporter.sources._split import Piece
 
 
@@ -24,8 +25,8 @@ class Seen:
     """Ids and bodies of the objects so far."""
 
     def __init__(self) -> None:
-        self._ids: set[int] = set()
-        self._bodies: set[int] = set()
+        self._ids = Numbers()
+        self._bodies = Numbers()
         self._twice: set[int] = set()
 
     def adds(self, pieces: Sequence[Piece]) -> bool:
@@ -34,7 +35,7 @@ class Seen:
         keys = set(map(hash, ids))
         if None in ids or len(keys) < len(ids) or not self._ids.isdisjoint(keys):
             return False
-        self._ids |= keys
+        self._ids.update(keys)
         self._bodies.update(map(hash, zip(ids, [piece.body for piece in pieces], strict=True)))
         return True
 
