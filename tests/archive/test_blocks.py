@@ -58,6 +58,24 @@ def test_a_journal_is_cut_into_the_blocks_of_its_pages_unless_a_byte_is_another(
             assert list(proven(io.BytesIO(changed), size, "j")) == blocks
 
 
+def test_blocks_end_with_the_page_that_fills_them_and_no_more_is_read_at_a_time() -> None:
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+    asked = list[int | None]()
+    pages = [page_lines(page(at, size=40), "r") for at in range(6)]
+    (size,) = set(map(len, pages))
+    file = Counted(HEAD + b"".join(pages))
+
+    blocks = list(proven(file, len(HEAD) + size, "j"))
+
+    assert [len(block.text) for block in blocks] == [len(HEAD) + size, 2 * size, 2 * size, size]
+    assert blocks == slowly(HEAD + b"".join(pages), len(HEAD) + size)
+    assert all(one is not None and 0 < one <= 3 * size + len(HEAD) for one in asked)
+
+
 @pytest.mark.parametrize("count", [-1, 0, 1, 3, 10**30, '"2"', "null"])
 @pytest.mark.parametrize("lines", [0, 2])
 def test_a_page_of_another_number_of_records_than_its_mark_says_is_damaged(count: object, lines: int) -> None:

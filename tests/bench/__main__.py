@@ -23,7 +23,7 @@ from tests.bench.waiting import both_ends, waiting
 
 SHORT = "short: threads of 8 messages"
 LONG = "long: threads of 10,000 messages"
-FULL = (Shape(SHORT, 1_000, 8, 100), Shape(LONG, 2, 10_000, 1))
+FULL = (Shape(SHORT, 1_000, 8, 100), Shape(LONG, 8, 10_000, 1))
 QUICK = (Shape(SHORT, 400, 8, 50), Shape(LONG, 1, 10_000, 1))
 BY_HAND = "## Where the rest goes\n"
 "What stands from here on in the page was written by a person, and stays."
