@@ -69,7 +69,8 @@ def _page(options: argparse.Namespace, dlt: str | None) -> Iterator[str]:
         yield "\n| against | ratio | goal, at most | |"
         yield "|---|---|---|---|"
         for what, ratio, goal in work.goals(short=shape.messages < 100):
-            yield f"| {what} | {_ratio(ratio)} | {_ratio(goal)} | {'met' if ratio <= goal else 'missed'} |"
+            told = "not to be told" if ratio <= 0 else "met" if ratio <= goal else "missed"
+            yield f"| {what} | {_ratio(ratio)} | {_ratio(goal)} | {told} |"
     if not options.quick:
         yield from waiting(options.waiting)
         yield from both_ends(options.runs)
@@ -79,6 +80,9 @@ def _page(options: argparse.Namespace, dlt: str | None) -> Iterator[str]:
 
 
 def _ratio(value: float) -> str:
+    """Say how many times as much; where a start varied more than the work takes, nothing can be said."""
+    if value <= 0:
+        return "-"
     return f"1/{1 / value:.1f}" if value < 1 else f"{value:.2f}"
 
 
