@@ -10,7 +10,7 @@ import pytest
 
 from exporter.archive import Archive, _journal
 from exporter.errors import Damaged, DiskFull
-from tests.archive.making import filled, made, numbers, page, recover
+from tests.archive.making import filled, made, numbers, page, position, recover
 from tests.archive.test_crashes import journal_of
 
 pytestmark = pytest.mark.usefixtures("form")
@@ -99,6 +99,7 @@ def test_a_journal_whose_beginning_is_lost_goes_aside_and_the_server_is_asked_ag
     recover(path)
 
     assert numbers(path) == [0]
+    assert position(path) == 1
     assert (path / ".exporter" / "salvaged" / journal.name).read_bytes() == data
     assert not journal.exists()
 
