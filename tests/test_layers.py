@@ -14,7 +14,7 @@ ROOT = Path(exporter.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 GROUND = {"model", "errors"}
 TABLES = {"tables", "rows", "schemas", "text"}
-READS = GROUND | {"archive", "files", "storage"} | TABLES
+READS = GROUND | {"archive", "files", "groups", "storage"} | TABLES
 MAY = {
     "model": {"errors"},
     "errors": set[str](),
@@ -31,7 +31,7 @@ MAY = {
     "rows": GROUND | {"text", "schemas"},
     "sources": GROUND | {"complaints", "text"},
     "storage": GROUND | {"files"},
-    "archive": GROUND | {"files", "keys", "storage"},
+    "archive": GROUND | {"files", "groups", "keys", "storage"},
     "transport": GROUND | {"endpoint", "pacing", "sources"},
     "registry": GROUND | {"archive"},
     "touching": GROUND | {"archive", "config", "endpoint", "sources"},
@@ -61,6 +61,7 @@ MAY = {
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
     "sparing": set[str](),
     "heap": set[str](),
+    "groups": set[str](),
     "__main__": {"cli", "errors", "sparing"},
 }
 

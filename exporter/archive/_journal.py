@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from exporter.archive._lines import MARK, header_line, is_whole, load, page_lines
 from exporter.errors import Damaged, NoKey
 from exporter.files import make_folder, open_private, replacing, settle_folder, sync_folder, translated
+from exporter.groups import grouped
 from exporter.model import Page, now
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 GROUP = 1 << 20
-"Bytes of pages that are written at once, or a page that has more."
+"Bytes of pages that are written at once: joined, all that waited would be in memory twice more."
 
 
 class Journal:
@@ -70,7 +71,7 @@ class Journal:
     def _put(self, pages: Iterable[Page], run: str) -> tuple[int, int]:
         """Write pages, which may still be lost; return how many there are, and where they end."""
         count, end = 0, self.size
-        for group in _grouped(page_lines(page, run) for page in pages):
+        for group in grouped((page_lines(page, run) for page in pages), len, GROUP):
             if self._fd is None:
                 self._fd = self._start()
                 end = self.size
@@ -115,20 +116,6 @@ class Journal:
             raise
         self.size = self._head = len(header)
         return fd
-
-
-def _grouped(pages: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Group pages to what is written at once: joined, all that waited would be in memory twice more."""
-    group: list[bytes] = []
-    size = 0
-    for page in pages:
-        group.append(page)
-        size += len(page)
-        if size >= GROUP:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -8,11 +8,13 @@ equals an index that is made from nothing. It goes on in steps, each of which la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from exporter.archive import Archive, Manifest
 from exporter.archive.catalog import Known, plain
+from exporter.groups import grouped
 from exporter.model import Kind, Record, Registration, ThreadRef
 from exporter.rows import Deletions, microseconds, row
 from exporter.search import _words
@@ -47,11 +49,11 @@ def refresh(
     with store.writing() as writer:
         if not manifests:  # an archive without a commit
             writer.commit(About(VERSION, archive.id, 0, None))
-        for step in _steps(manifests):
+        for step in grouped(manifests, _size, STEP_BYTES):
             news = _News(archive, store, writer, step[-1].number, without)
             for manifest in step:
-                for pages in _batches(new_pages(archive, manifest)):
-                    news.take(pages)
+                for frames in grouped(new_pages(archive, manifest), _bodies, AHEAD_BYTES):
+                    news.take(list(chain.from_iterable(frames)))
                 done += _size(manifest)
                 if on_progress:
                     on_progress(done, total)
@@ -65,29 +67,8 @@ def _size(manifest: Manifest) -> int:
     return sum(segment.raw_bytes for segment in manifest.segments)
 
 
-def _steps(manifests: list[Manifest]) -> Iterator[list[Manifest]]:
-    step: list[Manifest] = []
-    size = 0
-    for manifest in manifests:
-        step.append(manifest)
-        size += _size(manifest)
-        if size >= STEP_BYTES:
-            yield step
-            step, size = [], 0
-    if step:
-        yield step
-
-
-def _batches(frames: Iterable[list[Page]]) -> Iterator[list[Page]]:
-    held: list[Page] = []
-    size = 0
-    for pages in frames:
-        held += pages
-        size += sum(len(record.body) for _, _, records in pages for record in records)
-        if size >= AHEAD_BYTES:
-            yield held
-            held, size = [], 0
-    yield held
+def _bodies(pages: list[Page]) -> int:
+    return sum(len(record.body) for _, _, records in pages for record in records)
 
 
 @dataclass(slots=True)

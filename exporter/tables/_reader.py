@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from exporter.archive import Erasures, MarkLine, TableFile
+from exporter.groups import grouped
 from exporter.model import Mark, Record, Registration, ThreadRef
 
 AHEAD = 2000
@@ -83,13 +84,4 @@ class View:
 
 def ahead(stream: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
     """Yield as much of what comes as is read ahead."""
-    held: list[T] = []
-    total = 0
-    for one in stream:
-        held.append(one)
-        total += size(one)
-        if len(held) == AHEAD or total > AHEAD_BYTES:
-            yield held
-            held, total = [], 0
-    if held:
-        yield held
+    return grouped(stream, size, AHEAD_BYTES, AHEAD)

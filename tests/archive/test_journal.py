@@ -45,19 +45,6 @@ def test_an_append_waits_for_the_disk_once_also_after_one_that_failed(
         assert len(waits) == 2
 
 
-def test_pages_are_written_together_up_to_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_journal, "GROUP", 10)
-    sizes = (5, 5, 9, 1, 4, 4, 2, 30, 1)
-
-    assert [list(map(len, group)) for group in _journal._grouped(b"x" * size for size in sizes)] == [
-        [5, 5],
-        [9, 1],
-        [4, 4, 2],
-        [30],
-        [1],
-    ]
-
-
 def test_what_is_archived_says_which_run_wrote_it(tmp_path: Path) -> None:
     with Archive.write(made(tmp_path / "a")) as archive:
         archive.append([page(0)])
