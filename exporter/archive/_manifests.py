@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from exporter.archive._lines import FORMAT, dump, load, stamp
@@ -79,7 +80,7 @@ def manifest_name(number: int) -> str:
 
 def number_of(name: str) -> int:
     """Return the number in the name of a manifest's file."""
-    return int(name.rsplit("/", 1)[-1].removesuffix(".json"))
+    return int(PurePosixPath(name).stem)
 
 
 def draft(

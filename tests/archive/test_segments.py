@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from exporter.archive import Archive
+from exporter.archive._cipher import Cipher
 from exporter.archive._lines import header_line, page_lines
 from exporter.archive._segments import FRAME, describe, frame_at, frames, read_at, read_header, rewrite, seal
 from exporter.errors import Damaged
@@ -86,6 +87,25 @@ def test_a_sealed_journal_is_described_as_it_was_sealed_and_read_as_it_was(
         assert list(read_at(io.BytesIO(data), frame.offset, (), one.name)) == []
 
 
+def test_a_segment_is_read_a_bounded_piece_at_a_time(tmp_path: Path, tmp: Path) -> None:
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+    asked = list[int | None]()
+    one, path = seal(journal(tmp_path, *some(40)), 7, AT, tmp)
+    data = path.read_bytes()
+
+    read_header(Counted(data), one.name)
+    list(read_at(Counted(data), 0, (), one.name))
+    list(frames(Counted(data), one.name))
+    rewrite(one, Counted(data), lambda _: True, tmp)
+
+    assert asked
+    assert all(one is not None and 0 < one <= FRAME for one in asked)
+
+
 @pytest.mark.parametrize(("missing", "first"), [(1, 2), (0, 1)])
 def test_a_frame_ends_with_the_page_that_makes_it_long_enough(
     tmp_path: Path, tmp: Path, missing: int, first: int
@@ -146,6 +166,29 @@ def test_a_segment_written_again_keeps_what_it_is_to_keep_byte_for_byte(tmp_path
         assert (new.name, new.journal, new.sha256) == (NAME.format(digest[:12]).replace("11/", "10/"), "v", digest)
         assert (new.records, new.pages, new.bytes) == (10 * len(left), len(left), len(found))
         assert read_header(io.BytesIO(found), new.name) == read_header(io.BytesIO(data), one.name)
+
+
+def test_a_segment_is_not_written_again_without_the_pages_that_are_damaged(tmp_path: Path, tmp: Path) -> None:
+    pages = some(40)
+    one, path = seal(journal(tmp_path, *pages), 7, AT, tmp)
+    data = path.read_bytes()
+    changed = sealed(header_line("a" * 32, "w", AT) + pages[0].replace(b'"pad"', b'"pod"'))
+
+    for bad, why in ((data[:-9], "it ends inside a frame"), (changed, "a page differs from its mark")):
+        with pytest.raises(Damaged, match=f"^{one.name}: {why}"):
+            rewrite(one, io.BytesIO(bad), lambda _: True, tmp)
+
+
+def test_a_segment_of_an_encrypted_archive_is_written_again_under_its_key(tmp_path: Path, tmp: Path) -> None:
+    pages, cipher = some(3), Cipher("a" * 32, {1: bytes(range(32))}, 1)
+    one, path = seal(journal(tmp_path, *pages), 7, AT, tmp)
+    new, again = rewrite(one, io.BytesIO(path.read_bytes()), lambda _: True, tmp, cipher)
+    kept = again.read_bytes()
+    clear = cipher.reader(io.BytesIO(kept), "segments", "000000007", new.name)
+
+    assert b"msg_" not in kept
+    assert (new.name, new.bytes) == (f"{NAME.format(hashlib.sha256(kept).hexdigest()[:12])}.enc", len(kept))
+    assert [lines for frame in frames(clear, new.name) for lines in frame.pages] == lines(pages)
 
 
 def test_a_journal_that_is_not_whole_pages_is_not_sealed(tmp_path: Path, tmp: Path) -> None:
