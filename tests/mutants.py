@@ -44,9 +44,17 @@ class Room:
 
 ROOMS = {
     "paging": Room(
-        tuple(f"exporter/sources/{name}.py" for name in ("_paging", "_state", "_seen", "_habits")),
+        tuple(f"exporter/sources/{name}.py" for name in ("_paging", "_state", "_seen", "_habits", "_numbers")),
         tuple(
-            f"tests/sources/test_{name}.py" for name in ("habits", "paging", "paging_edges", "listing", "silent_stops")
+            f"tests/sources/test_{name}.py"
+            for name in ("habits", "paging", "paging_edges", "listing", "numbers", "silent_stops")
+        ),
+    ),
+    "ends": Room(
+        tuple(f"exporter/sources/{name}.py" for name in ("_both_ends", "_asking", "_chain")),
+        tuple(
+            f"tests/sources/test_{name}.py"
+            for name in ("both_ends", "both_ends_lies", "listing", "requests", "silent_stops", "responses")
         ),
     ),
     "retention": Room(("exporter/retention.py",), ("tests/test_retention.py",)),
