@@ -135,8 +135,16 @@ def tried(room: Room, share: int, seed: str, until: float) -> Iterator[tuple[str
         with contextlib.suppress(subprocess.TimeoutExpired), Path("said").open("wb") as said:
             # what was tried until then counts
             seconds = max(1.0, until - time.monotonic())
-            subprocess.run(words, stdout=said, stderr=said, timeout=seconds, check=False, env=_environment())
+            ended = subprocess.run(words, stdout=said, stderr=said, timeout=seconds, check=False, env=_environment())
+            if ended.returncode:
+                sys.exit("the tests do not pass as it is, so no change was tried:\n" + _end_of("said"))
         yield from _states(set(drawn))
+
+
+def _end_of(name: str) -> str:
+    """Return the last lines of what was said, without the steps of a progress display."""
+    text = Path(name).read_text("utf-8", "replace")
+    return "\n".join(line.rpartition("\r")[2] for line in text.splitlines()[-40:])
 
 
 def _hurry(tests: Path) -> None:
@@ -155,6 +163,7 @@ def _settings(room: Room) -> str:
     fields = {
         "source_paths": ["exporter"],
         "only_mutate": room.modules,
+        "also_copy": ["docs"],
         "pytest_add_cli_args": ["-n0", "-p", "no:cacheprovider", "--hypothesis-seed=0"],
         "pytest_add_cli_args_test_selection": room.tests,
         "process_isolation": "forkserver",
