@@ -21,6 +21,7 @@ from exporter.archive._remainder import left
 from exporter.check import _accepting as accepting
 from exporter.check import accept, check
 from exporter.cli import cli
+from exporter.erase import Asked, choose, erase
 from exporter.errors import Damaged, DiskFull, Locked, UsageError
 from exporter.model import Finding, Registration
 from exporter.rebuild import rebuild
@@ -146,6 +147,18 @@ def test_frames_that_are_whole_are_kept(nights: Bench, tmp_path: Path) -> None:
     assert done.given.pages > 0
     assert (tmp_path / "lost" / victim.relative_to(nights.path)).exists()
     assert [file.name for file in segments(nights.path) if "-left." in file.name]
+
+
+def test_what_was_left_of_a_segment_stays_that_when_a_thread_is_erased(nights: Bench, tmp_path: Path) -> None:
+    flip(largest(nights.path))
+    accept(nights.path, list(check(nights.path)), tmp_path / "lost")
+    (left,) = nights.path.glob("segments/**/*-left.jsonl.zst")
+    with Archive.write(nights.path) as archive:
+        erase(archive, choose(archive, [Asked("thread", "conv_s")]).threads)
+
+    assert not left.exists()
+    assert [file.name[:9] for file in nights.path.glob("segments/**/*-left.jsonl.zst")] == [left.name[:9]]
+    assert damages(nights.path) == []
 
 
 def test_rows_that_only_the_tables_had_are_put_aside(nights: Bench, tmp_path: Path) -> None:

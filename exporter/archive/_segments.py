@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from exporter.archive._blocks import Block, joined, proven
@@ -82,12 +82,13 @@ def rewrite(
 ) -> tuple[Segment, Path]:
     """Write a segment again, durably, in `tmp`, with those pages that are to be kept, byte for byte.
 
-    It has the number, the month and the journal that it had. Raises `Damaged` if its pages are not what they were.
+    It has the number, the month and the journal that it had, and stays a remainder if it is one. Raises `Damaged` if its pages are not what they were.
     """
     head, _, _ = _frame(file.read(FRAME), file, one.name)
     file.seek(0)
     pages = (lines for frame in frames(file, one.name) for lines in checked(frame.pages, one.name) if keeps(lines))
-    return pack(head[: head.index(b"\n") + 1], pages, one, tmp, cipher)
+    mark = LEFT if is_remainder(one.name) else ""
+    return pack(head[: head.index(b"\n") + 1], pages, one, tmp, cipher, mark=mark)
 
 
 def pack(
@@ -109,7 +110,7 @@ def pack(
 def is_named(name: str, number: int, sha256: str) -> bool:
     """Tell whether a segment's name is that of its bytes."""
     begin = f"{number:09d}-{sha256[:12]}.jsonl.zst"
-    return name.rsplit("/", 1)[-1] in (begin, f"{begin}.enc")
+    return PurePosixPath(name).name in (begin, f"{begin}.enc")
 
 
 def is_remainder(name: str) -> bool:
