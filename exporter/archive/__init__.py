@@ -183,7 +183,7 @@ class Archive:
 
     def held(self, threads: Collection[ThreadRef]) -> Found:
         """Read all segments, and return what there is of these threads; `Damaged` where one cannot be read."""
-        return look(self.storage, self.path, threads)
+        return look(self.storage, self.path, threads, self.catalog.find_all)
 
     def erase(self, threads: Collection[ThreadRef], about: dict[str, Any]) -> Manifest:
         """Take these threads out of everything but the tables, durably; publishing takes their rows out of those.

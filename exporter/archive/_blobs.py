@@ -44,6 +44,11 @@ def blob_name(sha256: str) -> str:
     return f"{FOLDER}/sha256/{sha256[:2]}/{sha256}"
 
 
+def is_content(name: str) -> bool:
+    """Tell whether a file is named as a content is, in a plain archive or an encrypted one."""
+    return bool(NAME.fullmatch(name) or KEPT.fullmatch(name))
+
+
 class Blob:
     """A content on its way into the archive, hashed while it is written; without `keep` nothing of it stays.
 

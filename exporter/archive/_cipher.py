@@ -14,7 +14,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
@@ -75,6 +75,22 @@ class Cipher:
         if not head.startswith(MAGIC) or len(head) < HEAD.size:
             return Opened(file, None, rotten=len(head) == HEAD.size)
         return Opened(file, Frames(self._aead(*_told(head, where), f"journal/{writer}", where=where)))
+
+    def pieces(self, file: BinaryIO, writer: str, where: str) -> Iterator[bytes]:
+        """Open what can be opened of a journal in which bytes rotted; nothing (`b""`) where something could not be."""
+        head = file.read(HEAD.size)
+        if not head.startswith(MAGIC) or len(head) < HEAD.size:
+            yield b""
+            return
+        frames, at = Frames(self._aead(*_told(head, where), f"journal/{writer}", where=where)), HEAD.size
+        size = file.seek(0, os.SEEK_END)
+        while at < size:
+            file.seek(at)
+            piece, _ = frames.open(file, at)
+            yield piece or b""
+            if piece is None and file.tell() <= at + FRAME.size:  # where the next one begins is not known
+                return
+            at = file.tell()
 
     def blob_id(self, sha256: str) -> str:
         """Return what a content is called on the disk, which does not tell who knows the content that it is here."""

@@ -12,9 +12,7 @@ follows it, and what is left to remove is removed by whoever opens the archive f
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -23,23 +21,23 @@ from pathlib import Path
 from typing import Any
 
 from exporter.archive import _manifests, _segments
-from exporter.archive._blobs import blob_name
+from exporter.archive._blobs import FOLDER, blob_name, is_content
 from exporter.archive._commits import Commits, frames
-from exporter.archive._encrypted import cipher_of, kept
+from exporter.archive._encrypted import cipher_of, kept, on_disk
 from exporter.archive._lines import dump, dump_ascii, load, read_mark, read_record
 from exporter.archive._manifests import Amended, Erasure, Manifest, Replaced
 from exporter.archive._receipts import Receipts
-from exporter.archive._tombstones import UNFINISHED, Quotes, hashed, tombstone
+from exporter.archive._salvaged import Known, Salvaged
+from exporter.archive._tombstones import UNFINISHED, HashedQuotes, Quotes, hashed, tombstone
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError, Damaged, Locked
-from exporter.files import FILE_MODE, make_folder, replacing, sha256_of, sync_folder, translated, writing
+from exporter.files import FILE_MODE, make_folder, replacing, sha256_of, translated, writing
 from exporter.model import Mark, Segment, ThreadRef
 from exporter.storage import Storage
 
 PATIENCE = 600.0
 "Seconds to wait for a program that is writing the index of words."
 PLAN = "plan.json"
-_NAMED = re.compile(rb'"thread":"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass
@@ -52,6 +50,8 @@ class Found:
     pages: int = 0
     blobs: dict[str, int] = field(default_factory=dict)
     "Contents that no other thread refers to, by name: their bytes."
+    unnamed: list[str] = field(default_factory=list)
+    "Contents that no record names at all, as a crash leaves them: nobody can tell whose they are."
     segments: list[Segment] = field(default_factory=list)
     "Those that hold any page of them."
     reports: list[int] = field(default_factory=list)
@@ -75,8 +75,11 @@ class Whose:
         return self._beginnings.get(mark[: mark.find(b',"list":')])
 
 
-def look(storage: Storage, path: Path, threads: Collection[ThreadRef]) -> Found:
-    """Read all segments, and say what they hold of these threads; `Damaged` where one cannot be read."""
+def look(storage: Storage, path: Path, threads: Collection[ThreadRef], known: Known) -> Found:
+    """Read all segments, and say what they hold of these threads; `Damaged` where one cannot be read.
+
+    What nobody can tell whose it is counts as theirs, but for what is of threads that are `known`.
+    """
     found, whose = Found(dict.fromkeys(threads, 0)), Whose(threads)
     mine: set[str] = set()
     others: set[str] = set()
@@ -99,9 +102,17 @@ def look(storage: Storage, path: Path, threads: Collection[ThreadRef]) -> Found:
     for sha256 in sorted(mine - others):
         with suppress(FileNotFoundError), storage.open(blob_name(sha256)) as file:
             found.blobs[blob_name(sha256)] = file.seek(0, os.SEEK_END)
+    found.unnamed = _unnamed(storage, mine | others)
     _refuse_strays(storage, named, whose)
-    found.salvaged = [kept.name for kept in _salvaged(path) if _others(kept, threads) != kept.read_bytes()]
+    found.salvaged = Salvaged(path, cipher_of(storage), known).holding(set(threads).__contains__)
     return found
+
+
+def _unnamed(storage: Storage, named: Collection[str]) -> list[str]:
+    """Return the names on the disk of the contents that no record names."""
+    stay = {on_disk(storage, blob_name(sha256)) for sha256 in named}
+    there = kept(storage).names(FOLDER)
+    return sorted(name for name in there if is_content(name) and name not in stay)
 
 
 def _pages(name: str, storage: Storage) -> Iterator[list[bytes]]:
@@ -122,6 +133,12 @@ def _contents(lines: list[bytes]) -> Iterator[str]:
             yield str(sha256)
 
 
+def _named_contents(storage: Storage) -> set[str]:
+    """Read all segments for the hashes of the contents that any record names."""
+    pages = (lines for log in _manifests.log(storage) for one in log.segments for lines in _pages(one.name, storage))
+    return {sha256 for lines in pages if b'"of":"file"' in lines[-1] for sha256 in _contents(lines)}
+
+
 def _refuse_strays(storage: Storage, named: set[str], whose: Whose) -> None:
     """Stop at a segment that no commit names if it holds what is to be erased: nothing says what may become of it."""
     for name in storage.names("segments"):
@@ -134,26 +151,6 @@ def _refuse_strays(storage: Storage, named: set[str], whose: Whose) -> None:
         raise ArchiveError(f"{name}: no commit names it, and {what}; remove it, or move it away, and erase again")
 
 
-def _salvaged(path: Path) -> list[Path]:
-    return sorted((path / ".exporter" / "salvaged").glob("*"))
-
-
-def _others(kept: Path, threads: Collection[ThreadRef]) -> bytes:
-    """Return the lines of a damaged journal that name another thread, and none of these."""
-    ids = {one.id for one in threads}
-    return b"".join(line for line in kept.read_bytes().splitlines(keepends=True) if _is_of_others(line, ids))
-
-
-def _is_of_others(line: bytes, ids: set[str]) -> bool:
-    if line.startswith(b'{"kind":"journal",'):
-        return True
-    at = _NAMED.search(line)
-    try:
-        return at is not None and json.loads(b'"' + at[1] + b'"') not in ids
-    except ValueError:
-        return False
-
-
 class Eraser:
     """What erases, of an archive that is open for writing."""
 
@@ -162,13 +159,14 @@ class Eraser:
         self._catalog, self._commits = catalog, commits
         self._folder = path / ".exporter" / "erasing"
         self._receipts = Receipts(path, storage)
+        self._salvaged = Salvaged(path, cipher_of(storage), catalog.find_all)
 
     def erase(self, threads: Collection[ThreadRef], about: dict[str, Any], run: str) -> Manifest:
         """Erase these threads; when this returns, only the tables still have their rows.
 
         Nothing is in the journal. Raises `Damaged` where something cannot be read: then nothing is erased.
         """
-        found = look(self._storage, self._path, threads)
+        found = look(self._storage, self._path, threads, self._catalog.find_all)
         made = [self._rewritten(one, Whose(threads)) for one in found.segments]
         quotes = Quotes(one.id for one in threads)
         self._begin()
@@ -180,14 +178,12 @@ class Eraser:
             about=about | _counts(found),
         )
         for name in found.salvaged:
-            kept = _others(self._path / ".exporter" / "salvaged" / name, threads)
-            with writing(make_folder(self._folder / "salvaged") / name) as file:
-                file.write(kept)
+            self._salvaged.stage(name, set(threads).__contains__, self._folder / "salvaged")
         plan = {
             "number": self._commits.next,
             "run": run,
             "segments": [one.new.name for one, _ in made],
-            "blobs": list(found.blobs),
+            "blobs": [*(on_disk(self._storage, name) for name in found.blobs), *found.unnamed],
             "salvaged": found.salvaged,
         }
         with replacing(self._folder / PLAN) as file:
@@ -237,8 +233,10 @@ class Eraser:
         elif unfinished and not self._receipts.has(int(unfinished)):
             manifest = _manifests.read(self._storage, int(unfinished))
             assert manifest is not None  # it is indexed
-            self._finish(manifest, {})
+            self._finish(manifest, self._planned(manifest))
             return
+        elif unfinished:
+            self._catalog.shrink()  # an older one was put back that named what is erased
         self._end()
 
     def _plan(self) -> dict[str, Any]:
@@ -248,6 +246,34 @@ class Eraser:
             return {}
         return plan if isinstance(plan, dict) else {}
 
+    def _planned(self, manifest: Manifest) -> dict[str, Any]:
+        """Work out again what is left to remove, where a crash took the plan along; what is staged lasts if it can."""
+        assert manifest.erased is not None
+        stones = frozenset(manifest.erased.threads)
+        if not stones:  # the archive only goes on without what was damaged
+            return {}
+        make_folder(self._folder)
+        for amended in manifest.erased.amended:
+            self._amend_again(amended, HashedQuotes(self._archive, manifest.erased.ids))
+
+        def gone(thread: ThreadRef) -> bool:
+            return tombstone(self._archive, thread) in stones
+
+        salvaged = self._salvaged.holding(gone)
+        for name in salvaged:
+            self._salvaged.stage(name, gone, self._folder / "salvaged")
+        return {"blobs": _unnamed(self._storage, _named_contents(self._storage)), "salvaged": salvaged}
+
+    def _amend_again(self, amended: Amended, quotes: Quotes) -> None:
+        """Stage a report without its quotes as it was staged before, if it is not there."""
+        old = _manifests.read(self._storage, amended.number)
+        if self._staged(amended.number).exists() or old is None or old.file_sha256 != amended.old:
+            return
+        data = _manifests.encode(replace(old, report=quotes.scrubbed(old.report)))
+        if _manifests.decode(data, old.name).file_sha256 == amended.new:
+            with writing(self._staged(amended.number)) as file:
+                file.write(data)
+
     def _finish(self, manifest: Manifest, plan: dict[str, Any]) -> None:
         """Remove what is left of what a manifest erased; may be begun again after any step."""
         assert manifest.erased is not None
@@ -255,27 +281,13 @@ class Eraser:
             if self._staged(amended.number).exists():
                 self._storage.replace(_manifests.manifest_name(amended.number), self._staged(amended.number))
         for name in (*(one.old.name for one in manifest.erased.replaced), *plan.get("blobs", ())):
-            self._storage.remove(name)
+            kept(self._storage).remove(name)
         for name in plan.get("salvaged", ()):
-            self._settle(name)
+            self._salvaged.settle(name, self._folder / "salvaged")
         self._sweep()
         self._catalog.shrink()
         self._receipts.write(manifest)
         self._end()
-
-    def _settle(self, name: str) -> None:
-        """Put what others have of a damaged journal in its place; where that is nothing, remove it."""
-        kept, staged = self._path / ".exporter" / "salvaged" / name, self._folder / "salvaged" / name
-        with translated(kept):
-            if not staged.exists():  # done before, perhaps by a process that died before it was sure
-                sync_folder(kept.parent)
-                return
-            if any(not line.startswith(b'{"kind":"journal",') for line in staged.read_bytes().splitlines()):
-                staged.replace(kept)
-            else:
-                kept.unlink(missing_ok=True)
-                staged.unlink()
-            sync_folder(kept.parent)
 
     def _sweep(self) -> None:
         """Remove what is made again when it is wanted, and what a crash left of writing a file beside another."""
@@ -319,5 +331,6 @@ def _counts(found: Found) -> dict[str, int]:
         "pages": found.pages,
         "files": len(found.blobs),
         "file_bytes": sum(found.blobs.values()),
+        "unnamed_files": len(found.unnamed),
         "salvaged": len(found.salvaged),
     }

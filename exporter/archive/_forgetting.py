@@ -13,11 +13,12 @@ from sqlalchemy.engine import Connection
 from exporter.archive._news import News
 from exporter.archive._schema import facts, frames, inbox, lists, segments, threads
 from exporter.archive._segments import Frame
-from exporter.archive._tombstones import FACT, Quotes, tombstone
+from exporter.archive._tombstones import Quotes, tombstone
 from exporter.model import Segment, ThreadRef
 
 BATCH = 500
 "Rows per statement."
+HINTS = "hint "
 PLACES = "discover:"
 "How the facts are named that say where a list goes on: they quote ids, and without one the list is walked again."
 
@@ -49,10 +50,11 @@ def forget(db: Connection, what: Erasing) -> None:
 
 
 def scrub(db: Connection, quotes: Quotes) -> None:
-    """Take out of the facts what names any of these threads."""
+    """Take out of the facts what names any of these threads; those of the archive itself quote nobody."""
     if not quotes:
         return
-    for key, value in db.execute(sa.select(facts).where(sa.not_(facts.c.key.startswith(FACT)))).all():
+    quoting = sa.or_(facts.c.key.startswith(HINTS), facts.c.key.startswith(PLACES))
+    for key, value in db.execute(sa.select(facts).where(quoting)).all():
         if not quotes.any_in(f"{key} {value}"):
             continue
         db.execute(sa.delete(facts).where(facts.c.key == key))

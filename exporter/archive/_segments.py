@@ -82,7 +82,8 @@ def rewrite(
 ) -> tuple[Segment, Path]:
     """Write a segment again, durably, in `tmp`, with those pages that are to be kept, byte for byte.
 
-    It has the number, the month and the journal that it had, and stays a remainder if it is one. Raises `Damaged` if its pages are not what they were.
+    It has the number, the month and the journal that it had, and is a remainder if it was one. Raises `Damaged` if its
+    pages are not what they were.
     """
     head, _, _ = _frame(file.read(FRAME), file, one.name)
     file.seek(0)

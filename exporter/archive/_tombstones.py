@@ -23,6 +23,8 @@ UNFINISHED = "erasing"
 "The fact that names the manifest whose erasure left files behind that have to go."
 WORD = "(erased)"
 "What stands where something was quoted."
+OURS = frozenset({"command", "run", "started_at", "finished_at"})
+"What these fields say comes from no server and names no thread, whatever an id looks like."
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -71,9 +73,26 @@ class Quotes:
         if isinstance(value, list):
             return [self.scrubbed(one) for one in value]
         if isinstance(value, dict):
-            hit = any(isinstance(one, str) and self.any_in(one) for one in value.values())
-            return {
-                WORD if self.any_in(key) else key: WORD if hit and isinstance(one, str) else self.scrubbed(one)
-                for key, one in value.items()
-            }
+            hit = any(isinstance(one, str) and self.any_in(one) for key, one in value.items() if key not in OURS)
+            return dict(self._field(key, one, hit=hit) for key, one in value.items())
         return value
+
+    def _field(self, key: str, value: Any, *, hit: bool) -> tuple[str, Any]:
+        if key in OURS:
+            return key, value
+        return WORD if self.any_in(key) else key, WORD if hit and isinstance(value, str) else self.scrubbed(value)
+
+
+class HashedQuotes(Quotes):
+    """As `Quotes`, of threads of which only the hashes of their ids are known: ids with other characters are missed."""
+
+    def __init__(self, archive: str, ids: Iterable[str]) -> None:
+        super().__init__(())
+        self._archive, self._hashes = archive, frozenset(ids)
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def any_in(self, text: str) -> bool:
+        """Tell whether a text names any of them."""
+        return any(hashed(self._archive, "thread", word) in self._hashes for word in set(_TOKEN.findall(text)))
