@@ -39,21 +39,27 @@ class Chosen:
 
 
 def choose(archive: Archive, asked: Sequence[Asked]) -> Chosen:
-    """Find the threads; `UsageError` names what the archive does not have, and never had."""
+    """Find the threads; `UsageError` names what the archive does not have, and was never asked to erase."""
     threads: dict[ThreadRef, None] = {}
     before: list[Asked] = []
-    unknown: list[str] = []
+    unknown: list[Asked] = []
     for one in asked:
         found = list(_named(archive, one))
         threads.update(dict.fromkeys(found))
-        if not found and one.what == "thread" and not archive.catalog.erased_id(archive.id, one.name):
-            unknown.append(printable(one.name))
-        elif not found:
-            before.append(one)
+        if not found:
+            (before if _was_erased(archive, one) else unknown).append(one)
     if unknown:
-        names = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else "")
+        kinds = {"thread": "", "user": "user ", "customer": "customer "}
+        names = ", ".join(kinds[one.what] + printable(one.name) for one in unknown[:5])
+        names += f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
         raise UsageError(f"{names}: not in {archive.path}; nothing is erased. `exporter threads` lists what is there")
     return Chosen(tuple(threads), tuple(before))
+
+
+def _was_erased(archive: Archive, one: Asked) -> bool:
+    if one.what == "thread":
+        return archive.catalog.erased_id(archive.id, one.name)
+    return archive.receipts.asked(hashed(archive.id, one.what, one.name))
 
 
 def _named(archive: Archive, one: Asked) -> Iterator[ThreadRef]:

@@ -17,9 +17,9 @@ from exporter.archive import Archive
 from exporter.check import check
 from exporter.crawl import Options, Stop, backup, plan
 from exporter.discovery import Discovered, Listed, Taken, _ledger, discover
-from exporter.discovery._owner import LONGEST, Owner, owner_in
 from exporter.errors import UsageError
 from exporter.model import Gap, Item, Page, Position, Profile, Registration, Secret, ThreadRef, now
+from exporter.owner import LONGEST, Owner, owner_in
 from exporter.registry import register
 from exporter.sandbox import running
 from exporter.sandbox.keys import Key

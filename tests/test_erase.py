@@ -409,3 +409,43 @@ def test_an_encrypted_archive_is_erased_as_any_other(tmp_path: Path, monkeypatch
     with Archive.open(path) as archive:
         assert archive.held(GONE).pages == 0
         assert not list(archive.missing())
+
+
+def test_a_user_whom_only_the_threads_own_object_names_is_found_and_one_whom_nobody_knows_is_an_error(
+    bench: Bench,
+) -> None:
+    thread = bench.state.add_chatkit_thread({"id": "cthr_1", "user": "user_2"})
+    bench.state.add_chatkit_item(thread, {"id": "cthi_1", "type": "chatkit.user_message", "content": []})
+    bench.backup(thread)
+    with Archive.write(bench.path) as archive:
+        assert archive.catalog.known(user="user_2").__next__().thread.id == thread
+        with pytest.raises(UsageError, match="user user_3, customer c: not in "):
+            choose(archive, [Asked("user", "user_3"), Asked("customer", "c"), Asked("user", "user_2")])
+        asked = [Asked("user", "user_2")]
+        erase(archive, choose(archive, asked).threads, asked)
+        assert choose(archive, asked).before == tuple(asked)
+    bench.backup()
+
+    with Archive.open(bench.path) as archive:
+        assert not list(archive.catalog.known())
+
+
+def test_whose_a_thread_is_follows_its_object_unless_somebody_said_otherwise(bench: Bench) -> None:
+    for name in ("cthr_1", "cthr_2"):
+        bench.state.add_chatkit_thread({"id": name, "user": "ann", "metadata": {"customer": "firm"}})
+    Archive.create(bench.path)
+    with Archive.write(bench.path) as archive:
+        register(archive, [Registration(bench.ref("cthr_2"), user="bob")])
+    bench.backup("cthr_1", "cthr_2")
+    assert owners(bench) == [("ann", "firm"), ("bob", "firm")]
+    for name in ("cthr_1", "cthr_2"):
+        bench.state.edit_chatkit_thread(name, {"id": name, "user": "eve", "metadata": {"customer": "firm"}})
+    bench.backup(full=True)
+
+    assert owners(bench) == [("eve", "firm"), ("bob", "firm")]
+    assert bench.backup(full=True).records == 0
+
+
+def owners(bench: Bench) -> list[tuple[str | None, str | None]]:
+    with Archive.open(bench.path) as archive:
+        return [(one.user, one.customer) for one in sorted(archive.catalog.known(), key=lambda one: one.thread)]

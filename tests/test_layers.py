@@ -21,6 +21,7 @@ MAY = {
     "files": GROUND,
     "complaints": {"model"},
     "text": GROUND,
+    "owner": GROUND | {"text"},
     "pacing": GROUND,
     "endpoint": GROUND,
     "retention": GROUND,
@@ -49,10 +50,10 @@ MAY = {
     "view": READS | {"formats", "search", "outlook", "sources"},
     "search": READS,
     "notebook": READS | {"formats", "outlook", "retention"},
-    "crawl": READS
-    | {"outlook", "retention", "endpoint", "sources", "pacing", "transport", "registry"},  # links are registered
+    "crawl": READS  # links are registered
+    | {"outlook", "owner", "retention", "endpoint", "sources", "pacing", "transport", "registry"},
     "discovery": GROUND
-    | {"archive", "crawl", "endpoint", "pacing", "registry", "retention", "sources", "text", "transport"},
+    | {"archive", "crawl", "endpoint", "owner", "pacing", "registry", "retention", "sources", "text", "transport"},
     "doctor": GROUND
     | {"archive", "complaints", "config", "endpoint", "pacing", "pasted", "retention", "sources", "transport"},
     "selftest": READS | {"check", "crawl", "endpoint", "erase", "rebuild", "registry", "sandbox"},

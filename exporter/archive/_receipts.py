@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.archive._lines import FORMAT, stamp
-from exporter.archive._manifests import Manifest
+from exporter.archive._manifests import Manifest, erasing
 from exporter.files import make_folder, replacing
 from exporter.model import Segment, now
 from exporter.storage import Storage
@@ -31,6 +31,11 @@ class Receipts:
     def has(self, number: int) -> bool:
         """Tell whether there is one for what a manifest erased."""
         return self._file(number).exists()
+
+    def asked(self, sha256: str) -> bool:
+        """Tell whether what has this hash was asked for in any erasure."""
+        told = (one.erased.about.get("asked", ()) for one in erasing(self._storage) if one.erased)
+        return any(one.get("sha256") == sha256 for asked in told for one in asked)
 
     def read(self, number: int) -> dict[str, Any]:
         """Return what a receipt says; nothing where there is none that can be read."""

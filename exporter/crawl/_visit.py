@@ -21,7 +21,8 @@ from exporter.crawl._links import Links
 from exporter.crawl._options import Options
 from exporter.crawl._sweep import OBJECTS, Sweep
 from exporter.errors import ExporterError, UsageError
-from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, ThreadRef, now, scrubbed
+from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, Registration, ThreadRef, now, scrubbed
+from exporter.owner import following
 from exporter.registry import registration_page
 from exporter.retention import elapsed
 from exporter.sources import AGAIN, Container, Event, Source
@@ -66,8 +67,8 @@ class Visit:
         self._after: Mapping[str, Position] = self._positions
         if self._full or known.code in UNRESUMABLE:
             self._after = AGAIN
-        self._adopted = profile == known.profile
-        "Whether the registry names the profile that reads it."
+        self._entry = owner_of(known)
+        "What the registry says of it."
         self._gaps: list[Gap] = []
         self._notes: dict[str, None] = {}
         self._files: VisitFiles | None = None
@@ -114,14 +115,21 @@ class Visit:
         return container
 
     def _brought(self, got: Event) -> Iterator[Page]:
-        """What is to be written of what the source brings: whose profile read it, where it leads, what is news."""
+        """What is to be written of what the source brings: whose it is, where it leads, what is news."""
         if isinstance(got, Gap):
             self.gap(got)
             return
-        if not self._adopted:
-            self._adopted = True
-            yield registration_page(replace(owner_of(self._known), profile=self._profile))
+        if (entry := self._owned(got)) != self._entry:
+            self._entry = entry
+            yield registration_page(entry)
         yield from self._follow(got) if isinstance(got, Link) else self._news(got)
+
+    def _owned(self, got: Page | Link) -> Registration:
+        """What the registry is to say of the thread: the profile that reads it, and whose its own object says it is."""
+        entry = replace(self._entry, profile=self._profile)
+        if isinstance(got, Link) or got.kind != "thread" or not got.items:
+            return entry
+        return following(entry, got.items[0].body, self._archived_object)
 
     def _counted(self, page: Page) -> Page:
         self.wrote = True

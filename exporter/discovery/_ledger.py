@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from exporter.archive import Archive
 from exporter.archive.catalog import digest, owner_of, stamp
 from exporter.crawl._activity import activity
-from exporter.discovery._owner import Owner, owner_in
 from exporter.errors import UsageError
 from exporter.model import Item, Page, Registration, ThreadRef, checked_id
+from exporter.owner import following
 from exporter.registry import registration_page
 from exporter.retention import Policies, Standing, deadline
 
@@ -132,29 +132,17 @@ class Ledger:
             )
 
     def _entry(self, thread: ThreadRef, item: Item, before: _Had) -> Registration:
-        """What is known of a thread once its object was listed.
+        """What is known of a thread once its object was listed."""
+        known = before.entry or Registration(thread, self._profile)
+        same = digest(item.body) == before.body
+        return following(known, item.body, lambda: item.body if same else self._archived(thread))
 
-        What a person registered stays. A word that is unknown is filled, and one that the object itself said when it
-        was archived last follows the object.
-        """
-        said, known = owner_in(item.body), before.entry
-        if known is None:
-            return Registration(thread, self._profile, said.user, said.customer, said.title)
-        words = {name: word for name, word in said._asdict().items() if word not in (None, getattr(known, name))}
-        others = {name for name in words if getattr(known, name) is not None}
-        if others:
-            own = said if digest(item.body) == before.body else self._said_before(thread)
-            for name in others:
-                if getattr(own, name) != getattr(known, name):
-                    del words[name]
-        return replace(known, **words)
-
-    def _said_before(self, thread: ThreadRef) -> Owner:
-        """What the thread's object said of its owner when it was archived last."""
+    def _archived(self, thread: ThreadRef) -> bytes:
+        """The thread's object as it was archived last."""
         newest = b""
         for record in self._archive.records(thread, "thread"):
             newest = record.body
-        return owner_in(newest)
+        return newest
 
 
 def _named(page: Page) -> Iterator[tuple[ThreadRef | None, Item]]:

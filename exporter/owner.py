@@ -1,10 +1,12 @@
-"""What a listed object says about whose it is: strings only, everything else stays in the object."""
+"""What a thread's object says about whose it is: strings only, everything else stays in the object."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
+from exporter.model import Registration
 from exporter.text import members, plain, string
 
 LONGEST = 1000
@@ -28,6 +30,21 @@ def owner_in(body: bytes) -> Owner:
         customer=_word(said, "customer") or _word(said, "customer_id"),
         title=_word(own, "title") or _word(said, "title"),
     )
+
+
+def following(known: Registration, body: bytes, before: Callable[[], bytes]) -> Registration:
+    """Return what is known of a thread once its object was read.
+
+    What a person registered stays. A word that is unknown is filled, and one that the object itself said when it was
+    archived last follows the object; `before` returns it as it was then.
+    """
+    words = {name: word for name, word in owner_in(body)._asdict().items() if word not in (None, getattr(known, name))}
+    told = {name for name in words if getattr(known, name) is not None}
+    own = owner_in(before()) if told else Owner()
+    for name in told:
+        if getattr(own, name) != getattr(known, name):
+            del words[name]
+    return replace(known, **words)
 
 
 def _word(fields: Mapping[str, bytes], name: str) -> str | None:
