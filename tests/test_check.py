@@ -21,9 +21,11 @@ from exporter.archive._verify import Walk
 from exporter.check import check
 from exporter.errors import Damaged, NoArchive
 from exporter.model import Finding, Item
+from exporter.rebuild import rebuild
 from exporter.schemas import SCHEMAS, VERSIONS
 from tests.archive.making import THREAD, filled, in_memory, page, recover
 from tests.archive.publishing import messages, publish_all, published, step, visit
+from tests.conftest import Bench
 from tests.fuzz.manifests import hashed
 
 
@@ -416,3 +418,24 @@ def test_checking_changes_no_committed_byte_and_leaves_no_file(healthy: Path) ->
 
     assert before == state()
     assert set(SCHEMAS) == set(TABLES)
+
+
+def test_a_cursor_that_rotted_in_the_catalog_is_damage_and_passes_nothing(bench: Bench) -> None:
+    bench.state.add_conversation("conv_r")
+    for n in range(120):
+        bench.state.add_item("conv_r", {"id": f"msg_{n:05}", "type": "message", "role": "user", "content": f"{n}"})
+    bench.backup("conv_r")
+    file = bench.path / "catalog.sqlite"
+    data = file.read_bytes()
+    assert b"msg_00119" in data
+    file.write_bytes(data.replace(b"msg_00119", b"msg_00129"))
+    for n in range(120, 150):
+        bench.state.add_item("conv_r", {"id": f"msg_{n:05}", "type": "message", "role": "user", "content": f"{n}"})
+
+    assert [one.code for one in check(bench.path)] == ["catalog_damaged"]
+    with pytest.raises(Damaged, match="where a list goes on is not what was written; run `exporter rebuild`"):
+        bench.backup()
+    assert len(bench.lines("conv_r")) == 120
+    rebuild(bench.path)
+    bench.backup()
+    assert len(bench.lines("conv_r")) == 150

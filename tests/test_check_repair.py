@@ -74,6 +74,7 @@ HARMS: dict[str, tuple[Callable[[Path], object], Code]] = {
     "another published": (sql("UPDATE facts SET value = 'x' WHERE key = 'published'"), "catalog_damaged"),
     "another title": (sql("UPDATE threads SET title = 'other'"), "catalog_differs"),
     "other tags": (sql("UPDATE threads SET tags = '{'"), "catalog_damaged"),
+    "another cursor": (sql("UPDATE lists SET cursor = '\"msg_9\"'"), "catalog_damaged"),
     "no lists": (sql("DELETE FROM lists"), "catalog_differs"),
     "frames elsewhere": (sql('UPDATE frames SET "offset" = "offset" + 7'), "catalog_damaged"),
     "a time in the future": (sql("UPDATE threads SET visited_at = 4102444800"), "schedule_wrong"),

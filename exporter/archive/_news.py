@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -145,6 +146,8 @@ class News:
             "seq": [mark.next for mark in marks],
             "more": [mark.more for mark in marks],
         }
+        said = zip(rows["list"], rows["cursor"], rows["seq"], rows["more"], strict=True)
+        rows["crc"] = [row_crc(*row) for row in said]
         _REPLACE_LISTS.write(db, rows)
 
     def _write_frames(self, db: Connection, known: Mapping[Name, int], segment: int) -> None:
@@ -196,6 +199,11 @@ def _alike(said: Mapping[Who, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, .
 def digest(body: bytes) -> str:
     """Tell whether a thread object changed since it was last written."""
     return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def row_crc(name: str, cursor: str, seq: int, more: bool) -> int:
+    """Return the checksum of how far a list was walked: three bytes, which SQLite stores in as many."""
+    return zlib.crc32(f"{name}\n{cursor}\n{seq}\n{more:d}".encode()) & 0x7FFFFF
 
 
 def _quoted(text: str | None) -> str:

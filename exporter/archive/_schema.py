@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from exporter.archive._compact import Digest, Moment, Word
 
-SCHEMA = 5
+SCHEMA = 6
 "Of a catalog with another number nothing is taken over: it is made again."
 
 metadata = sa.MetaData()
@@ -69,8 +69,11 @@ lists = sa.Table(
     sa.Column("cursor", Word),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("more", sa.Boolean, nullable=False),
+    sa.Column("crc", sa.Integer, nullable=False),
     sqlite_with_rowid=False,
 )
+"""Where a walk goes on. SQLite notices no bit that rots in a value, and a cursor that is another one passes what was
+never fetched: so each row tells its checksum."""
 frames = sa.Table(
     "frames",
     metadata,

@@ -21,7 +21,7 @@ from exporter.archive._due import Due, due, stamp
 from exporter.archive._forgetting import Erasing, forget, scrub
 from exporter.archive._lines import load
 from exporter.archive._many import plain
-from exporter.archive._news import BY_SESSION, News, digest, is_named, named, note, update
+from exporter.archive._news import BY_SESSION, News, digest, is_named, named, note, row_crc, update
 from exporter.archive._schema import (
     HINTS,
     facts,
@@ -36,6 +36,7 @@ from exporter.archive._segments import Frame
 from exporter.archive._threads import BATCH, Known, Threads, is_thread, owner_of, seal
 from exporter.archive._timing import WorkOut, before_first, make_indexes, work_out_new, work_out_some
 from exporter.archive._tombstones import FACT, NEWEST, UNFINISHED, Quotes, hashed, tombstone
+from exporter.errors import Damaged
 from exporter.model import Position, Registration, Segment, ThreadRef
 
 
@@ -67,16 +68,29 @@ class Catalog(Threads):
         """How far each list of a thread was walked."""
         with self._db() as db:
             rows = db.execute(_POSITIONS, named(thread)).all()
-        return {_unquoted(name): Position(_unquoted(cursor), seq, more) for name, cursor, seq, more in rows}
+        return dict(self._position(row) for row in rows)
 
     def positions_of(self, numbers: Sequence[int]) -> dict[int, dict[str, Position]]:
         """How far each list of the threads of these numbers was walked: no more than `BATCH` of them."""
         found: dict[int, dict[str, Position]] = {no: {} for no in numbers}
         with self._db() as db:
             rows = db.execute(_POSITIONS_OF, {"numbers": numbers}).all()
-        for no, name, cursor, seq, more in rows:
-            found[no][_unquoted(name)] = Position(_unquoted(cursor), seq, more)
+        for no, *row in rows:
+            name, found[no][name] = self._position(row)
         return found
+
+    def _position(self, row: Sequence[Any]) -> tuple[str, Position]:
+        """Read how far a list was walked; `Damaged` where it is not what was written."""
+        name, cursor, seq, more, crc = row
+        if row_crc(name, cursor, seq, more) != crc:
+            raise Damaged(f"{self.path}: where a list goes on is not what was written; run `exporter rebuild`")
+        return _unquoted(name), Position(_unquoted(cursor), seq, more)
+
+    def verify(self) -> None:
+        """Read the whole file; `Damaged` if it contradicts itself."""
+        super().verify()
+        for row in self.rows(_ALL_POSITIONS):
+            self._position(tuple(row))
 
     def frames_of(self, thread: ThreadRef, kind: str) -> Iterator[tuple[str, int]]:
         """Where the pages of a thread and kind are: segment names and offsets of frames, in order."""
@@ -220,12 +234,15 @@ class Catalog(Threads):
 
 
 _POSITIONS = (
-    sa.select(*lists.c["list", "cursor", "seq", "more"]).join(threads, threads.c.no == lists.c.thread).where(is_named())
+    sa.select(*lists.c["list", "cursor", "seq", "more", "crc"])
+    .join(threads, threads.c.no == lists.c.thread)
+    .where(is_named())
 )
-_POSITIONS_OF = sa.select(*lists.c["thread", "list", "cursor", "seq", "more"]).where(
+_POSITIONS_OF = sa.select(*lists.c["thread", "list", "cursor", "seq", "more", "crc"]).where(
     lists.c.thread.in_(sa.bindparam("numbers", expanding=True))
 )
 "Asked at every visit, so they are made once."
+_ALL_POSITIONS = sa.select(*lists.c["list", "cursor", "seq", "more", "crc"])
 
 
 @lru_cache(1024)
