@@ -138,3 +138,48 @@ def test_after_a_night_with_a_wrong_clock_everything_is_asked_for_again(
 
     assert (report.visited, report.records) == (2, 2)
     assert not [finding for finding in check(bench.path) if finding.severity == "damage"]
+
+
+@pytest.mark.parametrize("left", [0, 9])
+def test_a_list_that_is_suddenly_empty_is_called_deleted_when_the_next_backup_finds_the_same(
+    bench: Bench, left: int
+) -> None:
+    grown(bench, COUNT)
+    bench.backup("thread_s", "conv_s")
+    for n in range(left, COUNT):
+        bench.state.delete_item("conv_s", f"item_{n:03}")
+
+    first = bench.backup(full=True)
+    assert (first.exit_code, first.partial, [one.code for one in first.errors]) == (3, 1, ["list_emptied"])
+    assert f"{COUNT - left} of the 30 archived objects of messages" in str(first.errors[0].error)
+    assert len(shown(bench.path, "conv_s")) == COUNT
+
+    assert bench.backup().exit_code == 0
+    assert shown(bench.path, "conv_s") == [f"item_{n:03}" for n in range(left)]
+    assert bench.backup(full=True).exit_code == 0
+    assert len(shown(bench.path, "thread_s")) == COUNT
+
+
+def test_a_list_that_was_empty_once_costs_nothing(bench: Bench) -> None:
+    grown(bench, COUNT)
+    bench.backup("thread_s", "conv_s")
+    kept = [bench.state.items("conv_s")[n] for n in range(COUNT)]
+    for n in range(COUNT):
+        bench.state.delete_item("conv_s", f"item_{n:03}")
+    assert bench.backup(full=True).exit_code == 3
+    for body in kept:
+        bench.state.add_item("conv_s", body)
+
+    assert bench.backup().exit_code == 0
+    assert shown(bench.path, "conv_s") == [f"item_{n:03}" for n in range(COUNT)]
+    assert [row for row in rows(bench.path) if row["deleted_at"] is not None] == []
+
+
+def test_few_that_are_gone_are_deleted_at_once(bench: Bench) -> None:
+    grown(bench, COUNT)
+    bench.backup("thread_s", "conv_s")
+    for n in range(15):
+        bench.state.delete_item("conv_s", f"item_{n:03}")
+
+    assert bench.backup(full=True).exit_code == 0
+    assert len(shown(bench.path, "conv_s")) == COUNT - 15

@@ -19,6 +19,8 @@ from exporter.model import Item, Kind, Page, Position, Positions, ThreadRef, now
 OBJECTS: tuple[Kind, ...] = ("message", "run", "step")
 "Kinds of which a thread has lists."
 LIST = "deletions"
+MANY = 10
+"Objects of a list; where so many are not there, and most of it, the server may just have answered badly."
 
 Key = bytes
 
@@ -100,6 +102,14 @@ class Sweep:
             beyond = self._next.get(page.list, 0) - (page.seq + len(page.items))
             end = Position(end.cursor, end.seq + max(0, beyond), end.more)
         return end if not page.more or end.seq > before.seq else before
+
+    def emptied(self) -> Iterator[tuple[str, int, int]]:
+        """Yield the lists of which all or most is not there any more: how many objects, and of how many."""
+        for name in sorted(self._walked & self._objects.keys()):
+            there = [key for key in self._objects[name] if key not in self._deleted]
+            missing = sum(key not in self._seen for key in there)
+            if missing > 1 and (missing == len(there) or (missing >= MANY and 2 * missing > len(there))):
+                yield name, missing, len(there)
 
     def deletions(self, doubtful: set[str]) -> Iterator[Page]:
         """Yield our record of each object that is not there any more, of the lists that were walked without doubt."""

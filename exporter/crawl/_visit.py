@@ -36,8 +36,9 @@ and its runs asked for at once."""
 
 NOTHING_MORE: Mapping[str, Any] = {}
 
+EMPTIED = "list_emptied"
 UNRESUMABLE = frozenset(
-    {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", "order_ignored"}
+    {"cursor_by_second", "cursor_repeated", "cursor_restarted", "descending", "duplicate_ids", EMPTIED, "order_ignored"}
 )
 "Oddities of a server after which a cursor proves nothing: the next visit walks from the beginning."
 
@@ -154,8 +155,16 @@ class Visit:
             else:
                 yield late
         if self._sweep is not None and not self.odd:
+            self._doubt(self._sweep)
             for page in self._sweep.deletions({gap.list for gap in self._gaps}):
                 yield page
+
+    def _doubt(self, sweep: Sweep) -> None:
+        """Believe that all or most of a list was deleted where two walks found that, one after the other."""
+        thread = self._known.thread
+        for name, missing, count in sweep.emptied() if self._known.code != EMPTIED else ():
+            what = f"{missing:,} of the {count:,} archived objects of {name} are not there any more"
+            self.gap(Gap(thread, name, None, EMPTIED, f"{thread}: {what}; the next backup looks again"))
 
     def gap(self, gap: Gap) -> None:
         """Note that something is known to be missing."""
