@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import SplitResult, urlsplit
 
 from exporter.errors import UsageError
 from exporter.model import printable
 
 PORTS = {"http": 80, "https": 443}
+BRACKETED = re.compile(r"\[([^\[\]]*)\](?::\d*)?")
+"An address of version 6, and a port or none."
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 "Addresses of version 6 that stand for one of version 4 in their last bits (RFC 6052)."
 
@@ -34,6 +37,8 @@ def parsed(base_url: str) -> tuple[SplitResult, int | None]:
     odd = any(c.isspace() or not c.isprintable() for c in base_url.strip())
     if parts.scheme not in PORTS or not host or odd or parts.fragment:
         raise UsageError(f"base URL {shown!r} is none: it looks like https://api.openai.com/v1")
+    if not _names_one_host(parts.netloc.rpartition("@")[2]):
+        raise UsageError(f"base URL {shown!r}: its host has a %, or something around [ ], which is read in two ways")
     return parts, port
 
 
@@ -47,8 +52,8 @@ def is_local(base_url: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an IP address is this machine's own; `ValueError` if it is none."""
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    """Whether an IP address, as the system writes it, is this machine's own; `ValueError` if it is none."""
+    return ipaddress.ip_address(address).is_loopback
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -58,8 +63,11 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet's: not this machine's, no private network's, no group's."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
+    """Whether an IP address, as the system writes it, is one of the internet's.
+
+    That is: not this machine's, no private network's, no group's. `ValueError` if it is none.
+    """
+    ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
         if ip in NAT64:
@@ -69,3 +77,16 @@ def is_public(address: str) -> bool:
         if ip.is_site_local:
             return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def _names_one_host(place: str) -> bool:
+    """Whether a host with its port is read alike by all who read it, or a key may go to another than was judged."""
+    if "%" in place:
+        return False
+    if not set("[]").intersection(place):
+        return True
+    bracketed = BRACKETED.fullmatch(place)
+    try:
+        return bracketed is not None and ipaddress.ip_address(bracketed[1]).version == 6
+    except ValueError:
+        return False

@@ -194,14 +194,31 @@ def test_a_key_given_where_an_id_belongs_is_not_repeated(tmp_path: Path, monkeyp
         assert MARK.encode() not in done.stdout + done.stderr, words
 
 
-@pytest.mark.parametrize(("url", "code"), [("http://user:pw@203.0.113.9/x", 2), ("http://user:pw@hook.example/x", 2)])
+@pytest.mark.parametrize("place", ["203.0.113.9", "hook.example"])
 @pytest.mark.parametrize("option", ["--ping", "--webhook"])
-def test_credentials_of_a_webhook_are_not_sent_over_plain_http(option: str, url: str, code: int) -> None:
-    result = CliRunner().invoke(cli, ["backup", "thread_1", option, url])
+def test_credentials_of_a_webhook_are_not_sent_over_plain_http(option: str, place: str) -> None:
+    result = CliRunner().invoke(cli, ["backup", "thread_1", option, f"http://user:pw@{place}/x"])
 
-    assert result.exit_code == code
+    assert result.exit_code == 2
     assert "plain http" in result.stderr
     assert "pw" not in result.output
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1%2eevil.example", "[::1%25.evil.example]", "[::1].evil.example"])
+@pytest.mark.parametrize("option", ["--ping", "--webhook"])
+def test_a_webhook_whose_host_another_may_read_otherwise_is_no_address(option: str, place: str) -> None:
+    result = CliRunner().invoke(cli, ["backup", "thread_1", option, f"http://user:pw@{place}/x"])
+
+    assert result.exit_code == 2
+    assert "it is no address" in result.stderr
+    assert "pw" not in result.output
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:9", "[::1]:9", "localhost"])
+def test_credentials_of_a_webhook_on_this_machine_may_go_over_plain_http(place: str, tmp_path: Path) -> None:
+    words = ["backup", "thread_1", "-a", str(tmp_path / "a"), "--dry-run", "--webhook", f"http://user:pw@{place}/x#y"]
+
+    assert CliRunner().invoke(cli, words).exit_code == 0
 
 
 def test_a_webhook_follows_no_redirect(tmp_path: Path) -> None:

@@ -9,13 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 import click
 
 from exporter.cli._command import EXITS
 from exporter.cli._output import Output, redacted
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, UsageError
 from exporter.model import now, printable
 
 if TYPE_CHECKING:
@@ -176,18 +175,19 @@ def _clean(value: Any) -> Any:
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Take an address; what is none is not repeated, as it may be a secret."""
-    from exporter.endpoint import is_local
+    from exporter.endpoint import is_local, parsed
 
     if not value:
         return None
+    none = click.BadParameter("it is no address; write https://...")
     try:
-        parts = urlsplit(value)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or not value.isprintable() or " " in value:
-        raise click.BadParameter("it is no address; write https://...")
-    if parts.scheme == "http" and (parts.username or parts.password) and not is_local(f"http://{parts.hostname}"):
+        parts, port = parsed(value.partition("#")[0])
+    except UsageError:
+        raise none from None
+    if port == 0 or not value.isprintable() or " " in value:
+        raise none
+    secret = parts.username is not None or parts.password is not None
+    if parts.scheme == "http" and secret and not is_local(parts.geturl()):
         raise click.BadParameter("its credentials are not sent over plain http to another machine; write https://...")
     return value
 

@@ -238,6 +238,8 @@ LOCAL_ONLY = ["http://10.0.0.1/x", "https://10.0.0.1/x", "https://169.254.169.25
 @pytest.mark.parametrize("url", [
     "http://files.example/x", "http://127.0.0.1:9/x", "https://127.0.0.1:9/x", "https://[::1]:9/x", "https://localhost:9/x",
     "https://2130706433/x", "https://0x7f.1/x", "https://0.0.0.0/x", "https://[::ffff:127.0.0.1]/x", "https://u:p@8.8.8.8/x",
+    "https://127.0.0.1%2eevil.example/x", "https://8.8.8.8%x.example/x", "https://[::1%25.evil.example]/x",
+    "https://[::1].evil.example/x",
     "file:///etc/passwd", "data:text/plain,x", "ftp://8.8.8.8/x", "https:///x", "https://[::1/x", "8.8.8.8/x",
     "", "x", *LOCAL_ONLY,
 ])  # fmt: skip

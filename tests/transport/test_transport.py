@@ -399,6 +399,18 @@ def test_odd_base_urls_are_refused_without_their_secrets(url: str) -> None:
     assert "pw" not in str(caught.value)
 
 
+@pytest.mark.parametrize("place", [
+    "127.0.0.1%2eevil.example", "127.0.0.1%x.evil.example:1", "127.0.0.1%", "localhost%2eevil.example",
+    "[::1%25.evil.example]", "[::1%eth0]:1", "[::1].evil.example", "[::1]evil.example:1", "evil.example[::1]", "[v1.x]",
+    "[127.0.0.1]", "[::1][::1]",
+])  # fmt: skip
+@pytest.mark.parametrize("key", ["", KEY])
+def test_a_host_that_another_may_read_otherwise_is_refused(place: str, key: str) -> None:
+    for scheme in ("http", "https"):
+        with pytest.raises(UsageError, match=r"its host|cannot be read"):
+            HttpTransport(Profile(base_url=f"{scheme}://{place}/v1", key=Secret(key)), Pace(1))
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://localhost/v1", "http://[::1]:8/v1", "https://h/v1"])
 def test_a_key_goes_over_tls_or_stays_on_this_machine(url: str) -> None:
     HttpTransport(profile(url), Pace(1))
