@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import ssl
 import threading
 import time
@@ -10,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 Reply = tuple[int, dict[str, str], bytes]
 DRIP = b"one byte after the other, for ever"
 "A body that is sent so until the other side goes away, or for some seconds."
 DRIP_SECONDS = 20.0
+TUNNEL_SECONDS = 20.0
 
 
 @dataclass
@@ -27,6 +31,10 @@ class Server:
     headers: list[dict[str, str]] = field(default_factory=list)
     early: bool = False
     "Whether it says first that an answer will come."
+    tunnel: Server | None = None
+    "Where it leads who takes it for a proxy; None refuses."
+    carried: bytearray = field(default_factory=bytearray)
+    "What it was given to carry there."
     left: threading.Event = field(default_factory=threading.Event)
     "Set when the other side went away in the middle of a body."
 
@@ -72,6 +80,32 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
                 self.close_connection = True
             if int(headers["Content-Length"]) > len(body):
                 self.close_connection = True
+
+        do_DELETE = do_GET  # noqa: N815 - what the base class looks for
+
+        def do_CONNECT(self) -> None:
+            told.paths.append(f"CONNECT {self.path}")
+            told.headers.append({name.lower(): value for name, value in self.headers.items()})
+            if told.tunnel is None:
+                self.send_error(403)
+                return
+            self.send_response_only(200)
+            self.end_headers()
+            port = urlsplit(told.tunnel.url).port or 0
+            with socket.create_connection(("127.0.0.1", port), TUNNEL_SECONDS) as there:
+                self._carry(there)
+            self.close_connection = True
+
+        def _carry(self, there: socket.socket) -> None:
+            other = {self.connection: there, there: self.connection}
+            while ready := select.select(list(other), [], [], TUNNEL_SECONDS)[0]:
+                for end in ready:
+                    data = end.recv(2**16)
+                    if not data:
+                        return
+                    if end is self.connection:
+                        told.carried += data
+                    other[end].sendall(data)
 
         def _send(self, body: bytes) -> None:
             if body is not DRIP:

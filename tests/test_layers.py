@@ -58,7 +58,7 @@ MAY = {
     | {"archive", "complaints", "config", "endpoint", "pacing", "pasted", "retention", "sources", "transport"},
     "selftest": READS | {"check", "crawl", "endpoint", "erase", "rebuild", "registry", "sandbox"},
     "schedule": GROUND,
-    "monitoring": GROUND | {"files"},
+    "monitoring": GROUND | {"endpoint", "files"},
     "cli": {path.stem if path.suffix else path.name for path in ROOT.iterdir()},
     "sparing": set[str](),
     "heap": set[str](),

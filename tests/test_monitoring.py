@@ -32,6 +32,7 @@ from exporter.monitoring._command import run as run_command
 from exporter.monitoring._command import without_secrets
 from exporter.monitoring._metrics import METRICS, rendered
 from tests.conftest import KEY, Bench
+from tests.serving import reply, serving
 
 BEGAN = datetime(2026, 11, 21, 2, 30, tzinfo=UTC)
 SAID = "the words of the conversation"
@@ -270,6 +271,18 @@ def test_a_ping_tells_beginning_and_end(night: Bench, heard: Heard) -> None:
     assert (first, begun, nothing) == ("GET", "/uuid-of-the-check/start", "")
     assert (second, ended) == ("POST", "/uuid-of-the-check")
     assert text.startswith("complete: 2 new objects of 1 thread,")
+
+
+def test_no_proxy_hears_what_goes_to_this_machine(night: Bench, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as by:
+        by.replies = [reply()]
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, by.root)
+        secret = heard.url.replace("://", "://ann:word@")
+        assert backup("thread_nope1", "--ping", f"{secret}#x", "--webhook", secret).exit_code == 3
+        assert by.paths == []
+
+    assert len(heard.requests) == 3
 
 
 def test_a_ping_tells_the_exit_code(night: Bench, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:

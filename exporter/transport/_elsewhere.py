@@ -88,7 +88,8 @@ class Elsewhere:
             raise Unusable(f"{shown(url)}: an address with a password in it is not asked")
         if parts.scheme != "https" and not ours and not (near and is_local(parts.geturl())):
             raise Unusable(f"{shown(url)}: content is not fetched over plain http")
-        proxied = _proxied(parts.scheme, host)
+        # no proxy leads to this machine: it may be on another one, and would read a signature
+        proxied = _proxied(parts.scheme, host) and not is_local(parts.geturl())
         found = await _looked_up(host, port or PORTS[parts.scheme], needed=not proxied)
         allowed = [one for one in found if ours or is_public(one) or (near and is_loopback(one))]
         if found and not allowed:

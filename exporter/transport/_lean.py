@@ -3,7 +3,7 @@
 aiohttp connects, keeps connections, speaks TLS and to proxies, and parses what comes; its session, which makes a
 request and a response of many parts for each question, is left out, as it costs more than all of that. What is sent is
 put together here: GET and DELETE, no body, no cookies, nothing followed. Proxies and certificates are those of the
-environment, as the SDK reads them. Errors of aiohttp end here.
+environment, as the SDK reads them; a proxy only ever carries TLS. Errors of aiohttp end here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from exporter.endpoint import is_local
 from exporter.transport._identity import Identity
 from exporter.transport._login import Login, connectable
 from exporter.transport._retrying import Again, Unusable
@@ -123,7 +124,8 @@ class LeanWire:
 
     def _opened(self) -> Line:
         with connectable(self._login):
-            trusted = trust() if secured(self._endpoint, self._proxy) else None
+            # over plain http nobody's authorities are read, which takes 50 ms
+            trusted = trust() if urlsplit(self._endpoint).scheme == "https" else None
             self._line = Line(self._endpoint, self._timeout, self._proxy, trusted)
         return self._line
 
@@ -147,9 +149,7 @@ class Line:
             "GET", self._url, loop=asyncio.get_running_loop(), proxy=proxy_url, proxy_auth=login
         )
         "Whom to connect to; it is never sent."
-        self._absolute = by is not None and self._url.scheme == "http"
-        path = str(self._url) if self._absolute else self._url.raw_path
-        self._begin = b"GET " + quote(path, safe=PLAIN).rstrip("/").encode("ascii")
+        self._begin = b"GET " + quote(self._url.raw_path, safe=PLAIN).rstrip("/").encode("ascii")
         self._host = f" HTTP/1.1\r\nHost: {self._address.headers['Host']}\r\n".encode("ascii")
 
     async def ask(self, target: str, said: bytes, method: Method = "GET") -> Arriving:
@@ -169,7 +169,7 @@ class Line:
                 max_field_size=LINE,
             )
             begin = self._begin if method == "GET" else method.encode("ascii") + self._begin.removeprefix(b"GET")
-            transport.write(b"".join((begin, target.encode("ascii"), self._host, said, self._proxied())))
+            transport.write(b"".join((begin, target.encode("ascii"), self._host, said, b"\r\n")))
             protocol.start_timeout()
             return Arriving(*await _final(protocol), connection)
         except BaseException:
@@ -179,13 +179,6 @@ class Line:
     async def aclose(self) -> None:
         """Close them."""
         await self._connector.close()
-
-    def _proxied(self) -> bytes:
-        """Return the end of the headers, with what the proxy wants to know where it reads them."""
-        if not self._absolute:
-            return b"\r\n"
-        login = self._address.headers.get("Proxy-Authorization")
-        return f"Proxy-Authorization: {_fitting(login)}\r\n\r\n".encode() if login else b"\r\n"
 
 
 async def _final(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
@@ -202,11 +195,6 @@ def _fitting(text: str) -> str:
     return text
 
 
-def secured(endpoint: str, by: str | None) -> bool:
-    """Whether there is TLS on the way; where there is none, nobody's authorities are read, which takes 50 ms."""
-    return any(urlsplit(url).scheme == "https" for url in (endpoint, by or ""))
-
-
 def trust() -> ssl.SSLContext:
     """Return whom to believe: the authorities of SSL_CERT_FILE or SSL_CERT_DIR, else those of this machine."""
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
@@ -220,10 +208,15 @@ def trust() -> ssl.SSLContext:
 
 
 def proxy(endpoint: str) -> str | None:
-    """Return the proxy to an endpoint, as HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say; None for none."""
+    """Return the proxy to an endpoint, as HTTPS_PROXY, ALL_PROXY and NO_PROXY say; None for none.
+
+    None over plain http, and none to this machine: a proxy may be on another one, and would read the key.
+    """
     parts = urlsplit(endpoint)
+    if parts.scheme != "https" or is_local(endpoint):
+        return None
     proxies = urllib.request.getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all")
+    found = proxies.get("https") or proxies.get("all")
     if not found or urllib.request.proxy_bypass(parts.netloc):
         return None
     return found if "://" in found else f"http://{found}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from exporter.endpoint import is_local
 from exporter.transport._login import VERSION, Login, connectable
 from exporter.transport._reading import held
 from exporter.transport._retrying import Again, Patience, Unusable
@@ -108,14 +109,19 @@ class SdkWire:
 
     def _client(self) -> AsyncOpenAI:
         if self._sdk is None:
+            import httpx2
             import openai
 
             with connectable(self._login):
-                self._sdk = self._login.client(
-                    openai.DefaultAsyncHttpxClient(
-                        timeout=waits(self._timeout), follow_redirects=False, event_hooks={"response": [self._hook]}
-                    )
+                web = openai.DefaultAsyncHttpxClient(
+                    timeout=waits(self._timeout),
+                    follow_redirects=False,
+                    event_hooks={"response": [self._hook]},
+                    verify=httpx2.create_ssl_context(),
+                    # its proxies may be on another machine, and would read the key
+                    trust_env=not is_local(self._login.profile.base_url),
                 )
+                self._sdk = self._login.client(web)
         return self._sdk
 
 

@@ -294,15 +294,16 @@ def test_a_name_that_nobody_knows_is_temporary(monkeypatch: pytest.MonkeyPatch) 
         download("https://api.example/v1", f"https://files.example/x?{SIGNATURE}")
 
 
-def certificate(path: Path, name: str) -> ssl.SSLContext:
-    """Make a certificate for a name, and the settings of a server that has it."""
+def certificate(path: Path, name: str, *addresses: str) -> ssl.SSLContext:
+    """Make a certificate for a name and addresses, and the settings of a server that has it."""
     key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
+    names = [x509.DNSName(name), *(x509.IPAddress(ipaddress.ip_address(one)) for one in addresses)]
     made = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -352,6 +353,21 @@ def test_a_proxy_looks_the_name_up(server: Server, other: Server, monkeypatch: p
 
     assert download(server.url, "http://files.example/x")[1].content == b"picture"
     assert other.paths == ["http://files.example/x"]
+
+
+@pytest.mark.parametrize("by_redirect", [False, True])
+def test_no_proxy_stands_between_two_servers_of_this_machine(
+    server: Server, other: Server, by_redirect: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other.replies = [reply(200, b"picture")]
+    server.replies = [reply(302, b"", Location=f"{other.root}/x?{SIGNATURE}")]
+    with serving() as by:
+        by.replies = [reply(200, b"false")]
+        for name in ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, by.root)
+        path = "/files/f/content" if by_redirect else f"{other.root}/x?{SIGNATURE}"
+        assert download(server.url, path)[1].content == b"picture"
+        assert by.paths == []
 
 
 def test_every_request_of_a_download_counts(server: Server, other: Server) -> None:

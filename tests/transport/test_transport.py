@@ -252,21 +252,69 @@ def test_a_server_that_sets_cookies_is_told_none_by_the_lean_client(server: Serv
     assert ("cookie" in server.headers[1]) == (client == "sdk")
 
 
-@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
-def test_a_proxy_of_the_environment_is_taken(server: Server, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(variable, server.root.replace("://", "://ann:word@"))
-    server.replies = [reply()]
-    real, server.url = server.url, "http://127.0.0.1:1/v1"
-    get(server)
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
-    assert server.paths == ["http://127.0.0.1:1/v1/threads/t"]
-    assert server.headers[0]["proxy-authorization"] == "Basic YW5uOndvcmQ="
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server.url = real
-    get(server)
-    assert server.paths[1] == "/v1/threads/t"
+
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize("variable", ["https_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_leads_to_other_machines_and_cannot_read_what_it_carries(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_proxies(monkeypatch)
+    tls = certificate(tmp_path / "cert.pem", "api.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    with serving() as by, serving(tls) as far:
+        by.tunnel, far.replies = far, [reply()]
+        monkeypatch.setenv(variable, by.root.replace("://", "://ann:word@"))
+        far.url = far.url.replace("127.0.0.1", "api.example")
+        get(far)
+
+    assert (by.paths, far.paths) == ([f"CONNECT {far.root.removeprefix('https://')}"], ["/v1/threads/t"])
+    assert by.headers[0]["proxy-authorization"] == "Basic YW5uOndvcmQ="
+    assert "authorization" not in by.headers[0]
+    assert far.headers[0]["authorization"] == f"Bearer {KEY}"
+    assert "proxy-authorization" not in far.headers[0]
+    assert by.carried
+    assert KEY.encode() not in by.carried
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("variable", PROXIES[:3])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_proxy_stands_between_us_and_this_machine(
+    scheme: str, variable: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_proxies(monkeypatch)
+    tls = certificate(tmp_path / "cert.pem", "localhost", "127.0.0.1") if scheme == "https" else None
+    if tls is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    with serving() as by, serving(tls) as near:
+        by.replies = near.replies = [reply()]
+        by.tunnel = near
+        monkeypatch.setenv(variable, by.root)
+        monkeypatch.setenv(variable.upper(), by.root)
+        asyncio.run(everything(near.url.replace("127.0.0.1", name)))
+
+    assert (by.paths, len(near.paths)) == ([], 3)
+
+
+async def everything(url: str) -> None:
+    """Ask, delete and download."""
+
+    class Away:
+        def write(self, data: bytes) -> None: ...
+
+        def restart(self) -> None: ...
+
+    async with asyncio.timeout(60), HttpTransport(profile(url), Pace(1)) as transport:
+        assert (await transport.get("/threads/t")).status == 200
+        assert (await transport.delete("/threads/t")).status == 200
+        assert (await transport.download("/files/f/content", Away())).status == 200
 
 
 def test_a_client_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,7 +484,7 @@ def test_a_setting_of_this_machine_that_prevents_connections_is_named(
 ) -> None:
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
-    server.url, server.replies = server.url.replace("http:", "https:"), [reply()]
+    server.url, server.replies = "https://api.example/v1", [reply()]
 
     with pytest.raises(ProfileUnusable, match=r"SSL_CERT_FILE.*ALL_PROXY") as caught:
         get(server)
@@ -451,8 +499,7 @@ def test_authorities_are_read_where_somebody_is_to_be_believed_and_only_there(
     server.replies = [reply()]
     assert get(server)[0].status == 200
 
-    monkeypatch.setenv("HTTP_PROXY", server.url.replace("http:", "https:"))
-    monkeypatch.setenv("NO_PROXY", "")
+    server.url = server.url.replace("http:", "https:")
     with pytest.raises(ProfileUnusable, match="SSL_CERT_FILE"):
         get(server)
 
