@@ -27,19 +27,27 @@ def endpoint_of(base_url: str) -> str:
 
 def parsed(base_url: str) -> tuple[SplitResult, int | None]:
     """Return the parts of a base URL and its port; `UsageError` if it is none."""
-    shown = printable(base_url.rpartition("@")[2].partition("?")[0])[:200]
+    named = f"base URL {shown(base_url)!r}"
     try:
         parts = urlsplit(base_url.strip())
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode()
     except (ValueError, UnicodeError):
-        raise UsageError(f"base URL {shown!r}: host or port cannot be read") from None
+        raise UsageError(f"{named}: host or port cannot be read") from None
     odd = any(c.isspace() or not c.isprintable() for c in base_url.strip())
     if parts.scheme not in PORTS or not host or odd or parts.fragment:
-        raise UsageError(f"base URL {shown!r} is none: it looks like https://api.openai.com/v1")
+        raise UsageError(f"{named} is none: it looks like https://api.openai.com/v1")
     if not _names_one_host(parts.netloc.rpartition("@")[2]):
-        raise UsageError(f"base URL {shown!r}: its host has a %, or something around [ ], which is read in two ways")
+        raise UsageError(f"{named}: its host has a %, or something around [ ], which is read in two ways")
     return parts, port
+
+
+def shown(base_url: str) -> str:
+    """Return what may be printed of what may be no base URL: no credentials, query or fragment, wherever they begin."""
+    before, _, after = base_url.rpartition("@")
+    if "?" in before or "#" in before:
+        return "..."  # the @ is of a query, or the rest is of a password: nobody can tell
+    return printable(after.partition("?")[0].partition("#")[0])[:200]
 
 
 def is_local(base_url: str) -> bool:

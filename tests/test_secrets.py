@@ -194,6 +194,24 @@ def test_a_key_given_where_an_id_belongs_is_not_repeated(tmp_path: Path, monkeyp
         assert MARK.encode() not in done.stdout + done.stderr, words
 
 
+@pytest.mark.parametrize("url", [
+    f"https://user:{MARK}@host.invalid/v1", f"https://host.invalid/v1?code={MARK}", f"https://host.invalid/v1#{MARK}",
+    f"ftp://user:{MARK}@host.invalid/v1", f"https://host.invalid:bad/v1?code={MARK}#{MARK}",
+    f"https://user:#{MARK}@host.invalid/v1",
+])  # fmt: skip
+@pytest.mark.parametrize("words", [["backup", "thread_1"], ["doctor"], ["doctor", "thread_1"], ["doctor", "--json"]])
+def test_a_secret_in_a_base_url_is_not_repeated_by_who_complains_of_it(
+    words: list[str], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    result = CliRunner().invoke(cli, [*words, "-a", str(tmp_path / "a")])
+
+    assert result.exit_code in (2, 12)
+    assert MARK not in result.output + result.stderr
+    assert holding(tmp_path, MARK.encode()) == []
+
+
 @pytest.mark.parametrize("place", ["203.0.113.9", "hook.example"])
 @pytest.mark.parametrize("option", ["--ping", "--webhook"])
 def test_credentials_of_a_webhook_are_not_sent_over_plain_http(option: str, place: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from exporter.config import _retention
 from exporter.config._settings import API, Setting, checked_url, fitting, only, setting, suggest
-from exporter.endpoint import is_local
+from exporter.endpoint import endpoint_of, is_local
 from exporter.errors import CredentialsRefused, UsageError
 from exporter.keys import LateSecret, Place, fetched
 from exporter.model import Profile, Secret, printable
@@ -144,7 +144,7 @@ def _key(one: Setting, environ: Mapping[str, str]) -> str:
     text = fetched(one.key, environ, who)
     if not text and not is_local(one.base_url):
         hint = f"set {one.key.env}" if one.key.env else f"look at {one.key}"
-        raise CredentialsRefused(f"{who} has no key for {printable(one.base_url)}: {hint}")
+        raise CredentialsRefused(f"{who} has no key for {endpoint_of(one.base_url)}: {hint}")
     return text
 
 

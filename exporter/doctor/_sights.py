@@ -12,7 +12,7 @@ from exporter.doctor._look import Look
 from exporter.doctor._probe import Probe, Refused, refused, told
 from exporter.doctor._reach import There, beside, first_then_others, there
 from exporter.doctor._sources import hasty
-from exporter.endpoint import endpoint_of
+from exporter.endpoint import endpoint_of, shown
 from exporter.errors import BudgetReached, ExporterError, Lie, NotFound, SourceGone, Temporary
 from exporter.model import Gap, Page, Profile, ThreadRef, printable
 from exporter.sources import SourceClass, load
@@ -98,7 +98,7 @@ def _endpoint(profile: Profile) -> str:
     try:
         return endpoint_of(profile.base_url)
     except ExporterError:
-        return printable(profile.base_url.rpartition("@")[2].partition("?")[0])
+        return shown(profile.base_url)
 
 
 async def _ask(server: There, source: SourceClass, thread_id: str) -> Sight:
