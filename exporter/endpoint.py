@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from exporter.errors import UsageError
 from exporter.model import printable
@@ -48,6 +48,13 @@ def shown(base_url: str) -> str:
     if "?" in before or "#" in before:
         return "..."  # the @ is of a query, or the rest is of a password: nobody can tell
     return printable(after.partition("?")[0].partition("#")[0])[:200]
+
+
+def secrets_in(base_url: str) -> tuple[str, ...]:
+    """Return what of a base URL nobody else may see: its password, and what its query says, except of versions."""
+    parts, _ = parsed(base_url)
+    said = [text for name, text in parse_qsl(parts.query) if "version" not in name.lower()]
+    return (unquote(parts.password or parts.username or ""), *said)
 
 
 def is_local(base_url: str) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal, NoReturn, Self
 
 from exporter.errors import UsageError
@@ -317,6 +318,8 @@ class Secret:
         raise TypeError("a secret cannot be pickled: pass on where it is kept")
 
 
+UNRESERVED = re.compile(r"[\w.~-]", re.ASCII)
+"What looks the same wherever it is written."
 SHORTEST_SECRET = 8
 "A shorter text is taken out of nothing: it may well be a part of a word."
 REMEMBERED = 64
@@ -334,10 +337,28 @@ def remember(secret: str) -> None:
 
 
 def scrubbed(text: str) -> str:
-    """Return a text without any secret that this process has revealed."""
-    for secret in tuple(_revealed):
-        text = text.replace(secret, "***")
+    """Return a text without any secret that this process has revealed, however it is spelled."""
+    # the longest first: where one is the beginning of another, nothing of that stays
+    for secret in sorted(_revealed, key=len, reverse=True):
+        text = re.sub(spelled(secret), "***", text)
     return text
+
+
+@lru_cache(2 * REMEMBERED)
+def spelled(secret: str) -> str:
+    """Return the regular expression of a secret as it is, as an address writes it, and as JSON does."""
+    return "".join(map(_spelled, secret))
+
+
+def _spelled(letter: str) -> str:
+    if UNRESERVED.fullmatch(letter):
+        return re.escape(letter)
+    percent = "".join(f"%{one:02x}" for one in letter.encode("utf-8", "surrogatepass"))
+    wide = letter.encode("utf-16-be", "surrogatepass").hex()
+    # JSON in JSON doubles what escapes
+    escaped = "".join(rf"\\+u{wide[at : at + 4]}" for at in range(0, len(wide), 4))
+    space = r"|\+" if letter == " " else ""
+    return rf"(?:\\*{re.escape(letter)}|(?i:{percent}|{escaped}){space})"
 
 
 THREAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=~-]{0,255}")

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from click.testing import CliRunner
@@ -67,6 +68,34 @@ def test_what_was_revealed_is_taken_out_of_every_text_and_short_words_are_not() 
 
     assert scrubbed(f"the key {MARK}x is wrong") == "the key *** is wrong"
     assert redacted(f"the key {MARK}x is wrong", {}) == "the key *** is wrong"
+
+
+def test_a_secret_is_taken_out_however_an_address_or_json_writes_it() -> None:
+    Secret(f"{MARK}+a/b==").reveal()
+
+    for said in ("+a/b==", "%2Ba%2Fb%3D%3D", "%2ba/b%3d%3d", "\\u002Ba\\/b\\u003d="):
+        assert scrubbed(f"?key={MARK}{said}&x") == "?key=***&x"
+    assert scrubbed("?key=+a/b== %2Ba%2Fb%3D%3D") == "?key=+a/b== %2Ba%2Fb%3D%3D"
+
+
+@pytest.mark.parametrize(
+    "begin", ["https://user:{}@h.example/v1", "https://{}@h.example", "https://h.example/v1?code={}"]
+)
+def test_a_secret_of_a_base_url_is_taken_out_from_when_it_is_read(begin: str, tmp_path: Path) -> None:
+    from exporter.config import profiles
+
+    secret = f"{MARK}/{begin.index('{}')}"
+    (tmp_path / "exporter.toml").write_text(f'[profiles.a]\nbase_url = "{begin.format(secret.replace("/", "%2f"))}"\n')
+    profiles(str(tmp_path / "exporter.toml"), {})
+
+    assert scrubbed(f"it said {secret}, {secret.replace('/', '%2F')}") == "it said ***, ***"
+
+
+def test_a_secret_that_begins_another_leaves_nothing_of_it() -> None:
+    for one in ("marked-begin", "marked-begin-and-end", "marked-begin-and"):
+        Secret(one).reveal()
+
+    assert scrubbed("marked-begin-and-end marked-begin marked-begin-and") == "*** *** ***"
 
 
 def test_the_newest_secrets_are_remembered_and_memory_is_bounded() -> None:
@@ -182,6 +211,25 @@ def test_whatever_fails_the_key_is_nowhere(
         assert MARK.encode() not in stream
     assert said.exists() or done.returncode == 14, "who is told of failures is not told of a budget"
     assert holding(tmp_path / "work", MARK.encode()) == []
+
+
+def test_what_a_server_repeats_of_key_and_query_is_nowhere(tmp_path: Path) -> None:
+    key, query = f"{MARK}+key/==", f"{MARK}-query+/="
+    spelled = [one for secret in (key, query) for one in (secret, quote(secret, safe=""), quote_plus(secret, safe="/"))]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("EXPORTER_", "OPENAI_"))}
+    with serving() as server:
+        said = {"error": {"message": f"no route {' '.join(spelled)}", "code": spelled[1]}}
+        server.replies = [reply(400, json.dumps(said).encode())]
+        environ |= {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": f"{server.url}?code={quote(query, safe='')}"}
+        done = subprocess.run(
+            [sys.executable, "-m", "exporter", "-vv", "backup", "thread_1", "--json", "-a", str(tmp_path / "a")],
+            env=environ, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 3, done.stderr
+    assert b"no route ***" in done.stderr
+    assert MARK.encode() not in done.stdout + done.stderr
+    assert holding(tmp_path / "a", MARK.encode()) == []
 
 
 def test_a_key_given_where_an_id_belongs_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from exporter.config import _retention
 from exporter.config._settings import API, Setting, checked_url, fitting, only, setting, suggest
-from exporter.endpoint import endpoint_of, is_local
+from exporter.endpoint import endpoint_of, is_local, secrets_in
 from exporter.errors import CredentialsRefused, UsageError
 from exporter.keys import LateSecret, Place, fetched
-from exporter.model import Profile, Secret, printable
+from exporter.model import Profile, Secret, printable, remember
 from exporter.retention import Policies
 
 NAME = "exporter.toml"
@@ -57,6 +57,8 @@ def profiles(path: str | None = None, environ: Mapping[str, str] = os.environ) -
 
 
 def _profile(one: Setting, environ: Mapping[str, str]) -> Profile:
+    for secret in secrets_in(one.base_url):
+        remember(secret)
     # without a key, Entra ID is asked for a token; any other way in needs one, and says so when it is used
     no_key = one.auth == "entra" and not one.key
     return Profile(

@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
-from exporter.endpoint import endpoint_of, is_local
+from exporter.endpoint import endpoint_of, is_local, secrets_in
 from exporter.errors import CredentialsRefused, ProfileUnusable, UsageError
-from exporter.model import Profile, Secret, printable, remember
+from exporter.model import Profile, Secret, printable, remember, spelled
 from exporter.sources import Answer
 from exporter.transport import _entra
 
@@ -51,6 +51,9 @@ class Login:
         check(profile)
         self.profile = profile
         self._shown: deque[str] = deque(maxlen=REMEMBERED)
+        self._lasting = tuple(one for one in secrets_in(profile.base_url) if len(one) >= SHORTEST)
+        for secret in self._lasting:
+            remember(secret)
         self._query = _query(profile)
         self._tokens = _entra.Tokens(profile) if profile.auth == "entra" and not profile.key else None
 
@@ -82,9 +85,9 @@ class Login:
         return self._tokens is not None and await self._tokens.renewed(refused)
 
     def scrubbed(self, text: bytes) -> bytes:
-        """Return an answer's text without the key or the tokens that were sent."""
-        for secret in self._shown:
-            text = text.replace(secret.encode(), b"***")
+        """Return an answer's text without the key, the tokens or the query that were sent, however it spells them."""
+        for secret in sorted((*self._lasting, *self._shown), key=len, reverse=True):
+            text = re.sub(spelled(secret).encode(), b"***", text)
         return text
 
     def judged(self, refusal: Answer) -> Answer:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import logging
+import re
 import traceback
 import tracemalloc
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from backports import zstd
@@ -415,6 +417,45 @@ def test_a_server_that_repeats_the_key_is_not_quoted(server: Server) -> None:
     server.replies = [reply(401, f"Incorrect API key provided: {KEY}".encode())]
 
     assert get(server)[0].body == b"Incorrect API key provided: ***"
+
+
+ODD = "odd/key+with==signs&more"
+"A key that looks otherwise in an address and in JSON."
+SPELLED = {
+    "as it is": ODD,
+    "in an address": quote(ODD, safe=""),
+    "in an address, small": re.sub("%..", lambda one: one[0].lower(), quote(ODD, safe="")),
+    "in a path": quote(ODD),
+    "as one letter only": ODD.replace("+", "%2B"),
+    "in JSON": ODD.replace("/", "\\/"),
+    "in careful JSON": ODD.replace("+", "\\u002B").replace("=", "\\u003d").replace("&", "\\u0026"),
+    "in JSON in JSON": ODD.replace("/", "\\\\/").replace("+", "\\\\u002B"),
+}
+
+
+@pytest.mark.parametrize("said", SPELLED.values(), ids=SPELLED)
+def test_however_a_server_writes_a_secret_it_is_not_quoted(server: Server, said: str) -> None:
+    async def story(one: Profile) -> Answer:
+        async with HttpTransport(one, Pace(1)) as transport:
+            return await transport.get("/threads/t")
+
+    server.replies = [reply(400, b"\xff before " + said.encode() + b" after", X_Odd=said)]
+    as_key = asyncio.run(story(Profile(base_url=server.url, key=Secret(ODD))))
+    in_query = asyncio.run(story(profile(f"{server.url}?a=b&code={quote(ODD, safe='')}")))
+
+    for answer in (as_key, in_query):
+        assert answer.body == b"\xff before *** after"
+        assert answer.headers["x-odd"] == "***"
+
+
+def test_a_query_of_the_base_url_that_a_server_repeats_is_not_quoted_and_a_version_is(server: Server) -> None:
+    server.replies = [reply(404, b"")]
+    server.url += "?api-version=2024-05-01-preview&x=short&code=marked+7e1d%2B9c2e"
+    get(server)
+    server.replies = [reply(404, f"no route {server.paths[0]}".encode())]
+    said = get(server)[0].body
+
+    assert said == b"no route /v1/threads/t?api-version=2024-05-01-preview&x=short&code=***"
 
 
 def test_the_key_is_in_no_repr() -> None:
