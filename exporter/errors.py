@@ -4,7 +4,7 @@
     ├── UsageError                     2   the call itself is off: an option, an id, a file of ids
     ├── ArchiveError                   1   about the folder we keep
     │   ├── NoArchive                 10   not an archive, or written by a newer version
-    │   ├── NoKey                     12   the archive is encrypted, and its key is missing or another one
+    │   ├── NoKey                     12   the archive is encrypted, and its key is missing, unreadable or another one
     │   ├── Locked                    11   another process is writing
     │   ├── DiskFull                   1   the disk refused a write
     │   └── Damaged                    5   bytes differ from what was committed
@@ -54,7 +54,7 @@ class NoArchive(ArchiveError):
 
 
 class NoKey(ArchiveError):
-    """The archive is encrypted, and its key is `missing`, or is another one. Nothing is damaged."""
+    """The archive is encrypted, and its key is `missing`, unreadable, or another one. Nothing is damaged."""
 
     exit_code = 12
 

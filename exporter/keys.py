@@ -134,7 +134,16 @@ def looked_up(place: Place, environ: Mapping[str, str], who: str) -> str:
         return _from_file(place.file, who)
     if place.keyring:
         return _from_keyring(*place.keyring, who)
-    return environ.get(place.env or "", "")
+    return _from_variable(place.env or "", environ, who)
+
+
+def _from_variable(name: str, environ: Mapping[str, str], who: str) -> str:
+    text = environ.get(name, "")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise CredentialsRefused(f"{who}: no key in ${name}: not a text in UTF-8") from None
+    return text
 
 
 def _from_file(path: str, who: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ __all__ = ["shell"]
 MARK = "marked9b1dwords"
 ONE, TWO = "00" * 32, "b2xkZXIgdGhhbiBhbnkgb2YgdXMgd2lsbCBldmVyIGI="
 WORDS = "four words and some"
+NO_TEXT = os.fsdecode(b"a passphr\xe4se in Latin-1")
+"As Python has a variable that is not UTF-8."
 
 
 @pytest.fixture(autouse=True)
@@ -147,11 +150,11 @@ def test_registering_the_same_title_again_writes_nothing(path: Path) -> None:
 # Keys
 
 
-@pytest.mark.parametrize("change", ["lost", "wrong", "empty", "words"])
+@pytest.mark.parametrize("change", ["lost", "wrong", "empty", "words", "no text"])
 def test_without_its_key_an_archive_says_so_at_once_and_is_not_damaged(
     path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    use(monkeypatch, {"lost": None, "wrong": "11" * 32, "empty": "  ", "words": WORDS}[change])
+    use(monkeypatch, {"lost": None, "wrong": "11" * 32, "empty": "  ", "words": WORDS, "no text": NO_TEXT}[change])
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     for opens in (Archive.open, Archive.write, rebuild):
         with pytest.raises(NoKey) as caught:
@@ -159,6 +162,39 @@ def test_without_its_key_an_archive_says_so_at_once_and_is_not_damaged(
         assert caught.value.exit_code == 12
         assert not isinstance(caught.value, Damaged)
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("key", [ONE, WORDS])
+def test_a_key_that_is_no_text_is_no_damage_and_becomes_nobodys_key(
+    key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use(monkeypatch, NO_TEXT)
+    with pytest.raises(NoKey, match=r"EXPORTER_ARCHIVE_KEY: .*not a text in UTF-8"):
+        Archive.create(tmp_path / "a", encrypted=True)
+
+    use(monkeypatch, key)
+    Archive.create(tmp_path / "a", encrypted=True)
+    before = (tmp_path / "a" / "keys.json").read_bytes()
+    use(monkeypatch, key, NEW_KEY=NO_TEXT)
+    with pytest.raises(NoKey, match=r"EXPORTER_ARCHIVE_NEW_KEY: .*not a text in UTF-8"):
+        rotate_keys(tmp_path / "a", new_data_key=False)
+    assert (tmp_path / "a" / "keys.json").read_bytes() == before
+    use(monkeypatch, NO_TEXT)
+    for looks in (Archive.open, lambda path: list(check(path))):
+        with pytest.raises(NoKey, match=r"EXPORTER_ARCHIVE_KEY: .*not a text in UTF-8.*Nothing is damaged") as caught:
+            looks(tmp_path / "a")
+        assert "passphr" not in str(caught.value)
+
+
+def test_the_file_of_a_wrong_key_is_named(
+    path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong-key").write_text("11" * 32)
+    use(monkeypatch, None, KEY_FILE=str(tmp_path / "wrong-key"))
+    done = shell.run("status", "-a", str(path))
+
+    assert done.exit_code == 12
+    assert f"the key in the file {tmp_path / 'wrong-key'} does not open it" in done.stderr
 
 
 def test_check_without_the_key_still_compares_hashes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,16 @@ def test_a_secret_of_a_base_url_is_taken_out_from_when_it_is_read(begin: str, tm
     assert scrubbed(f"it said {secret}, {secret.replace('/', '%2F')}") == "it said ***, ***"
 
 
+def test_a_variable_that_says_where_a_key_is_is_no_secret_and_all_others_of_such_a_name_are() -> None:
+    said = {
+        "ARCHIVE_KEY_FILE": "/etc/exporter/archive-key", "A_KEY_FILE": "~/a-key.txt", "A_TOKEN_KEYRING": "vault/openai",
+        "SIGNING_KEY": "/signing+key", "KEY_COMMAND": "printf hidden-in-words", "OTHER_KEY_FILE": "a-key-and-no-file",
+    }  # fmt: skip
+    shown = redacted(" | ".join(said.values()), said)
+
+    assert shown == "/etc/exporter/archive-key | ~/a-key.txt | vault/openai | *** | *** | ***"
+
+
 def test_a_secret_that_begins_another_leaves_nothing_of_it() -> None:
     for one in ("marked-begin", "marked-begin-and-end", "marked-begin-and"):
         Secret(one).reveal()

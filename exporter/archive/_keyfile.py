@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.archive._lines import dump, load, stamp
-from exporter.errors import ArchiveError, Damaged, NoArchive, NoKey, UsageError
+from exporter.errors import ArchiveError, CredentialsRefused, Damaged, NoArchive, NoKey, UsageError
 from exporter.files import replacing, translated
 from exporter.keys import Place, looked_up, place_in
 from exporter.model import now, printable, remember
@@ -52,7 +52,7 @@ def is_encrypted(path: Path) -> bool:
 def unlock(path: Path, archive: str, environ: Mapping[str, str] | None = None) -> Cipher | None:
     """Return what opens an archive's files, None where they are plain.
 
-    `NoKey` where no key is named or it is another one; `Damaged` where keys.json is.
+    `NoKey` where no key is named, it cannot be had, or it is another one; `Damaged` where keys.json is.
     """
     if not is_encrypted(path):
         return None
@@ -189,7 +189,10 @@ def _named(variable: str, environ: Mapping[str, str] | None) -> str:
 
 
 def _user_key(place: Place, environ: Mapping[str, str] | None, variable: str) -> str:
-    key = looked_up(place, os.environ if environ is None else environ, variable).strip("\r\n")
+    try:
+        key = looked_up(place, os.environ if environ is None else environ, variable).strip("\r\n")
+    except CredentialsRefused as error:
+        raise NoKey(f"{error}; look at how it is named and written. Nothing is damaged") from None
     if not key.strip():
         raise NoKey(f"{variable}: {printable(str(place))} is empty")
     remember(key)

@@ -104,6 +104,13 @@ def redacted(text: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return a text without any key that was revealed, that is in the environment, or that looks like one."""
     text = scrubbed(text)
     for name, value in environ.items():
-        if len(value) >= SHORTEST and any(word in name.upper() for word in SECRET_NAMES):
+        if len(value) >= SHORTEST and _has_a_secret(name.upper(), value):
             text = text.replace(value, "***")
     return KEY.sub("***", text)
+
+
+def _has_a_secret(name: str, value: str) -> bool:
+    """Whether a variable has a secret, not the place of one; a command may have one among its words."""
+    # who takes NAME_FILE for NAME has a key in it
+    place = name.endswith("_KEYRING") or (name.endswith("_FILE") and value.startswith(("/", "~", ".")))
+    return not place and any(word in name for word in SECRET_NAMES)

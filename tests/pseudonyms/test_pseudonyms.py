@@ -276,6 +276,8 @@ def test_what_is_to_be_installed_is_said(name: str, monkeypatch: pytest.MonkeyPa
 def test_a_key_that_can_be_guessed_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 16 characters"):
         key_of({VARIABLE: "short"})
+    with pytest.raises(CredentialsRefused, match=rf"{VARIABLE}.*not a text"):
+        key_of({VARIABLE: "a passphr\udce4se that is not UTF-8"})
     assert key_of({}) is None
     with pytest.raises(UsageError, match="no country"):
         checked_region("XX")
