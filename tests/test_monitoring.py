@@ -27,6 +27,7 @@ from exporter.cli import cli
 from exporter.cli._logging import chosen_in, lines
 from exporter.cli._progress import FAILURES
 from exporter.errors import Damaged, DiskFull, ExporterError, Locked
+from exporter.model import remember
 from exporter.monitoring import Ending
 from exporter.monitoring._command import run as run_command
 from exporter.monitoring._command import without_secrets
@@ -424,6 +425,43 @@ def test_a_command_hears_of_failures(night: Bench, tmp_path: Path, monkeypatch: 
     assert environ["EXPORTER_EXIT_CODE"] == "3"
     assert "PATH" in environ
     assert not {"OPENAI_API_KEY", "MY_MAIL_PASSWORD"} & set(environ)
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"), [("", 12), ("[profiles.b]\napi_key_env =", 2), ("[profiles.b]\nbase_uri = 'x'", 2)]
+)
+def test_no_variable_that_a_profile_names_is_told_to_a_command_whatever_it_is_called(
+    broken: str, code: int, night: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = ("ACME_LLM", "ACME-SEEN", "ACME_SHORT", "ACME_FOURTH")
+    for name in (*named, "ACME_OTHER"):
+        monkeypatch.setenv(name, "plain")
+    (tmp_path / "mine.toml").write_text(
+        f"""
+        profiles.c.api_key_env = "ACME_FOURTH"
+        [profiles.default]
+        base_url = "{night.url}"
+        api_key_env = "ACME_LLM"
+        "session_key_env"='ACME-SEEN'
+        [profiles.a]
+        api_key_env = \"\"\"ACME_SHORT\"\"\"
+        {broken}
+        """,
+        "utf-8",
+    )
+    file = tmp_path / "said.json"
+    assert backup("thread_1", "--config", "mine.toml", "--on-failure", noting(file)).exit_code == code
+
+    environ = json.loads(file.read_text("utf-8"))[1]
+    assert not set(named) & set(environ)
+    assert environ["ACME_OTHER"] == "plain"
+
+
+def test_an_environment_has_nothing_that_was_revealed() -> None:
+    remember("plain-word-of-a-key")
+    environ = {"LLM": "plain-word-of-a-key", "CURL": "-H x:plain-word-of-a-key", "PATH": "/bin"}
+
+    assert without_secrets(environ) == {"PATH": "/bin"}
 
 
 def test_a_command_that_fails_is_told_and_changes_nothing(night: Bench) -> None:

@@ -33,9 +33,12 @@ def tells_machines(function: Function) -> Function:
 
     @functools.wraps(function)
     def watched(*, metrics: Path | None, ping: str | None, webhook: str | None, **said: Any) -> Any:
+        from exporter.config import key_variables
         from exporter.monitoring import Channels
 
-        channels = Channels(metrics, ping, webhook, tuple(said.pop("on_failure")))
+        command = tuple(said.pop("on_failure"))
+        # found at the beginning: the file may be what the night fails by
+        channels = Channels(metrics, ping, webhook, command, key_variables(said["config"]) if command else frozenset())
         if said["dry_run"]:
             return function(**said)
         with Watch(said["archive"], channels) as watch:

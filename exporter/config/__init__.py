@@ -6,6 +6,7 @@ A key is named, never written down: the file says which variable, file or comman
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,8 @@ OPENAI = ("OPENAI_API_KEY", KEY_FILE, "OPENAI_BASE_URL")
 "Who sets one of these means a profile by it, beside those of the file."
 AZURE = "AZURE_OPENAI_ENDPOINT"
 "Who sets this, no file and none of OpenAI's variables means a profile by it."
+NAMED = re.compile(r"""_env["']?\s*=\s*["']+([^"'\n]+)""")
+"A setting that names a variable, and its name."
 SCOPE = Profile().entra_scope
 
 
@@ -84,6 +87,19 @@ def file_of(path: str | None = None, environ: Mapping[str, str] = os.environ) ->
     home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or "/") / ".config"
     usual = (Path(NAME), Path(home) / "exporter" / NAME)
     return next((one for one in usual if one.is_file()), None)
+
+
+def key_variables(path: str | None = None, environ: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """Return the variables that the file names as those that have keys, whatever they are called; none without a file.
+
+    A mistake in the file hides none of them: it is looked through, not understood.
+    """
+    try:
+        file = file_of(path, environ)
+        text = file.read_text("utf-8", "replace") if file else ""
+    except (UsageError, OSError):
+        return frozenset()
+    return frozenset(NAMED.findall(text))
 
 
 def _read(file: Path) -> tuple[dict[str, Setting], Policies]:
@@ -158,4 +174,4 @@ def _session(one: Setting, environ: Mapping[str, str]) -> str:
     return text
 
 
-__all__ = ["LateSecret", "Profiles", "file_of", "profiles"]
+__all__ = ["LateSecret", "Profiles", "file_of", "key_variables", "profiles"]

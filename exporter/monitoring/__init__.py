@@ -25,6 +25,8 @@ class Channels:
     "An address that hears of failures."
     on_failure: tuple[str, ...] = ()
     "A command that hears of failures."
+    keys: frozenset[str] = frozenset()
+    "Variables that have keys, whatever they are called: the command does not get them."
 
 
 def begin(channels: Channels) -> Iterator[str]:
@@ -58,7 +60,7 @@ def end(channels: Channels, ending: Ending) -> Iterator[str]:
     if channels.on_failure:
         from exporter.monitoring._command import run
 
-        yield from _attempt("on-failure", lambda: run(channels.on_failure, ending))
+        yield from _attempt("on-failure", lambda: run(channels.on_failure, ending, channels.keys))
 
 
 def _attempt(name: str, tell: Callable[[], None]) -> Iterator[str]:
