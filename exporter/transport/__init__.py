@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Self
-from urllib.parse import urljoin
 
 from exporter.endpoint import endpoint_of
 from exporter.errors import BadAnswer, BudgetReached, Temporary
@@ -20,7 +19,7 @@ from exporter.model import Profile, printable
 from exporter.pacing import Pace
 from exporter.sources import NO_HEADERS, Answer, Sink
 from exporter.transport._client import Client
-from exporter.transport._elsewhere import REDIRECTS, Elsewhere, shown
+from exporter.transport._elsewhere import REDIRECTS, Elsewhere, led_to, shown
 from exporter.transport._login import Login, check, connectable, with_session
 from exporter.transport._reading import beginning, unpacked, whole
 from exporter.transport._retrying import (
@@ -241,8 +240,10 @@ class HttpTransport:
 
     async def _followed(self, path: str, answer: Answer, sink: Sink, patience: Patience) -> Answer:
         """Follow a redirect of a download away from the endpoint, where no key goes; anything else is the answer."""
-        target = urljoin(self.endpoint + path, answer.headers.get("location", ""))
-        if answer.status not in REDIRECTS or self._away().is_ours(target):
+        if answer.status not in REDIRECTS:
+            return answer
+        target = led_to(self.endpoint + path, answer.headers.get("location", ""))
+        if self._away().is_ours(target):
             return answer
         got = await self._fetch(target, sink, patience)
         if got.status >= 300:  # not the endpoint's word about this file, so it must not look like it

@@ -70,7 +70,7 @@ class Elsewhere:
                         await arriving.aclose()
                     return
                 await response.aclose()
-                url = urljoin(url, response.headers["location"])
+                url = led_to(url, response.headers["location"])
         raise Unusable(f"more than {HOPS} redirects; the last leads to {shown(url)}")
 
     def is_ours(self, url: str) -> bool:
@@ -103,6 +103,14 @@ class Elsewhere:
 
         by_proxy = way.address is None
         return httpx2.AsyncClient(headers=HEADERS, timeout=self._timeout, verify=self._trust, trust_env=by_proxy)
+
+
+def led_to(url: str, location: str) -> str:
+    """Return where a redirect leads; `Unusable` where that is no address."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise Unusable("it is redirected to what is no web address") from None
 
 
 def shown(url: str) -> str:

@@ -225,6 +225,18 @@ def test_a_redirect_away_from_the_endpoint_is_followed_without_the_key(server: S
     assert SIGNATURE not in str(caught.value)
 
 
+@pytest.mark.parametrize("there", ["https://[::1", "http://a@[x", "//["])
+@pytest.mark.parametrize("away", [False, True])
+def test_a_redirect_to_what_is_no_address_is_refused(server: Server, other: Server, there: str, away: bool) -> None:
+    server.replies = other.replies = [reply(302, b"", Location=f"{there}?{SIGNATURE}")]
+    with pytest.raises(BadAnswer, match="no web address") as caught:
+        download(server.url, f"{other.root}/x" if away else "/files/f/content")
+    assert SIGNATURE not in str(caught.value)
+
+    server.replies = [reply(404, b"none", Location=there)]
+    assert download(server.url, "/files/f/content")[0].status == 404
+
+
 def test_a_redirect_within_the_endpoint_is_an_answer(server: Server) -> None:
     server.replies = [reply(307, b"", Location="/v1/files/f/content/")]
 
