@@ -23,6 +23,10 @@ from exporter.pseudonyms._values import Redaction
 
 PUBLIC = frozenset({"api.openai.com"})
 "Hosts that say nothing about who asks them."
+USUAL = "default"
+"The name of a profile that says nothing either."
+OURS = frozenset({"registration", "visit", "deletion"})
+"Kinds of records whose words are this program's."
 LEFT_OUT = "pseudonymised"
 "Why a file's content is not there."
 
@@ -53,8 +57,10 @@ class Pseudonymous:
             yield number, mark, [self._hidden(record, thread, redaction) for record in records]
 
     def _hidden(self, record: Record, thread: ThreadRef, redaction: Redaction) -> Record:
-        hide = _file if record.kind == "file" else Redaction.body
-        body = hide(redaction, record.body, record.id)
+        if record.kind == "file":
+            body = _file(redaction, record.body, record.id)
+        else:
+            body = redaction.body(record.body, record.id, ours=record.kind in OURS)
         own = self._names.id(record.id) if record.id is not None else None
         parent = self._names.id(record.parent) if record.parent is not None else None
         return replace(record, thread=thread, id=own, parent=parent, body=body)
@@ -129,20 +135,19 @@ class _Registry:
         return made
 
     def _endpoint(self, url: str) -> str:
-        host = urlsplit(url).hostname or ""
-        return url if host in PUBLIC else f"https://{self._names.of('endpoint', url)}.invalid"
+        return url if _is_public(url) else f"https://{self._names.host(url)}"
 
     def _redaction(self, thread: ThreadRef) -> Redaction:
         known = self._registry.find(thread)
-        people = [("user", known.user), ("customer", known.customer), ("id", thread.id)] if known else []
-        return Redaction(self._names, [*self._more, *people], self._region)
+        things = _things(known) if known else []
+        return Redaction(self._names, [*self._more, *things], self._region)
 
     def _hidden(self, known: Known) -> Known:
         redaction, names = self.redaction(known.thread), self._names
         return replace(
             known,
             thread=self.ref(known.thread),
-            profile=known.profile if known.profile == "default" else names.of("profile", known.profile),
+            profile=known.profile if known.profile == USUAL else names.of("profile", known.profile),
             user=known.user and names.of("user", known.user),
             customer=known.customer and names.of("customer", known.customer),
             title=known.title and redaction.text(known.title),
@@ -151,6 +156,18 @@ class _Registry:
             error=known.error and redaction.text(known.error),
             body=None,
         )
+
+
+def _is_public(endpoint: str) -> bool:
+    return (urlsplit(endpoint).hostname or "") in PUBLIC
+
+
+def _things(known: Known) -> list[tuple[str, str | None]]:
+    """Return what is replaced wherever it stands in a thread: its people, its server, its own id."""
+    endpoint = None if _is_public(known.thread.endpoint) else known.thread.endpoint
+    profile = None if known.profile == USUAL else known.profile
+    served = [("endpoint", endpoint), ("profile", profile)]
+    return [*served, ("customer", known.customer), ("user", known.user), ("id", known.thread.id)]
 
 
 def _file(redaction: Redaction, body: bytes, own: str | None) -> bytes:

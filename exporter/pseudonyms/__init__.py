@@ -49,6 +49,10 @@ class Pseudonyms:
         found = AN_ID.fullmatch(value)
         return f"{(found and found[1]) or 'id_'}{self._word('id', value)}"
 
+    def host(self, endpoint: str) -> str:
+        """Return what stands for the host of a server."""
+        return f"{self.of('endpoint', endpoint)}.invalid"
+
     def _made(self, kind: str, value: str) -> str:
         digest = hmac.digest(self._key, f"{kind}\0{value}".encode("utf-8", "surrogatepass"), "sha256")
         return base64.b32encode(digest).decode().lower()[:WORD]

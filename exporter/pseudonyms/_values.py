@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from exporter.pseudonyms import Pseudonyms, longest_first
 from exporter.pseudonyms._patterns import is_card, is_data, spans
@@ -27,42 +28,61 @@ OWN = frozenset({"metadata", "arguments", "input", "output", "parameters", "stat
 "Fields below which a user's own names of fields begin."
 KEPT = frozenset({"type", "object", "role", "status", "model", "kind", "mime_type", "finish_reason", "purpose"})
 "Fields of which the API says what may stand in them."
+OURS = frozenset({"profile", "reference"})
+"Fields of our own records that somebody chose the words of."
+PLACES = frozenset({"list", "after"})
+"Fields of our own records in which an id stands, that their sentences repeat."
 PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]{1,80}")
 DEPTH = 200
 SHORTEST = 5
 "Characters of an id that is looked for in texts: `1` is none."
 
 
-def _ids(value: Any, depth: int = 0) -> Iterator[str]:
+def _ids(value: Any, depth: int = 0, *, ours: bool = False) -> Iterator[str]:
     """Yield what an object says to be an id."""
     if depth > DEPTH:
         raise RecursionError
     for name, one in value.items() if isinstance(value, dict) else ():
-        if isinstance(one, str) and IDS.fullmatch(name):
-            yield one
+        if isinstance(one, str):
+            if IDS.fullmatch(name):
+                yield one
+            elif ours and name in PLACES:
+                yield one.rpartition(":")[2]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for one in inner:
         if isinstance(one, dict | list):
-            yield from _ids(one, depth + 1)
+            yield from _ids(one, depth + 1, ours=ours)
+
+
+def _written(kind: str, name: str) -> list[str]:
+    """Return how a name stands in a text; of a server with and without the port and the path."""
+    if kind != "endpoint":
+        return [name]
+    parts = urlsplit(name)
+    host = parts.hostname or ""
+    asked = [parts.netloc + parts.path, parts.netloc] if parts.path or parts.port else []
+    return [*asked, host] if "." in host else asked[: 2 if parts.port else 1]  # `localhost` alone is a word
 
 
 class Redaction:
-    """Replaces in the texts and objects of one thread; its people, and its own id, are looked for by name."""
+    """Replaces in the texts and objects of one thread; its people, its server and its own id are looked for by name."""
 
     def __init__(
         self, pseudonyms: Pseudonyms, people: Sequence[tuple[str, str | None]] = (), region: str | None = None
     ) -> None:
         self._pseudonyms, self._region = pseudonyms, region
-        kinds = {name: kind for kind, name in people if name}
-        self._people = {name.casefold(): (kind, name) for name, kind in kinds.items()}
-        names = "|".join(re.escape(one) for one in longest_first(kinds))
+        things = {text: (kind, name) for kind, name in people if name for text in _written(kind, name)}
+        self._people = {text.casefold(): thing for text, thing in things.items()}
+        names = "|".join(re.escape(one) for one in longest_first(things))
         # behind a look ahead, so that a name that begins within another one is found, too
         self._named = re.compile(rf"(?<!\w)(?=({names})(?!\w))", re.IGNORECASE) if names else None
         self._ids: set[str] = set()
         "Those that the object says in its fields: they are looked for in its texts, however they look."
+        self._ours = False
 
-    def body(self, body: bytes, own: str | None = None) -> bytes:
-        """Return the object of an id with everything replaced; what is no JSON is left out."""
+    def body(self, body: bytes, own: str | None = None, *, ours: bool = False) -> bytes:
+        """Return the object of an id, or a record of ours, with everything replaced; what is no JSON is left out."""
+        self._ours = ours
         try:
             return self._dumped(self.value(json.loads(body), own))
         except (ValueError, RecursionError):
@@ -71,7 +91,7 @@ class Redaction:
 
     def value(self, value: Any, own: str | None = None) -> Any:
         """Return what JSON holds, with everything replaced; `RecursionError` where it is nested too deep."""
-        self._ids = {one for one in (own, *_ids(value)) if one and len(one) >= SHORTEST}
+        self._ids = {one for one in (own, *_ids(value, ours=self._ours)) if one and len(one) >= SHORTEST}
         return self._value(value, "")
 
     def text(self, text: str) -> str:
@@ -93,10 +113,12 @@ class Redaction:
         return "".join([*parts, text[at:]])
 
     def _stand_in(self, kind: str, same: str) -> str:
-        return self._pseudonyms.id(same) if kind == "id" else self._pseudonyms.of(kind, same)
+        if kind == "id":
+            return self._pseudonyms.id(same)
+        return self._pseudonyms.host(same) if kind == "endpoint" else self._pseudonyms.of(kind, same)
 
     def _found(self, text: str) -> list[tuple[int, int, str, str]]:
-        found = list(spans(text, self._region))
+        found: list[tuple[int, int, str, str]] = []
         for one in self._named.finditer(text) if self._named else ():
             kind, name = self._people.get(one[1].casefold(), ("name", one[1]))
             found.append((one.start(1), one.end(1), kind, name))
@@ -104,7 +126,7 @@ class Redaction:
             if told in text:
                 whole = re.finditer(rf"(?<![\w-]){re.escape(told)}(?![\w-])", text)
                 found += [(one.start(), one.end(), "id", told) for one in whole]
-        return found
+        return [*found, *spans(text, self._region)]  # of two in the same place the one that is known counts
 
     def _value(self, value: Any, field: str, *, own: bool = False, depth: int = 0) -> Any:
         if depth > DEPTH:
@@ -140,6 +162,8 @@ class Redaction:
     def _by_field(self, value: str, field: str, *, own: bool) -> str | None:
         """Replace what stands in a field that says what it is; None for any other."""
         low = field.lower()
+        if self._ours and low in OURS:
+            return value if value == "default" else self._pseudonyms.of(low, value)
         if low in FILES:
             return self.file_name(value)
         if low in ALWAYS or (own and low in PEOPLE):

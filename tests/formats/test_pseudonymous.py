@@ -14,11 +14,15 @@ from click.testing import CliRunner
 from exporter.archive import Archive
 from exporter.cli import cli
 from exporter.formats import names
+from exporter.model import Item, Kind, Page, Registration, ThreadRef
 from exporter.pseudonyms import VARIABLE
+from exporter.registry import registration_page
 from exporter.sandbox import State
+from tests.archive.making import AT, filled
 from tests.formats.conftest import Library, archived
 
 MARKS = ("ann.secret", "ann@corp.example", "170 7654321", "Corp Confidential", "wage-list", "41111111", "hunter2!x")
+SERVER = "https://llm.corp.example:8443/v1"
 SAID = "I am ann.secret (ann@corp.example, +49 170 7654321) of Corp Confidential; card 4111111111111111, pwd hunter2!x"
 
 
@@ -34,6 +38,28 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> Library:
     ):
         state.add_item(conversation, item)
     return archived(state, tmp_path_factory.mktemp("private") / "archive")
+
+
+@pytest.fixture
+def gone(tmp_path: Path) -> Library:
+    """A thread of a company's own server, deleted there by this program."""
+    thread = ThreadRef("assistants", SERVER, "thread_gone")
+    receipt = {"command": "erase --upstream", "asked": "DELETE /threads/thread_gone", "profile": "corp-eu"}
+    receipt |= {"answer": '{"id":"thread_gone"}', "reference": "Request of Ann Secret, T-7"}
+    gap = {"list": "steps:run_77", "after": "step_55", "code": "x", "detail": f"GET /runs/run_77 at {SERVER}: step_55"}
+    visit = {"state": "gone", "code": "x", "error": f"corp-eu: GET /x at {SERVER}", "records": 0, "gaps": [gap]}
+    text = "See https://LLM.corp.example:8443/x, llm.corp.example and LLM.CORP.EXAMPLE:8443 of corp-eu; not localhost"
+    message = {"id": "msg_1", "content": text, "metadata": {"profile": "corp-eu", "reference": "here", "url": SERVER}}
+    bodies: list[tuple[Kind, str | None, object]] = [
+        ("thread", thread.id, {"id": thread.id}),
+        ("message", "msg_1", message),
+        ("visit", None, visit | {"upstream": receipt}),
+    ]
+    pages = [
+        Page(thread, kind, (Item(own, json.dumps(body).encode()),), None, False, AT, kind) for kind, own, body in bodies
+    ]
+    path = filled(tmp_path / "archive", [registration_page(Registration(thread, "corp-eu"))], pages)
+    return Library(path)
 
 
 def exported(library: Library, out: Path, form: str, *words: str, key: str = "k" * 32) -> dict[str, object]:
@@ -99,3 +125,39 @@ def test_who_shares_is_told_what_was_replaced(private: Library, tmp_path: Path) 
     assert isinstance(counts, dict)
     assert {"mail", "phone", "card", "key", "id"} <= set(counts)
     assert all(counts.values())
+
+
+def test_our_own_words_say_nothing_of_the_server_or_who_asked_for_it(gone: Library, tmp_path: Path) -> None:
+    exported(gone, tmp_path / "out", "jsonl")
+    whole = (tmp_path / "out").read_text("utf-8")
+    told = {line["kind"]: line for line in map(json.loads, whole.splitlines())}
+    visit, message = told["visit"]["body"], told["message"]["body"]
+    server = told["thread"]["endpoint"].removeprefix("https://")
+
+    assert not re.search("corp|ann secret|T-7|run_77|step_55|8443|thread_gone", whole, re.IGNORECASE)
+    assert re.fullmatch(r"endpoint-[a-z2-7]{16}\.invalid", server)
+    assert re.fullmatch("profile-[a-z2-7]{16}", visit["upstream"]["profile"])
+    assert re.fullmatch("reference-[a-z2-7]{16}", visit["upstream"]["reference"])
+    assert visit["error"] == f"{visit['upstream']['profile']}: GET /x at https://{server}"
+    assert f" at https://{server}: " in visit["gaps"][0]["detail"]
+    assert message["content"] == (
+        f"See https://{server}/x, {server} and {server} of {visit['upstream']['profile']}; not localhost"
+    )
+    assert message["metadata"]["reference"] == "here"
+
+
+def test_the_usual_profile_and_server_stay(tmp_path: Path) -> None:
+    thread = ThreadRef("assistants", "https://api.openai.com/v1", "thread_plain")
+    said = b'{"id":"msg_1","content":"the default of https://api.openai.com/v1"}'
+    visit: dict[str, object] = {"state": "gone", "code": "x", "error": None, "records": 0, "gaps": []}
+    receipt = json.dumps(visit | {"upstream": {"profile": "default", "reference": None}}).encode()
+    pages = [
+        Page(thread, "message", (Item("msg_1", said),), None, False, AT, "messages"),
+        Page(thread, "visit", (Item(None, receipt),), None, False, AT, "visit"),
+    ]
+    path = filled(tmp_path / "archive", [registration_page(Registration(thread))], pages)
+    exported(Library(path), tmp_path / "out", "jsonl")
+    whole = (tmp_path / "out").read_text("utf-8")
+
+    assert "the default of https://api.openai.com/v1" in whole
+    assert '"profile":"default","reference":null' in whole
