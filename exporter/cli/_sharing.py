@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 FOR_ONCE = "nothing names a key, so another export will have other pseudonyms; EXPORTER_PSEUDONYM_KEY keeps them"
 
+TOO_SHORT = "too short to be looked for in a sentence (two characters, one of Chinese, Japanese, Korean, Thai)"
+SAID = 10
+"Lines of a file of names that are said."
+
 
 class Sharing:
     """What was asked for: pseudonyms or not."""
@@ -26,12 +30,18 @@ class Sharing:
         self._names: Pseudonyms | None = None
         if (region or names) and not pseudonymise:
             raise UsageError("--phone-region and --names go with --pseudonymise")
-        self._more = [line.strip() for line in names or () if line.strip()]
+        lines = [line.strip() for line in names or ()]
+        self._more = [line for line in lines if line]
         if pseudonymise:
             from exporter.pseudonyms import Pseudonyms, any_key, key_of
+            from exporter.pseudonyms._names import is_sought
             from exporter.pseudonyms._patterns import checked_region
 
             self._region = checked_region(region)
+            short = [number for number, line in enumerate(lines, 1) if line and not is_sought(line)]
+            if short:
+                told = ", ".join(map(str, short[:SAID])) + (" ..." if len(short) > SAID else "")
+                out.say(f"--names: {len(short):,} {TOO_SHORT}: see line {told}", severity="warning")
             key = key_of()
             if key is None:
                 out.say(FOR_ONCE, severity="warning")

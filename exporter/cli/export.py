@@ -51,7 +51,7 @@ class FormatName(click.types.StringParamType):
 @click.option("--no-deleted", is_flag=True, help="Without what the server has deleted: messages, and gone threads.")
 @click.option("--pseudonymise", is_flag=True, help="Words that stand for people, ids, addresses, numbers, keys.")
 @click.option(
-    "--names", type=click.File(encoding="utf-8"), help="With --pseudonymise: names to look for, one per line."
+    "--names", type=click.File(encoding="utf-8-sig"), help="With --pseudonymise: names to look for, one per line."
 )
 @click.option("--phone-region", metavar="CC", help="With --pseudonymise: whose phone numbers have no +, such as DE.")
 @click.option("--bom", is_flag=True, help="csv: begin with the mark by which Excel knows UTF-8.")

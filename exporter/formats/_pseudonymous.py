@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Self
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from exporter.archive.catalog import Known
@@ -81,7 +82,7 @@ class _Registry:
 
     def __init__(self, registry: Registry, names: Pseudonyms, region: str | None, more: Iterable[str]) -> None:
         self._registry, self._names, self._region = registry, names, region
-        self._more = [("name", one) for one in more]
+        self._more = [("name", normalize("NFC", " ".join(one.split()))) for one in more]
         self._db = sqlite3.connect("")  # gone when closed
         self._db.execute("CREATE TABLE threads (pseudonym TEXT PRIMARY KEY, thread TEXT) WITHOUT ROWID")
         self._asked: dict[str, str] = {}

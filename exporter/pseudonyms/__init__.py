@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from exporter.errors import CredentialsRefused, UsageError
@@ -74,8 +74,3 @@ def key_of(environ: Mapping[str, str] = os.environ) -> Secret | None:
 def any_key() -> Secret:
     """Return a key that nobody will ever know again."""
     return Secret(secrets.token_hex(32))
-
-
-def longest_first(names: Iterable[str | None]) -> list[str]:
-    """Return the names worth looking for in a text, the longest first."""
-    return sorted({name for name in names if name and len(name.strip()) > 2}, key=lambda one: (-len(one), one))

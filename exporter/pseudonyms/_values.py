@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from exporter.pseudonyms import Pseudonyms, longest_first
+from exporter.pseudonyms import Pseudonyms
+from exporter.pseudonyms._names import Names
 from exporter.pseudonyms._patterns import is_card, is_data, spans
 
 IDS = re.compile(r"(?:.*_)?ids?|.*[a-z]Ids?", re.DOTALL)
@@ -72,10 +73,7 @@ class Redaction:
     ) -> None:
         self._pseudonyms, self._region = pseudonyms, region
         things = {text: (kind, name) for kind, name in people if name for text in _written(kind, name)}
-        self._people = {text.casefold(): thing for text, thing in things.items()}
-        names = "|".join(re.escape(one) for one in longest_first(things))
-        # behind a look ahead, so that a name that begins within another one is found, too
-        self._named = re.compile(rf"(?<!\w)(?=({names})(?!\w))", re.IGNORECASE) if names else None
+        self._names = Names(things)
         self._ids: set[str] = set()
         "Those that the object says in its fields: they are looked for in its texts, however they look."
         self._ours = False
@@ -118,10 +116,7 @@ class Redaction:
         return self._pseudonyms.host(same) if kind == "endpoint" else self._pseudonyms.of(kind, same)
 
     def _found(self, text: str) -> list[tuple[int, int, str, str]]:
-        found: list[tuple[int, int, str, str]] = []
-        for one in self._named.finditer(text) if self._named else ():
-            kind, name = self._people.get(one[1].casefold(), ("name", one[1]))
-            found.append((one.start(1), one.end(1), kind, name))
+        found = list(self._names.found(text))
         for told in self._ids:
             if told in text:
                 whole = re.finditer(rf"(?<![\w-]){re.escape(told)}(?![\w-])", text)
@@ -152,7 +147,7 @@ class Redaction:
     def _string(self, value: str, field: str, *, own: bool, depth: int) -> str:
         if not value or (field in KEPT and not own and PLAIN.fullmatch(value)):
             return value
-        if (known := self._people.get(value.casefold())) is not None:
+        if (known := self._names.whose(value)) is not None:
             return self._stand_in(*known)
         if (told := self._by_field(value, field, own=own)) is not None:
             return told

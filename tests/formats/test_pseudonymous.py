@@ -161,3 +161,13 @@ def test_the_usual_profile_and_server_stay(tmp_path: Path) -> None:
 
     assert "the default of https://api.openai.com/v1" in whole
     assert '"profile":"default","reference":null' in whole
+
+
+def test_who_gives_names_is_told_which_are_too_short(private: Library, tmp_path: Path) -> None:
+    (tmp_path / "names").write_text("Corp Confidential\n\nBo\n李明\n李\n", encoding="utf-8-sig")
+    asked = ["export", "-a", str(private.path), "--pseudonymise", "-o", str(tmp_path / "out"), "--names"]
+    done = CliRunner().invoke(cli, [*asked, str(tmp_path / "names")], env={**os.environ, VARIABLE: "k" * 32})
+
+    assert "--names: 2 too short to be looked for in a sentence" in done.stderr
+    assert "see line 3, 5\n" in done.stderr
+    assert "Corp Confidential" not in (tmp_path / "out").read_text("utf-8")

@@ -111,6 +111,54 @@ def test_the_people_of_a_thread_are_found_in_its_texts_and_fields() -> None:
     assert told["id"] == thread
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("李明伟", "我叫李明伟。", "我叫*。"),
+        ("李明", "李明说", "*说"),
+        ("田中太郎", "私は田中太郎です", "私は*です"),
+        ("김철수", "김철수가 왔다", "*가 왔다"),
+        ("김철수", "\u1100\u1175\u11b7\u110e\u1165\u11af\u1109\u116e가 왔다", "*가 왔다"),
+        ("สมชาย", "ผมชื่อสมชายครับ", "ผมชื่อ*ครับ"),
+        ("Ann", "我叫Ann。", "我叫*。"),
+        ("Müller", "Frau Mu\u0308ller kam, MÜLLERS nicht", "Frau * kam, MÜLLERS nicht"),
+        ("Mu\u0308ller", "Frau Müller kam", "Frau * kam"),
+        ("Ann Leeson", "Ann\nLeeson; Ann  Leeson; Ann\u00a0Leeson; ann_leeson", "*; *; *; *"),
+        ("Ann  Leeson", "Ann Leeson!", "*!"),
+        ("Ann", "Ann_Leeson, Annual, Joann, ann7", "*_Leeson, Annual, Joann, ann7"),
+        ("Strauß", "STRAUSS, Strauss, strauß, Straußen", "*, *, *, Straußen"),
+        ("Strauss", "Herr Strauß", "Herr *"),
+        ("İpek", "ipek, IPEK, İPEK und İpek", "*, *, * und *"),
+        ("O'Brien-Lee", "O\u2019Brien\u2011Lee", "*"),
+        ("Bo", "Bo and bo", "Bo and bo"),
+        ("李", "李明", "李明"),
+        ("Aİ\u0308x", "aİ\u0308X!", "*!"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["name", "user"])
+def test_a_name_is_found_however_it_is_written(name: str, text: str, told: str, kind: str) -> None:
+    names = Pseudonyms(KEY)
+
+    assert Redaction(names, [(kind, name)]).text(text) == told.replace("*", names.of(kind, name))
+
+
+@pytest.mark.parametrize("name", ["Bo", "Ann  Leeson", "李", "Strauß", "ann_1"])
+def test_a_value_that_is_a_name_is_that_name(name: str) -> None:
+    names = Pseudonyms(KEY)
+    told = json.loads(Redaction(names, [("user", name)]).body(json.dumps({"said": [name, name.upper()]}).encode()))
+
+    assert told == {"said": [names.of("user", name)] * 2}
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_a_name_between_spaces_never_stays(before: str, after: str) -> None:
+    names = Pseudonyms(KEY)
+    told = Redaction(names, [("name", "Jörg Strauß")]).text(f"{before} jörg STRAUSS {after}")
+
+    assert "STRAUSS" not in told
+    assert names.of("name", "Jörg Strauß") in told
+
+
 def test_calls_of_tools_are_looked_into() -> None:
     inner = json.dumps({"email": "x", "amount": 12, "to": "ann@example.com", "order_id": "o-1"})
     told = json.loads(
