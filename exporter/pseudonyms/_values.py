@@ -10,45 +10,26 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from exporter.pseudonyms import Pseudonyms
+from exporter.pseudonyms._fields import KEPT, OURS, OWN, PLACES, REFERS, is_id, is_in_parts, kind_of, of_one
 from exporter.pseudonyms._names import Names
 from exporter.pseudonyms._patterns import is_card, is_data, spans
 
-IDS = re.compile(r"(?:.*_)?ids?|.*[a-z]Ids?", re.DOTALL)
-REFERS = frozenset({"message", "container", "conversation", "session", "thread", "after", "before", "cursor"})
-"Fields that may be an id, where they are one word."
-PEOPLE = frozenset(
-    {"user", "username", "user_name", "login", "email", "mail", "phone", "phone_number", "customer", "account"}
-    | {"tenant", "organization", "company", "name", "first_name", "last_name", "full_name", "display_name", "surname"}
-    | {"author", "owner", "address", "street", "ip", "ip_address", "safety_identifier", "prompt_cache_key"}
-)
-"Fields that say who somebody is, where a user's own words are: in metadata, in arguments."
-ALWAYS = frozenset({"user", "safety_identifier", "prompt_cache_key", "email", "username"})
-"Fields that say so wherever they are."
-FILES = frozenset({"filename", "file_name"})
-OWN = frozenset({"metadata", "arguments", "input", "output", "parameters", "state_variables"})
-"Fields below which a user's own names of fields begin."
-KEPT = frozenset({"type", "object", "role", "status", "model", "kind", "mime_type", "finish_reason", "purpose"})
-"Fields of which the API says what may stand in them."
-OURS = frozenset({"profile", "reference"})
-"Fields of our own records that somebody chose the words of."
-PLACES = frozenset({"list", "after"})
-"Fields of our own records in which an id stands, that their sentences repeat."
 PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]{1,80}")
 DEPTH = 200
 SHORTEST = 5
 "Characters of an id that is looked for in texts: `1` is none."
 
 
-def _ids(value: Any, depth: int = 0, *, ours: bool = False) -> Iterator[str]:
-    """Yield what an object says to be an id."""
+def _ids(value: Any, depth: int = 0, *, ours: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield what an object says to be an id, and of which kind."""
     if depth > DEPTH:
         raise RecursionError
     for name, one in value.items() if isinstance(value, dict) else ():
         if isinstance(one, str):
-            if IDS.fullmatch(name):
-                yield one
+            if is_id(name):
+                yield one, kind_of(name, own=False) or "id"
             elif ours and name in PLACES:
-                yield one.rpartition(":")[2]
+                yield one.rpartition(":")[2], "id"
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for one in inner:
         if isinstance(one, dict | list):
@@ -74,7 +55,7 @@ class Redaction:
         self._pseudonyms, self._region = pseudonyms, region
         things = {text: (kind, name) for kind, name in people if name for text in _written(kind, name)}
         self._names = Names(things)
-        self._ids: set[str] = set()
+        self._ids: dict[str, str] = {}
         "Those that the object says in its fields: they are looked for in its texts, however they look."
         self._ours = False
 
@@ -89,7 +70,9 @@ class Redaction:
 
     def value(self, value: Any, own: str | None = None) -> Any:
         """Return what JSON holds, with everything replaced; `RecursionError` where it is nested too deep."""
-        self._ids = {one for one in (own, *_ids(value, ours=self._ours)) if one and len(one) >= SHORTEST}
+        self._ids = {one: kind for one, kind in _ids(value, ours=self._ours) if len(one) >= SHORTEST}
+        if own and len(own) >= SHORTEST:
+            self._ids[own] = "id"
         return self._value(value, "")
 
     def text(self, text: str) -> str:
@@ -117,30 +100,32 @@ class Redaction:
 
     def _found(self, text: str) -> list[tuple[int, int, str, str]]:
         found = list(self._names.found(text))
-        for told in self._ids:
+        for told, kind in self._ids.items():
             if told in text:
                 whole = re.finditer(rf"(?<![\w-]){re.escape(told)}(?![\w-])", text)
-                found += [(one.start(), one.end(), "id", told) for one in whole]
+                found += [(one.start(), one.end(), kind, told) for one in whole]
         return [*found, *spans(text, self._region)]  # of two in the same place the one that is known counts
 
     def _value(self, value: Any, field: str, *, own: bool = False, depth: int = 0) -> Any:
         if depth > DEPTH:
             raise RecursionError
         if isinstance(value, dict):
-            return self._members(value, own=own, depth=depth)
+            return self._members(value, field if own and is_in_parts(field) else "", own=own, depth=depth)
         if isinstance(value, list):
-            return [self._value(one, field, own=own, depth=depth + 1) for one in value]
+            return [self._value(one, of_one(field), own=own, depth=depth + 1) for one in value]
         if isinstance(value, str):
             return self._string(value, field, own=own, depth=depth)
         if isinstance(value, int | float) and not isinstance(value, bool) and is_card(str(value)):
             return self._pseudonyms.of("card", str(value))
         return value
 
-    def _members(self, value: dict[str, Any], *, own: bool, depth: int) -> dict[str, Any]:
+    def _members(self, value: dict[str, Any], whole: str, *, own: bool, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for name, one in value.items():
             key = self._spanned(name)
             field = "user" if name == "name" and "role" in value else name  # who takes part in a conversation
+            if whole and kind_of(name, own=own) is None:
+                field = whole
             made[key] = self._value(one, field, own=own or name in OWN, depth=depth + 1)
         return made
 
@@ -156,16 +141,16 @@ class Redaction:
 
     def _by_field(self, value: str, field: str, *, own: bool) -> str | None:
         """Replace what stands in a field that says what it is; None for any other."""
-        low = field.lower()
-        if self._ours and low in OURS:
-            return value if value == "default" else self._pseudonyms.of(low, value)
-        if low in FILES:
+        if self._ours and field in OURS:
+            return value if value == "default" else self._pseudonyms.of(field, value)
+        kind = kind_of(of_one(field), own=own)
+        if kind == "file":
             return self.file_name(value)
-        if low in ALWAYS or (own and low in PEOPLE):
-            return self._pseudonyms.of(low if low in {"mail", "phone"} else "user", value)
-        if IDS.fullmatch(field) or (low in REFERS and not re.search(r"\s", value)):
+        if kind is not None:
+            return self._stand_in("user" if kind == "person" else kind, value)
+        if field.lower() in REFERS and not re.search(r"\s", value):
             return self._pseudonyms.id(value)
-        if field == "list" and ":" in value:  # our own name of a list: what it lists, and of whom
+        if field == "list" and ":" in value and not own:  # our own name of a list: what it lists, and of whom
             what, _, whose = value.partition(":")
             return f"{what}:{self._pseudonyms.id(whose)}"
         return None

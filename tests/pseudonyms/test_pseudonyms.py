@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from exporter.errors import CredentialsRefused, UsageError
 from exporter.model import Secret
 from exporter.pseudonyms import VARIABLE, Pseudonyms, _patterns, any_key, key_of
+from exporter.pseudonyms._fields import plain
 from exporter.pseudonyms._patterns import checked_region
 from exporter.pseudonyms._values import Redaction
 
@@ -39,6 +40,12 @@ FOUND = {
     ],
     "id": ["msg_abc123def456ghi", "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "550e8400-e29b-41d4-a716-446655440000"],
 }
+NAMED = [
+    *("name", "firstName", "lastName", "fullName", "customerName", "customer_name", "customer-name", "Customer Name"),
+    *("contact.name", "billing_contact_name", "userID", "user-id", "uid", "userid", "ID", "customerId", "clientid"),
+    *("email", "eMail", "emailAddress", "workEmail", "phoneNumber", "mobile", "homePhone", "billingAddress", "street"),
+    *("companyName", "organisation", "owner", "sender", "safetyIdentifier"),
+]
 STAYS = [
     "I paid 12.50 EUR for order 4711 on 2026-11-21 at 12:30:45, see chapter 3.1.4",
     "def thread_pool_executor(max_workers=10): return snake_case_name_of_mine",
@@ -171,6 +178,48 @@ def test_calls_of_tools_are_looked_into() -> None:
     assert arguments["to"].startswith("mail-")
     assert arguments["email"] != "x"
     assert arguments["order_id"] != "o-1"
+
+
+@pytest.mark.parametrize("field", NAMED)
+def test_a_field_that_names_somebody_is_found_however_it_is_written(field: str) -> None:
+    names = Pseudonyms(KEY)
+    inner = {field: "Leeson Brothers", field + "s": ["Leeson Brothers"], plain(field).upper(): "Leeson Brothers"}
+    told = Redaction(names).body(json.dumps({"arguments": json.dumps(inner), "metadata": inner}).encode()).decode()
+
+    assert "Leeson" not in told
+    assert not names.counts["key"]
+
+
+def test_a_name_in_parts_is_replaced_in_each_of_them() -> None:
+    names = Pseudonyms(KEY)
+    inner = {
+        "name": {"first": "Ann", "last": ["Leeson"]},
+        "billingAddress": {"city": "Berlin", "email": "x", "on": True},
+    }
+    told = json.loads(Redaction(names).body(json.dumps({"metadata": {"contact": inner}}).encode()))["metadata"]
+
+    assert told["contact"]["name"] == {"first": names.of("user", "Ann"), "last": [names.of("user", "Leeson")]}
+    assert told["contact"]["billingAddress"] | {"on": True} == {
+        "city": names.of("user", "Berlin"),
+        "email": names.of("mail", "x"),
+        "on": True,
+    }
+
+
+@pytest.mark.parametrize("field", ["tool_name", "modelName", "hotel", "valid", "fileType", "mailbox", "rename", "paid"])
+def test_a_field_that_names_nobody_stays(field: str) -> None:
+    body = json.dumps({"metadata": {field: "Some Words"}}, separators=(",", ":")).encode()
+
+    assert Redaction(Pseudonyms(KEY)).body(body) == body
+
+
+def test_an_id_of_a_user_is_the_user_whatever_the_field_is_called() -> None:
+    names = Pseudonyms(KEY)
+    fields = {"user": "ann-leeson", "userID": "ann-leeson", "user-id": "ann-leeson", "uid": "ann-leeson"}
+    told = json.loads(Redaction(names).body(json.dumps({"metadata": fields, "content": "of ann-leeson."}).encode()))
+
+    assert told["metadata"] == dict.fromkeys(fields, names.of("user", "ann-leeson"))
+    assert told["content"] == f"of {names.of('user', 'ann-leeson')}."
 
 
 @given(JSON)
