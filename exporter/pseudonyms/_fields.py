@@ -17,7 +17,7 @@ PLACES = frozenset({"list", "after"})
 "Fields of our own records in which an id stands, that their sentences repeat."
 ALWAYS = frozenset({"file", "id", "user"})
 "What a field says wherever it is; anything else in metadata and arguments only."
-SURE = frozenset({"email", "username"})
+SURE = frozenset({"email", "username", "customer_id", "client_id", "customer_ids", "client_ids"})
 "Fields that say it everywhere all the same."
 COUNTED = re.compile(r"(?:.*_)?(?:token|input)_ids?", re.DOTALL)
 "Fields of numbers that are nobody's."

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from exporter.pseudonyms import Pseudonyms
-from exporter.pseudonyms._fields import KEPT, OURS, OWN, PLACES, REFERS, is_id, is_in_parts, kind_of, of_one
+from exporter.pseudonyms._fields import KEPT, OURS, OWN, PLACES, REFERS, counts, is_id, is_in_parts, kind_of, of_one
 from exporter.pseudonyms._names import Names
 from exporter.pseudonyms._patterns import is_card, is_data, spans
 
@@ -34,6 +34,11 @@ def _ids(value: Any, depth: int = 0, *, ours: bool = False) -> Iterator[tuple[st
     for one in inner:
         if isinstance(one, dict | list):
             yield from _ids(one, depth + 1, ours=ours)
+
+
+def _word(kind: str) -> str:
+    """Return how what stands for something of a field begins."""
+    return "user" if kind == "person" else kind
 
 
 def _written(kind: str, name: str) -> list[str]:
@@ -115,9 +120,17 @@ class Redaction:
             return [self._value(one, of_one(field), own=own, depth=depth + 1) for one in value]
         if isinstance(value, str):
             return self._string(value, field, own=own, depth=depth)
-        if isinstance(value, int | float) and not isinstance(value, bool) and is_card(str(value)):
-            return self._pseudonyms.of("card", str(value))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self._number(value, field, own=own)
         return value
+
+    def _number(self, value: float, field: str, *, own: bool) -> float | str:
+        """Replace a number that its field says to be somebody's, and one that could be a card; another one stays."""
+        kind = None if counts(field) else kind_of(field, own=own)
+        if kind is None or kind == "file" or (isinstance(value, float) and not value.is_integer()):
+            return self._pseudonyms.of("card", str(value)) if is_card(str(value)) else value
+        text = str(int(value))
+        return self._stand_in(*(self._names.whose(text) or (_word(kind), text)))
 
     def _members(self, value: dict[str, Any], whole: str, *, own: bool, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -147,7 +160,7 @@ class Redaction:
         if kind == "file":
             return self.file_name(value)
         if kind is not None:
-            return self._stand_in("user" if kind == "person" else kind, value)
+            return self._stand_in(_word(kind), value)
         if field.lower() in REFERS and not re.search(r"\s", value):
             return self._pseudonyms.id(value)
         if field == "list" and ":" in value and not own:  # our own name of a list: what it lists, and of whom

@@ -222,11 +222,50 @@ def test_an_id_of_a_user_is_the_user_whatever_the_field_is_called() -> None:
     assert told["content"] == f"of {names.of('user', 'ann-leeson')}."
 
 
+def test_a_number_is_replaced_where_its_field_names_somebody() -> None:
+    names = Pseudonyms(KEY)
+    inner = {"phone": 4917012345678, "user_id": 4711, "customer": 4712, "orderId": 12.0, "userIds": [7, 8]}
+    body = {"user": 123456789, "customer_id": 4712, "arguments": json.dumps(inner), "metadata": {"account": 99}}
+    told = json.loads(Redaction(names, [("user", "99")]).body(json.dumps(body).encode()))
+    arguments = json.loads(told["arguments"])
+
+    assert told["user"] == names.of("user", "123456789")
+    assert told["customer_id"] == arguments["customer"] == names.of("customer", "4712")
+    assert arguments["phone"].startswith("phone-")
+    assert arguments["user_id"] == names.of("user", "4711")
+    assert arguments["userIds"] == [names.of("user", "7"), names.of("user", "8")]
+    assert arguments["orderId"] == names.id("12")
+    assert told["metadata"]["account"] == names.of("user", "99")
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        {"customers": 250, "accounts": 3, "amount": 4711, "quantity": 2, "account": 12.5, "created_at": 1766000000},
+        {"user": True, "name": None, "token_id": 17, "prompt_token_ids": [1, 2, 3], "guests": 2, "names": 4},
+        {"width": 1.5e300, "ratio": float("inf"), "phone": float("inf"), "size": -1},
+    ],
+)
+def test_a_number_that_counts_stays(inner: dict[str, object]) -> None:
+    body = json.dumps({"metadata": inner}, separators=(",", ":")).encode()
+
+    assert Redaction(Pseudonyms(KEY)).body(body) == body
+
+
+def test_numbers_of_the_api_stay() -> None:
+    usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+    body = json.dumps(
+        {"created": 1766000000, "index": 0, "usage": usage, "customer": 5}, separators=(",", ":")
+    ).encode()
+
+    assert Redaction(Pseudonyms(KEY)).body(body) == body
+
+
 @given(JSON)
 def test_any_json_stays_json_and_of_the_same_shape(value: Any) -> None:
     told = json.loads(Redaction(Pseudonyms(KEY)).body(json.dumps(value).encode()))
 
-    assert type(told) is type(value) or isinstance(told, str)  # a number that could be a card
+    assert type(told) is type(value) or isinstance(told, str)  # a number of somebody
     assert not isinstance(value, list) or len(told) == len(value)
 
 
