@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from exporter.pseudonyms import Pseudonyms
 from exporter.pseudonyms._fields import KEPT, OURS, OWN, PLACES, REFERS, counts, is_id, is_in_parts, kind_of, of_one
+from exporter.pseudonyms._inside import pieces
 from exporter.pseudonyms._names import Names
 from exporter.pseudonyms._patterns import is_card, is_data, spans
 
@@ -149,8 +150,7 @@ class Redaction:
             return self._stand_in(*known)
         if (told := self._by_field(value, field, own=own)) is not None:
             return told
-        inner = self._inner(value, depth) if own and value[:1] in "[{" else None
-        return self.text(value) if inner is None else inner
+        return self._looked_into(value, depth) if own or (self._ours and field == "answer") else self.text(value)
 
     def _by_field(self, value: str, field: str, *, own: bool) -> str | None:
         """Replace what stands in a field that says what it is; None for any other."""
@@ -168,12 +168,19 @@ class Redaction:
             return f"{what}:{self._pseudonyms.id(whose)}"
         return None
 
-    def _inner(self, value: str, depth: int) -> str | None:
-        """Replace in JSON that is a text: what calls of tools are made of."""
-        try:
-            return self._dumped(self._value(json.loads(value), "", own=True, depth=depth + 1)).decode()
-        except ValueError:
-            return None
+    def _looked_into(self, text: str, depth: int) -> str:
+        """Replace in a text and in the JSON that stands in it: what calls of tools are made of."""
+        if is_data(text):
+            return self.text(text)
+        told, words = [], []
+        for part, held in pieces(text):
+            made = [self._value(one, "", own=True, depth=depth + 1) for one in held]
+            if made == held:  # there may be something in it all the same: a member that is there twice
+                words.append(part)
+            else:
+                told += [self._spanned("".join(words)), self._dumped(made[0]).decode()]
+                words.clear()
+        return "".join([*told, self._spanned("".join(words))])
 
     def file_name(self, name: str) -> str:
         """Return what stands for the name of a file: how it ends stays."""

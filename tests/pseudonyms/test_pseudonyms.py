@@ -261,6 +261,67 @@ def test_numbers_of_the_api_stay() -> None:
     assert Redaction(Pseudonyms(KEY)).body(body) == body
 
 
+PERSON = '{"name":"Ann Leeson","n":1}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f" {PERSON}",
+        f"\n\t{PERSON}\n",
+        f"[{PERSON}]",
+        json.dumps(PERSON),
+        json.dumps(json.dumps([PERSON])),
+        json.dumps({"payload": PERSON, "list": json.dumps([PERSON])}),
+        f"{PERSON}\n{PERSON}\n",
+        f"{PERSON}\r\n\r\n{PERSON}",
+        f"Found:\n{PERSON}\nand that is all",
+        f"result={PERSON}; done",
+        f"```json\n{json.dumps(json.loads(PERSON), indent=2)}\n```",
+        f'{{"cut": [{PERSON}, ',
+        '{"name":"Ann Leeson","name":7}',
+    ],
+)
+@pytest.mark.parametrize("field", ["arguments", "output", "metadata"])
+def test_json_is_found_in_a_text(text: str, field: str) -> None:
+    names = Pseudonyms(KEY)
+    told = Redaction(names).body(json.dumps({field: text}).encode()).decode()
+
+    assert not re.search("Ann|Leeson", told)
+    assert names.counts["user"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1] Smith, 1999, [ 2, 3 ] and {braces}\n[x] done\n{ }",
+        '{ "amount":  12.50,\n  "to": [1,  2] }',
+        '"[1,  2]"',
+        '"{quoted"',
+        '"a"',
+        '{"open": [' * 300,
+    ],
+)
+def test_json_without_anybody_stays_as_it_was_written(text: str) -> None:
+    body = json.dumps({"arguments": text}, separators=(",", ":")).encode()
+
+    assert Redaction(Pseudonyms(KEY)).body(body) == body
+
+
+def test_a_member_that_is_there_twice_does_not_hide_the_first() -> None:
+    told = Redaction(Pseudonyms(KEY)).body(json.dumps({"output": '{"to":"ann@example.com","to":"x"}'}).encode())
+
+    assert b"ann@" not in told
+
+
+def test_what_a_server_answered_is_looked_into() -> None:
+    body = json.dumps({"upstream": {"answer": PERSON, "status": 200}}).encode()
+    told = Redaction(Pseudonyms(KEY)).body(body, ours=True)
+
+    assert b"Leeson" not in told
+    assert b'"status":200' in told
+
+
 @given(JSON)
 def test_any_json_stays_json_and_of_the_same_shape(value: Any) -> None:
     told = json.loads(Redaction(Pseudonyms(KEY)).body(json.dumps(value).encode()))
