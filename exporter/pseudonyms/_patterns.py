@@ -11,19 +11,19 @@ import math
 import pkgutil
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from exporter.errors import UsageError
+from exporter.pseudonyms._mails import mails
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 EXTRA = "pip install 'conversation-exporter[sharing]'"
-MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"'`|\\/=]{1,64}@[^\s@<>()\[\]{},;:\"'`|\\/=]{1,255}?\.[^\W\d_]{2,24}(?![\w-])")
 URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,11}://[^\s<>\"'`|\\^{}]{1,4096}", re.IGNORECASE)
 CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)")
@@ -50,25 +50,23 @@ Span = tuple[int, int, str, str]
 
 def spans(text: str, region: str | None) -> Iterator[Span]:
     """Yield what was found, the surest kinds first; they may overlap."""
-    yield from _all(PEM, text, "key", str)
-    yield from _all(TOKEN, text, "key", str)
+    yield from _all(PEM, text, "key")
+    yield from _all(TOKEN, text, "key")
     told = list(_urls(text)) if "://" in text else []
     yield from told
-    if "@" in text:
-        mails = _all(MAIL, text, "mail", str.casefold)
-        yield from (one for one in mails if not any(begin <= one[0] < end for begin, end, *_ in told))
+    yield from (one for one in mails(text) if not any(begin <= one[0] < end for begin, end, *_ in told))
     for pattern in _keys():
-        yield from _all(pattern, text, "key", str)
+        yield from _all(pattern, text, "key")
     yield from ((found.start(1), found.end(1), "key", found[1]) for found in SECRET.finditer(text) if _mixed(found[1]))
     if any(one.isdigit() for one in text):
         yield from _numbers(text, region)
-    yield from _all(UUID, text, "id", str)
-    yield from _all(ID, text, "id", str)
+    yield from _all(UUID, text, "id")
+    yield from _all(ID, text, "id")
     yield from ((found.start(), found.end(), "key", found[0]) for found in WORD.finditer(text) if _is_random(found[0]))
 
 
-def _all(pattern: re.Pattern[str], text: str, kind: str, same: Callable[[str], str]) -> Iterator[Span]:
-    return ((found.start(), found.end(), kind, same(found[0])) for found in pattern.finditer(text))
+def _all(pattern: re.Pattern[str], text: str, kind: str) -> Iterator[Span]:
+    return ((found.start(), found.end(), kind, found[0]) for found in pattern.finditer(text))
 
 
 def _urls(text: str) -> Iterator[Span]:

@@ -330,6 +330,48 @@ def test_any_json_stays_json_and_of_the_same_shape(value: Any) -> None:
     assert not isinstance(value, list) or len(told) == len(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("_ann@example.com_", "_#_"),
+        ("**Ann@Example.com**", "**#**"),
+        ("-ann@example.com-", "-#-"),
+        ("ann@example.com_x", "#_x"),
+        ("“ann@example.com”", "“#”"),
+        ("x='ann@example.com'", "x='#'"),
+        ("user_email=ann@example.com, from=ann@example.com", "user_email=#, from=#"),
+        ("https://crm.example/contact/ann%40example.com/x", "https://crm.example/contact/#/x"),
+        ("ann&#64;example.com ann\uff20example.com", "# #"),
+        ("邮箱ann@example.com。", "邮箱#。"),
+        ("邮箱ann@example.com请回复", "邮箱#请回复"),
+    ],
+)
+def test_a_mail_address_is_the_same_word_within_whatever_it_stands(text: str, told: str) -> None:
+    names = Pseudonyms(KEY)
+
+    assert Redaction(names).text(text) == told.replace("#", names.of("mail", "ann@example.com"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("o'brien@example.com", "o\u2019brien@example.com", "ann=bounce@example.com", '"ann lee"@example.com'),
+        *("bounce+ann=example.com@list.example", "ann@xn--80a1acny.xn--p1ai", "ann@почта.рф", "用户@例子.广告"),
+        *("ann@mail.example.co.uk", "ann.lee@sub_domain.example.com", "ann@[192.168.1.5]", "ann%2bx%40example.com"),
+    ],
+)
+@pytest.mark.parametrize("frame", ["{}", "to {}, please", "<{}>", "({})."])
+def test_all_of_a_mail_address_is_replaced(address: str, frame: str) -> None:
+    told = Redaction(Pseudonyms(KEY)).text(frame.format(address))
+
+    assert re.fullmatch(re.escape(frame).replace(r"\{\}", "mail-[a-z2-7]{16}"), told)
+
+
+@pytest.mark.parametrize("text", ["10@2.50 EUR", "@app.route", "ssh root@localhost", "50%40 of it", "a @ b.com"])
+def test_what_is_no_mail_address_stays(text: str) -> None:
+    assert Redaction(Pseudonyms(KEY)).text(text) == text
+
+
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_a_mail_address_never_stays(before: str, after: str) -> None:
     told = Redaction(Pseudonyms(KEY)).text(f"{before} someone.special@example.org {after}")
