@@ -35,7 +35,7 @@ class Sharing:
         if pseudonymise:
             from exporter.pseudonyms import Pseudonyms, any_key, key_of
             from exporter.pseudonyms._names import is_sought
-            from exporter.pseudonyms._patterns import checked_region
+            from exporter.pseudonyms._numbers import checked_region
 
             self._region = checked_region(region)
             short = [number for number, line in enumerate(lines, 1) if line and not is_sought(line)]

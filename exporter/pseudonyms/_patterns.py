@@ -13,23 +13,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from exporter.errors import UsageError
+from exporter.pseudonyms._extra import needed
 from exporter.pseudonyms._mails import mails
+from exporter.pseudonyms._numbers import Span, numbers
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-EXTRA = "pip install 'conversation-exporter[sharing]'"
 URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,11}://[^\s<>\"'`|\\^{}]{1,4096}", re.IGNORECASE)
-CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
-IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)")
-IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w.:]))")
-DIGITS = re.compile(r"\d(?:[\s().\u2010-\u2015/-]?\d){5}")
-"What a text has to have for a number to be looked for."
 PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL)
 TOKEN = re.compile(r"\beyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?")
 ID = re.compile(r"(?<![\w-])[a-z]{2,12}(?:_[a-z]{2,12})?[_-](?=[A-Za-z0-9]{0,200}\d)[A-Za-z0-9]{12,200}(?![\w-])")
@@ -44,9 +34,6 @@ RANDOM = 3.5
 NO_KEYS = frozenset({"ip_public", "basic_auth", "private_key", "jwt", "high_entropy_strings", "keyword", "base"})
 "What detect-secrets looks for that is found otherwise here, or needs a quotation."
 
-Span = tuple[int, int, str, str]
-"Begin, end, kind, and what is the same for all ways of writing it."
-
 
 def spans(text: str, region: str | None) -> Iterator[Span]:
     """Yield what was found, the surest kinds first; they may overlap."""
@@ -59,7 +46,7 @@ def spans(text: str, region: str | None) -> Iterator[Span]:
         yield from _all(pattern, text, "key")
     yield from ((found.start(1), found.end(1), "key", found[1]) for found in SECRET.finditer(text) if _mixed(found[1]))
     if any(one.isdigit() for one in text):
-        yield from _numbers(text, region)
+        yield from numbers(text, region)
     yield from _all(UUID, text, "id")
     yield from _all(ID, text, "id")
     yield from ((found.start(), found.end(), "key", found[0]) for found in WORD.finditer(text) if _is_random(found[0]))
@@ -85,40 +72,6 @@ def _urls(text: str) -> Iterator[Span]:
             yield found.start() + asked + 1, found.end(), "query", found[0][asked + 1 :]
 
 
-def _numbers(text: str, region: str | None) -> Iterator[Span]:
-    stdnum = _stdnum()
-    for found in IBAN.finditer(text):
-        if stdnum[1].is_valid(found[0]):
-            yield found.start(), found.end(), "iban", stdnum[1].compact(found[0])
-    for found in CARD.finditer(text):
-        digits = re.sub(r"\D", "", found[0])
-        if stdnum[0].is_valid(digits):
-            yield found.start(), found.end(), "card", digits
-    for found in IP.finditer(text):
-        try:
-            yield found.start(), found.end(), "ip", str(ip_address(found[0]))
-        except ValueError:
-            continue
-    if DIGITS.search(text):
-        phonenumbers = _needed("phonenumbers")
-        for number in phonenumbers.PhoneNumberMatcher(text, region):
-            same = phonenumbers.format_number(number.number, phonenumbers.PhoneNumberFormat.E164)
-            yield number.start, number.end, "phone", same
-
-
-def checked_region(region: str | None) -> str | None:
-    """Return a country as `phonenumbers` knows it; `UsageError` where there is none of that name."""
-    known = _needed("phonenumbers").SUPPORTED_REGIONS
-    if region is not None and region.upper() not in known:
-        raise UsageError(f"{region!r} is no country of two letters, such as DE or US")
-    return region and region.upper()
-
-
-def is_card(digits: str) -> bool:
-    """Whether a number could be that of a card."""
-    return 13 <= len(digits) <= 19 and bool(_stdnum()[0].is_valid(digits))
-
-
 def is_data(text: str) -> bool:
     """Whether a text is nothing that anybody reads: a file in base64, or what only a server can open."""
     if text[:5].lower() == "data:":
@@ -141,7 +94,7 @@ def _is_random(word: str) -> bool:
 @cache
 def _keys() -> tuple[re.Pattern[str], ...]:
     """Return what keys of services look like."""
-    plugins = _needed("detect_secrets.plugins")
+    plugins = needed("detect_secrets.plugins")
     found: list[re.Pattern[str]] = []
     for module in pkgutil.iter_modules(plugins.__path__):
         if module.name not in NO_KEYS:
@@ -149,16 +102,3 @@ def _keys() -> tuple[re.Pattern[str], ...]:
             lists = (getattr(one, "denylist", None) for one in members if isinstance(one, type))
             found += [pattern for one in lists if isinstance(one, list | tuple) for pattern in one]
     return tuple(dict.fromkeys(found))
-
-
-@cache
-def _stdnum() -> tuple[ModuleType, ModuleType]:
-    return _needed("stdnum.luhn"), _needed("stdnum.iban")
-
-
-@cache
-def _needed(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise UsageError(f"pseudonyms need the extra `sharing`: {EXTRA}") from None

@@ -13,9 +13,17 @@ from exporter.pseudonyms import Pseudonyms
 from exporter.pseudonyms._fields import KEPT, OURS, OWN, PLACES, REFERS, counts, is_id, is_in_parts, kind_of, of_one
 from exporter.pseudonyms._inside import pieces
 from exporter.pseudonyms._names import Names
-from exporter.pseudonyms._patterns import is_card, is_data, spans
+from exporter.pseudonyms._numbers import is_card
+from exporter.pseudonyms._patterns import is_data, spans
 
 PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]{1,80}")
+ENDING = re.compile(
+    r"\.(?:7z|avi|bmp|bz2|c|cfg|conf|cpp|cs|css|csv|db|docx?|eml|epub|gif|go|gz|h|heic|html?|ics|ini|ipynb|java|jpe?g"
+    r"|jsonl?|jsx?|key|log|m4a|md|mkv|mov|mp[34]|mpe?g|mpga|msg|numbers|od[pst]|ogg|opus|pages|parquet|pdf|php|png|pptx?"
+    r"|py|rar|rb|rst?|rtf|sh|sql|sqlite|srt|svg|tar|tex|tiff?|toml|tsx?|tsv|txt|vcf|vtt|wav|web[mp]|xls[bmx]?|xml|ya?ml|zip)",
+    re.IGNORECASE,
+)
+"How files end; the end of another name may be a part of somebody's."
 DEPTH = 200
 SHORTEST = 5
 "Characters of an id that is looked for in texts: `1` is none."
@@ -185,8 +193,7 @@ class Redaction:
     def file_name(self, name: str) -> str:
         """Return what stands for the name of a file: how it ends stays."""
         suffix = PurePosixPath(name).suffix
-        plain = suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ""
-        return self._pseudonyms.of("file", name) + plain
+        return self._pseudonyms.of("file", name) + (suffix if ENDING.fullmatch(suffix) else "")
 
     @staticmethod
     def _dumped(value: Any) -> bytes:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from exporter.errors import CredentialsRefused, UsageError
 from exporter.model import Secret
-from exporter.pseudonyms import VARIABLE, Pseudonyms, _patterns, any_key, key_of
+from exporter.pseudonyms import VARIABLE, Pseudonyms, _extra, _patterns, any_key, key_of
 from exporter.pseudonyms._fields import plain
-from exporter.pseudonyms._patterns import checked_region
+from exporter.pseudonyms._numbers import checked_region
 from exporter.pseudonyms._values import Redaction
 
 KEY = Secret("a key that nobody guesses")
@@ -50,6 +50,8 @@ STAYS = [
     "I paid 12.50 EUR for order 4711 on 2026-11-21 at 12:30:45, see chapter 3.1.4",
     "def thread_pool_executor(max_workers=10): return snake_case_name_of_mine",
     "The password reset page is broken; my secret is safe",
+    "pi is 3.141592653589793, 1_700_000_000_000_000 and run_at_1700000000000008_x are no cards, nor is 4111.1111",
+    "at 00:49, order 0000049170 of 00123 pieces; ab12 is not an account and DE12 neither",
     "version 1.2.3 of https://docs.example/guide/intro has 1,234,567 downloads",
 ]
 
@@ -91,6 +93,50 @@ def test_the_same_is_the_same_however_it_is_written() -> None:
     assert redaction.text("Ann@Example.com") == redaction.text("ann@example.COM")
     assert redaction.text("+49 170 1234567") == redaction.text("+49-170-1234567")
     assert redaction.text("4111 1111 1111 1111") == redaction.text("4111-1111-1111-1111")
+
+
+@pytest.mark.parametrize(
+    ("kind", "same", "text", "told"),
+    [
+        ("iban", "DE89370400440532013000", "de89370400440532013000 and so on", "# and so on"),
+        ("iban", "DE89370400440532013000", "DE89-3704-0044-0532-0130-00.", "#."),
+        ("iban", "DE89370400440532013000", "De89 3704 0044 0532 0130 00 AND MORE 12 345", "# AND MORE 12 345"),
+        ("iban", "GB82WEST12345698765432", "_GB82.WEST.1234.5698.7654.32_", "_#_"),
+        ("card", "4111111111111111", "4111.1111.1111.1111.", "#."),
+        ("card", "4111111111111111", "4111_1111_1111_1111", "#"),
+        ("card", "4111111111111111", "_4111111111111111_", "_#_"),
+        ("card", "378282246310005", "3782.822463.10005", "#"),
+        ("phone", "+491701234567", "0049 170 1234567", "#"),
+        ("phone", "+491701234567", "tel:00491701234567;", "tel:#;"),
+        ("phone", "+491701234567", "(0049) 170 1234567", "#"),
+        ("phone", "+491701234567", "0049-170-1234567, +49 170 1234567", "#, #"),
+    ],
+)
+@pytest.mark.parametrize("region", [None, "DE", "US"])
+def test_a_number_is_the_same_word_however_it_is_written(
+    kind: str, same: str, text: str, told: str, region: str | None
+) -> None:
+    names = Pseudonyms(KEY)
+
+    assert Redaction(names, region=region).text(text) == told.replace("#", names.of(kind, same))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ann.leeson", "#"),
+        ("ann.leeson.pdf", "#.pdf"),
+        ("Report.Mueller", "#"),
+        ("WAGES.XLSX", "#.XLSX"),
+        ("backup.ann.tar.gz", "#.gz"),
+        (".ann", "#"),
+    ],
+)
+def test_the_end_of_a_file_is_kept_if_it_says_what_it_is(name: str, told: str) -> None:
+    names = Pseudonyms(KEY)
+    body = json.loads(Redaction(names).body(json.dumps({"filename": name}).encode()))
+
+    assert body == {"filename": told.replace("#", names.of("file", name))}
 
 
 def test_a_key_decides() -> None:
@@ -502,13 +548,13 @@ def test_a_key_that_is_empty_where_it_lies_is_named(text: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["phonenumbers", "stdnum.luhn", "stdnum.iban", "detect_secrets.plugins"])
 def test_what_is_to_be_installed_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    for cached in (_patterns._needed, _patterns._stdnum, _patterns._keys):
+    for cached in (_extra.needed, _patterns._keys):
         cached.cache_clear()
     try:
         with pytest.raises(UsageError, match="extra `sharing`: pip install"):
             Redaction(Pseudonyms(KEY)).text("call 030/1234567 in Berlin")
     finally:
-        for cached in (_patterns._needed, _patterns._stdnum, _patterns._keys):
+        for cached in (_extra.needed, _patterns._keys):
             cached.cache_clear()
 
 
