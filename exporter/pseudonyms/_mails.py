@@ -25,6 +25,8 @@ _FIELDS = re.compile(
 )
 "What stands before `=` and is no part of an address, as `ann=bounce@example.com` has it."
 
+_AROUND = re.compile(r"\s*(?:(?:mailto:)?@|[^@]*<(?:mailto:)?@>)\s*", re.IGNORECASE)
+
 
 def mails(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield where an address stands, and what is the same for all ways of writing it."""
@@ -36,6 +38,15 @@ def mails(text: str) -> Iterator[tuple[int, int, str, str]]:
         if before is not None and _FIELDS.fullmatch(before[0]) is None:
             begin = before.start()
         yield begin, found.end(), "mail", canonical(text[begin : found.end()])
+
+
+def only(text: str) -> str | None:
+    """Return the address that a text is, with a name before it or without, as `mails` has it; None: it is none."""
+    found = list(mails(text))
+    if len(found) != 1:
+        return None
+    begin, end, _, same = found[0]
+    return same if _AROUND.fullmatch(f"{text[:begin]}@{text[end:]}") else None
 
 
 def canonical(address: str) -> str:

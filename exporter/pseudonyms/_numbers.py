@@ -70,6 +70,23 @@ def _phones(text: str, region: str | None) -> Iterator[Span]:
         yield begin, number.end, "phone", same
 
 
+def phone(number: str, region: str | None) -> str:
+    """Return a telephone as it is the same for all ways of writing it: digits, after + where the country is known."""
+    phonenumbers = needed("phonenumbers")
+    digits = re.sub(r"\D", "", number)
+    tries = [(ABROAD.sub("+", number.strip()), region)]
+    if digits and digits[0] != "0":
+        tries.append((f"+{digits}", None))
+    for text, country in tries:
+        try:
+            parsed = phonenumbers.parse(text, country)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(parsed):
+            return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return digits or number
+
+
 def is_card(digits: str) -> bool:
     """Whether a number could be that of a card."""
     return 13 <= len(digits) <= 19 and bool(needed("stdnum.luhn").is_valid(digits))

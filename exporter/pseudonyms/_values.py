@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from exporter.pseudonyms import Pseudonyms
 from exporter.pseudonyms._fields import KEPT, OURS, OWN, PLACES, REFERS, counts, is_id, is_in_parts, kind_of, of_one
 from exporter.pseudonyms._inside import pieces
+from exporter.pseudonyms._mails import only
 from exporter.pseudonyms._names import Names
-from exporter.pseudonyms._numbers import is_card
+from exporter.pseudonyms._numbers import is_card, numbers, phone
 from exporter.pseudonyms._patterns import is_data, spans
 
 PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]{1,80}")
@@ -43,11 +44,6 @@ def _ids(value: Any, depth: int = 0, *, ours: bool = False) -> Iterator[tuple[st
     for one in inner:
         if isinstance(one, dict | list):
             yield from _ids(one, depth + 1, ours=ours)
-
-
-def _word(kind: str) -> str:
-    """Return how what stands for something of a field begins."""
-    return "user" if kind == "person" else kind
 
 
 def _written(kind: str, name: str) -> list[str]:
@@ -139,7 +135,7 @@ class Redaction:
         if kind is None or kind == "file" or (isinstance(value, float) and not value.is_integer()):
             return self._pseudonyms.of("card", str(value)) if is_card(str(value)) else value
         text = str(int(value))
-        return self._stand_in(*(self._names.whose(text) or (_word(kind), text)))
+        return self._stand_in(*(self._names.whose(text) or self._same(kind, text)))
 
     def _members(self, value: dict[str, Any], whole: str, *, own: bool, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -168,13 +164,26 @@ class Redaction:
         if kind == "file":
             return self.file_name(value)
         if kind is not None:
-            return self._stand_in(_word(kind), value)
+            return self._stand_in(*self._same(kind, value))
         if field.lower() in REFERS and not re.search(r"\s", value):
             return self._pseudonyms.id(value)
         if field == "list" and ":" in value and not own:  # our own name of a list: what it lists, and of whom
             what, _, whose = value.partition(":")
             return f"{what}:{self._pseudonyms.id(whose)}"
         return None
+
+    def _same(self, kind: str, value: str) -> tuple[str, str]:
+        """Return of which kind a value of a field is, and what is the same for all ways of writing it."""
+        if kind not in {"mail", "phone", "person"}:
+            return kind, value
+        if (mail := only(value)) is not None:
+            return "mail", mail
+        for begin, end, shape, same in numbers(value, self._region):
+            if not (value[:begin] + value[end:]).strip():
+                return shape, same
+        if kind == "phone":
+            return kind, phone(value, self._region)
+        return ("user", value) if kind == "person" else (kind, value.strip().casefold())
 
     def _looked_into(self, text: str, depth: int) -> str:
         """Replace in a text and in the JSON that stands in it: what calls of tools are made of."""

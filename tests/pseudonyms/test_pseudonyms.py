@@ -307,6 +307,54 @@ def test_numbers_of_the_api_stay() -> None:
     assert Redaction(Pseudonyms(KEY)).body(body) == body
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        *(("phone", value, "+491701234567") for value in ("+49 170 1234567", "0049 170 1234567", "(+49)170/1234567")),
+        *(("mobile", value, "+49-170-1234567") for value in (491701234567, "491701234567", " +49 170 1234567 ")),
+        *(("email", value, "ann@example.com") for value in ("Ann@Example.com", "Ann Lee <ann@example.com>")),
+        *((field, "Ann@Example.COM", "ann@example.com") for field in ("name", "owner", "username", "contact", "to")),
+        ("emails", ["mailto:ann@example.com"], "ann@example.com"),
+        ("ip_address", "2001:DB8::1", "2001:db8:0::1"),
+        ("account", "de89370400440532013000", "DE89 3704 0044 0532 0130 00"),
+        ("account", 4111111111111111, "4111 1111 1111 1111"),
+    ],
+)
+def test_what_a_field_says_is_the_same_word_in_a_text(field: str, value: object, text: str) -> None:
+    body = json.dumps({"metadata": {field: value}, "content": text}).encode()
+    told = json.loads(Redaction(Pseudonyms(KEY)).body(body))
+
+    assert told["metadata"][field] in (told["content"], [told["content"]])
+    assert re.fullmatch("(mail|phone|ip|iban|card)-[a-z2-7]{16}", told["content"])
+
+
+@pytest.mark.parametrize("value", ["0170 1234567", "0170/1234567", "+49 170 1234567", 1701234567])
+def test_a_telephone_of_the_region_is_the_same_word(value: object) -> None:
+    names = Pseudonyms(KEY)
+    told = Redaction(names, region="DE").body(json.dumps({"metadata": {"tel": value}}).encode())
+
+    assert json.loads(told)["metadata"]["tel"] == names.of("phone", "+491701234567")
+
+
+def test_a_telephone_of_no_country_is_its_digits() -> None:
+    names = Pseudonyms(KEY)
+    told = [names.of("phone", "01701234567"), names.of("phone", "at work")]
+    body = json.dumps({"metadata": {"phones": ["0170 1234567", "at work"]}}).encode()
+
+    assert json.loads(Redaction(names).body(body))["metadata"]["phones"] == told
+
+
+def test_an_address_that_is_the_user_is_the_user_everywhere() -> None:
+    names = Pseudonyms(KEY)
+    people = [("user", "Ann@Example.com")]
+    body = {"user": "ann@example.com", "metadata": {"email": "ANN@example.com"}, "content": "to <ann@example.com>"}
+    told = json.loads(Redaction(names, people).body(json.dumps(body).encode()))
+    user = names.of("user", "Ann@Example.com")
+
+    assert told == {"user": user, "metadata": {"email": user}, "content": f"to <{user}>"}
+    assert json.loads(Redaction(names).body(b'{"user":"Ann@Example.com"}')) == {"user": user}
+
+
 PERSON = '{"name":"Ann Leeson","n":1}'
 
 
