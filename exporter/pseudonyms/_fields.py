@@ -17,7 +17,7 @@ PLACES = frozenset({"list", "after"})
 "Fields of our own records in which an id stands, that their sentences repeat."
 ALWAYS = frozenset({"file", "id", "user"})
 "What a field says wherever it is; anything else in metadata and arguments only."
-SURE = frozenset({"email", "username", "customer_id", "client_id", "customer_ids", "client_ids"})
+SURE = frozenset({"email", "username"})
 "Fields that say it everywhere all the same."
 COUNTED = re.compile(r"(?:.*_)?(?:token|input)_ids?", re.DOTALL)
 "Fields of numbers that are nobody's."
@@ -30,13 +30,15 @@ WHO = (
 )
 NAME = rf"name|(?:.*_)?(?:{WHO}|first|last|full|middle|given|family|display|maiden|legal|preferred)_?name"
 ADDRESS = r"(?:.*_)?(?:address|street)(?:_line)?(?:_?\d)?"
+ITS_ID = "(?:ids?|no|nr|number)"
 _KINDS = [
     ("file", r"file_?name"),
-    ("customer", r"customer|(?:.*_)?(?:customer|client)_?ids?"),
-    ("user", rf"user|(?:.*_)?(?:{WHO}|login)_?ids?|u_?id|safety_identifier|prompt_cache_key"),
+    ("person", r"(?:.*_)?account_?(?:no|nr|number)"),
+    ("customer", rf"customer|(?:.*_)?(?:customer|client)_?{ITS_ID}"),
+    ("user", rf"user|(?:.*_)?(?:{WHO}|login)_?{ITS_ID}|u_?id|safety_identifier|prompt_cache_key"),
     ("id", r"(?:.*_)?ids?|[ug]uid"),
     ("mail", r"(?:.*_)?e?_?mail(?:_address)?"),
-    ("phone", r"(?:.*_)?(?:phone|telephone|tel|mobile|cell|fax|msisdn|whatsapp)(?:_?phone)?(?:_?(?:number|no|nr))?"),
+    ("phone", r"(?:.*_)?(?:(?:cell|mobile)?_?phone|mobile|telephone|tel|fax|msisdn|whatsapp)(?:_?(?:number|no|nr))?"),
     ("person", rf"{WHO}|username|surname|nickname|login|ip|{NAME}|{ADDRESS}"),
 ]
 _PATTERNS = [(kind, re.compile(pattern, re.DOTALL)) for kind, pattern in _KINDS]
@@ -55,7 +57,8 @@ def kind_of(field: str, *, own: bool) -> str | None:
     """Return of which kind a field is, `person` for whatever names one; `own`: the user chose the field's name."""
     name = plain(field)
     kind = _kind(name)
-    return kind if own or kind in ALWAYS or name in SURE else None
+    sure = own or kind in ALWAYS or name in SURE or (kind == "customer" and name != kind)
+    return kind if sure else None
 
 
 @lru_cache(maxsize=4096)

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from exporter.pseudonyms._names import LETTER, SPACELESS
 
-AT = re.compile(r"@|%40|&#64;|&#x40;|&commat;|\uff20", re.IGNORECASE)
-"What parts an address, as it is and as links and pages have it."
+AT = re.compile(r"@|%40|&#64;|&#x40;|&commat;|\\u0040|\uff20", re.IGNORECASE)
+"What parts an address, as it is and as links, pages and JSON that was cut short have it."
 _NO = r"\s@<>()\[\]{},;:\"'`|\\/=\u00ab\u00bb\u2010-\u203b\u3000-\u303f\uff01-\uff0f\uff1a-\uff20"
 _FIRST = rf"[^{_NO}*_~.{SPACELESS}-]"  # what text is marked with is no part of it
 _NEXT = rf"(?:[^{_NO}{SPACELESS}]|(?<=\w)['\u2019](?=\w))"
@@ -51,4 +51,4 @@ def only(text: str) -> str | None:
 
 def canonical(address: str) -> str:
     """Return an address as it is the same for all ways of writing it."""
-    return unquote(unescape(address)).replace("\uff20", "@").casefold()
+    return unquote(unescape(address)).replace("\uff20", "@").replace("\\u0040", "@").casefold()

@@ -43,6 +43,7 @@ FOUND = {
 NAMED = [
     *("name", "firstName", "lastName", "fullName", "customerName", "customer_name", "customer-name", "Customer Name"),
     *("contact.name", "billing_contact_name", "userID", "user-id", "uid", "userid", "ID", "customerId", "clientid"),
+    *("user_no", "customerNumber", "account_nr"),
     *("email", "eMail", "emailAddress", "workEmail", "phoneNumber", "mobile", "homePhone", "billingAddress", "street"),
     *("companyName", "organisation", "owner", "sender", "safetyIdentifier"),
 ]
@@ -252,7 +253,9 @@ def test_a_name_in_parts_is_replaced_in_each_of_them() -> None:
     }
 
 
-@pytest.mark.parametrize("field", ["tool_name", "modelName", "hotel", "valid", "fileType", "mailbox", "rename", "paid"])
+@pytest.mark.parametrize(
+    "field", ["tool_name", "modelName", "hotel", "valid", "fileType", "mailbox", "rename", "paid", "cell"]
+)
 def test_a_field_that_names_nobody_stays(field: str) -> None:
     body = json.dumps({"metadata": {field: "Some Words"}}, separators=(",", ":")).encode()
 
@@ -316,6 +319,7 @@ def test_numbers_of_the_api_stay() -> None:
         *((field, "Ann@Example.COM", "ann@example.com") for field in ("name", "owner", "username", "contact", "to")),
         ("emails", ["mailto:ann@example.com"], "ann@example.com"),
         ("ip_address", "2001:DB8::1", "2001:db8:0::1"),
+        ("account_number", "DE89370400440532013000", "DE89 3704 0044 0532 0130 00"),
         ("account", "de89370400440532013000", "DE89 3704 0044 0532 0130 00"),
         ("account", 4111111111111111, "4111 1111 1111 1111"),
     ],
@@ -436,6 +440,7 @@ def test_any_json_stays_json_and_of_the_same_shape(value: Any) -> None:
         ("user_email=ann@example.com, from=ann@example.com", "user_email=#, from=#"),
         ("https://crm.example/contact/ann%40example.com/x", "https://crm.example/contact/#/x"),
         ("ann&#64;example.com ann\uff20example.com", "# #"),
+        (r'{"to":"ann\u0040example.com","na', '{"to":"#","na'),
         ("邮箱ann@example.com。", "邮箱#。"),
         ("邮箱ann@example.com请回复", "邮箱#请回复"),
     ],
