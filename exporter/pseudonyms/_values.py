@@ -71,16 +71,16 @@ class Redaction:
 
     def body(self, body: bytes, own: str | None = None, *, ours: bool = False) -> bytes:
         """Return the object of an id, or a record of ours, with everything replaced; what is no JSON is left out."""
-        self._ours = ours
         try:
-            return self._dumped(self.value(json.loads(body), own))
+            return self._dumped(self.value(json.loads(body), own, ours=ours))
         except (ValueError, RecursionError):
             self._pseudonyms.counts["unreadable"] += 1
             return b"null"
 
-    def value(self, value: Any, own: str | None = None) -> Any:
+    def value(self, value: Any, own: str | None = None, *, ours: bool = False) -> Any:
         """Return what JSON holds, with everything replaced; `RecursionError` where it is nested too deep."""
-        self._ids = {one: kind for one, kind in _ids(value, ours=self._ours) if len(one) >= SHORTEST}
+        self._ours = ours
+        self._ids = {one: kind for one, kind in _ids(value, ours=ours) if len(one) >= SHORTEST}
         if own and len(own) >= SHORTEST:
             self._ids[own] = "id"
         return self._value(value, "")

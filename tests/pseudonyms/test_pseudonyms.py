@@ -359,6 +359,14 @@ def test_an_address_that_is_the_user_is_the_user_everywhere() -> None:
     assert json.loads(Redaction(names).body(b'{"user":"Ann@Example.com"}')) == {"user": user}
 
 
+def test_what_one_record_is_says_nothing_of_the_next() -> None:
+    redaction, receipt = Redaction(Pseudonyms(KEY)), {"profile": "corp", "reference": "on paper"}
+    hidden = redaction.value(receipt, ours=True)
+
+    assert not set(receipt.values()) & set(hidden.values())
+    assert redaction.value(receipt) == receipt
+
+
 PERSON = '{"name":"Ann Leeson","n":1}'
 
 
