@@ -120,12 +120,20 @@ def test_what_is_read_is_what_was_written(one: Page) -> None:
 
 
 @given(st.lists(pages(), max_size=3))
+def test_records_of_several_pages_are_read_at_once_as_each_alone(made: list[Page]) -> None:
+    lines = [line for one in made for line in lines_of(one)[:-1]]
+
+    assert read_records(lines) == [read_record(line) for line in lines]
+
+
+@given(st.lists(pages(), max_size=3))
 def test_marks_that_are_read_at_once_say_what_each_says(made: list[Page]) -> None:
     marks = [lines_of(one)[-1] for one in made]
 
     for one, said, mark in zip(map(read_mark, marks), read_marks(marks), made, strict=True):
         assert ThreadRef(said.source, said.endpoint, said.thread) == one.thread
         assert (said.of, said.list, said.count, said.notes) == (one.kind, one.list, one.count, one.notes)
+        assert said.fresh is one.fresh
         assert Position(said.cursor, said.next, said.more) == one.position
         assert said.fetched_at == mark.fetched_at.astimezone(AT.tzinfo).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
