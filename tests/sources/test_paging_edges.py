@@ -471,3 +471,11 @@ def test_a_page_is_taken_at_once_as_it_is_object_by_object(
     fast, slow = ([replace(event, fetched_at=NOW) if isinstance(event, Page) else event for event in e] for e in told)
 
     assert fast == slow
+
+
+def test_times_that_fall_where_the_order_is_obeyed_are_no_reason_to_begin_again() -> None:
+    api = FakeApi([item(n, 100 + n if n < 10 else 100 - n) for n in range(15)])
+    events = listed(api, Position("msg_0009", 10))
+
+    assert [(page.seq, len(page.items), page.notes) for page in pages(events)] == [(10, 5, ())]
+    assert gaps(events) == []
