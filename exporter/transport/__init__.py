@@ -96,13 +96,10 @@ class HttpTransport:
         self, path: str, params: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] = NO_HEADERS
     ) -> Answer:
         """GET a path under the endpoint, again while that may help; `Temporary` when it did not."""
-        patience = Patience(self._patience)
+        patience = self._patient()
 
         async def once() -> Answer:
-            got = await self._client.open(path, params, headers, self._spend)
-            if isinstance(got, Answer):
-                return got
-            return self._client.answer(got, await whole(got, self._max_bytes, patience))
+            return await patience.bounds(self._asked(path, params, headers, patience))
 
         return await self._insist(path, once, patience)
 
@@ -112,14 +109,11 @@ class HttpTransport:
 
     async def delete(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         """DELETE a path under the endpoint, as `Deleter` promises."""
-        patience = Patience(self._patience)
+        patience = self._patient()
 
         async def once() -> Answer:
             try:
-                got = await self._client.open(path, (), headers, self._spend, "DELETE")
-                if isinstance(got, Answer):
-                    return got
-                return self._client.answer(got, await whole(got, self._max_bytes, patience))
+                return await patience.bounds(self._asked(path, (), headers, patience, "DELETE"))
             except (Again, Unusable) as error:
                 unclear = str(error)
             raise Temporary(f"{self._what(path, 'DELETE')}: {unclear}, so whether it was done is not known")
@@ -133,7 +127,7 @@ class HttpTransport:
         https, and in the internet only; a server on this machine may name others on this machine. `BadAnswer` where
         that is refused. What the sink raises comes through as it is; after any error what it holds is worth nothing.
         """
-        patience, begun = Patience(self._patience), False
+        patience, begun = self._patient(), False
 
         async def once() -> Answer:
             nonlocal begun
@@ -141,11 +135,8 @@ class HttpTransport:
                 sink.restart()
             begun = True
             if not path.startswith("/"):
-                return await self._fetch(path, sink, patience)
-            got = await self._client.open(path, (), {**BINARY, **headers}, self._spend)
-            if isinstance(got, Answer):
-                return await self._followed(path, got, sink, patience)
-            return await self._poured(got, sink, patience)
+                return await patience.bounds(self._fetch(path, sink, patience))
+            return await patience.bounds(self._loaded(path, sink, headers, patience))
 
         return await self._insist(path, once, patience)
 
@@ -232,6 +223,25 @@ class HttpTransport:
             raise Again(f"HTTP {answer.status}", after)
         return answer
 
+    async def _asked(
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        patience: Patience,
+        method: Method = "GET",
+    ) -> Answer:
+        got = await self._client.open(path, params, headers, self._spend, patience, method=method)
+        if isinstance(got, Answer):
+            return got
+        return self._client.answer(got, await whole(got, self._max_bytes, patience))
+
+    async def _loaded(self, path: str, sink: Sink, headers: Mapping[str, str], patience: Patience) -> Answer:
+        got = await self._client.open(path, (), {**BINARY, **headers}, self._spend, patience)
+        if isinstance(got, Answer):
+            return await self._followed(path, got, sink, patience)
+        return await self._poured(got, sink, patience)
+
     async def _poured(self, incoming: Incoming, sink: Sink, patience: Patience) -> Answer:
         async with aclosing(unpacked(incoming, patience)) as pieces:
             async for piece in pieces:
@@ -259,6 +269,10 @@ class HttpTransport:
         if retryable(answer):
             raise Again(f"HTTP {answer.status} from elsewhere", retry_after(answer.headers))
         return answer
+
+    def _patient(self) -> Patience:
+        """Return how long one question may take; an attempt has at least as long as the timeouts allow."""
+        return Patience(self._patience, sum(self._timeout))
 
     def _away(self) -> Elsewhere:
         if self._elsewhere is None:

@@ -25,8 +25,7 @@ class Client:
     """One profile's connection to its endpoint, opened when it is first used."""
 
     def __init__(self, login: Login, timeout: tuple[float, float], max_bytes: int, patience: float) -> None:
-        self._login = login
-        self._max_bytes, self._patience = max_bytes, patience
+        self._login, self._max_bytes = login, max_bytes
         self._wire = _wire(login, timeout, max_bytes, patience)
         self._said = ""
         self.last_date: datetime | None = None
@@ -38,6 +37,8 @@ class Client:
         params: Sequence[tuple[str, str]],
         headers: Mapping[str, str],
         spend: Callable[[], None],
+        patience: Patience,
+        *,
         method: Method = "GET",
     ) -> Incoming | Answer:
         """Send one request; return a success whose body is to be read, or the whole answer of a refusal.
@@ -57,7 +58,7 @@ class Client:
         self._note_date(got.headers.get("date", ""))
         if got.status < 300:
             return got
-        return self._login.judged(self.answer(got, await whole(got, self._max_bytes, Patience(self._patience))))
+        return self._login.judged(self.answer(got, await whole(got, self._max_bytes, patience)))
 
     def answer(self, incoming: Incoming, body: bytes) -> Answer:
         """Return what a server said; of a refusal, without any secret that it repeats."""

@@ -37,6 +37,8 @@ SENT_AS_IT_IS = re.compile(r"[\w.\-%/!$&'()*+,;=:@?~]*", re.ASCII)
 "A path and query of which nothing has to be written with its number."
 READ_AHEAD = 2**18
 "Bytes that may wait to be read, of each answer."
+INTERIM = 100
+"Answers that only say that one will come, of which so many are heard out before it."
 BREAKS = re.compile(r"[\r\n\0]")
 "What would end a header early."
 
@@ -183,10 +185,11 @@ class Line:
 
 async def _final(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
     """Return the answer that is none of those that only say that one will come."""
-    while True:
+    for _ in range(INTERIM + 1):
         message, content = await protocol.read()
         if not 100 <= message.code < 200:
             return message, content
+    raise Again(f"{INTERIM} answers only said that one will come")
 
 
 def _fitting(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,11 @@ else:
 
 PIECE = 2**20
 "Bytes that packed content is unpacked to at a time."
+STEP = 2**14
+"""Packed bytes that are looked at together: what follows one packed stream is copied by who unpacks it, and many tiny
+ones would be copied each behind the other."""
+HOLLOW = 2**18
+"Bytes of packing beyond twice what was in it, at which no more of it is read."
 PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 "Content codings of zlib, and its word for them."
 WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
@@ -28,18 +34,12 @@ async def whole(incoming: Incoming, max_bytes: int, patience: Patience) -> bytes
     """Return the unpacked body; `Unusable` as soon as it is longer than `max_bytes`."""
     parts: list[bytes] = []
     size = 0
-    try:
-        unpack = _unpacking(incoming.headers)
-        while piece := await _next(incoming, patience):
-            for part in unpack.feed(piece):
-                parts.append(part)
-                size += len(part)
-                if size > max_bytes:
-                    raise Unusable(f"the body is longer than {max_bytes:,} bytes")
-    finally:
-        await incoming.aclose()
-    if not unpack.whole:
-        raise Again("the packed content ended early")
+    async with aclosing(unpacked(incoming, patience)) as pieces:
+        async for part in pieces:
+            parts.append(part)
+            size += len(part)
+            if size > max_bytes:
+                raise Unusable(f"the body is longer than {max_bytes:,} bytes")
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -55,10 +55,10 @@ async def beginning(incoming: Incoming, most: int, patience: Patience) -> bytes:
 
 
 async def unpacked(incoming: Incoming, patience: Patience) -> AsyncGenerator[bytes, None]:
-    """Yield the content of a download in pieces, whole or not at all.
+    """Yield the content of an answer in pieces, whole or not at all; none of them is empty.
 
-    It was asked for as it is. Stores keep some files packed and send them so all the same: then a packed stream that
-    ends early is a broken connection, and a packing that cannot be undone in pieces is `Unusable`.
+    A download was asked for as it is. Stores keep some files packed and send them so all the same: then a packed stream
+    that ends early is a broken connection, and a packing that cannot be undone in pieces is `Unusable`.
     """
     try:
         unpack = _unpacking(incoming.headers)
@@ -104,14 +104,13 @@ async def held(incoming: Incoming, max_bytes: int, patience: Patience) -> Held:
 async def _next(incoming: Incoming, patience: Patience) -> bytes:
     """Return what came next; `Again`, and no more of it, where that takes too long."""
     piece = await incoming.read()
-    patience.received += len(piece)
-    if piece and patience.over:
-        raise Again("the answer came too slowly", retry_after=float("inf"))
+    if piece:
+        patience.came(len(piece))
     return piece
 
 
 class _Unpacking(Protocol):
-    """Undoes a content coding, never more than a piece at a time; files joined to one count as one."""
+    """Undoes a content coding, never more than a piece at a time, nor none; files joined to one count as one."""
 
     @property
     def whole(self) -> bool:
@@ -126,9 +125,9 @@ def _unpacking(headers: Mapping[str, str]) -> _Unpacking:
     if coding in ("", "identity"):
         return _AsItIs()
     if coding == "zstd":
-        return _Zstd()
+        return _Measured(_Zstd())
     if coding in PACKED:
-        return _Zlib(PACKED[coding])
+        return _Measured(_Zlib(PACKED[coding]))
     raise Unusable("the content came packed in a way that was not asked for, and that cannot be undone in pieces")
 
 
@@ -137,6 +136,29 @@ class _AsItIs:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         yield data
+
+
+class _Measured:
+    """Ends what is packing without content, of which no limit of the content would ever have enough."""
+
+    def __init__(self, packing: _Unpacking) -> None:
+        self._packing = packing
+        self._packed = self._content = 0
+
+    @property
+    def whole(self) -> bool:
+        return self._packing.whole
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), STEP):
+            step = data[at : at + STEP]
+            self._packed += len(step)
+            for part in self._packing.feed(step):
+                if part:
+                    self._content += len(part)
+                    yield part
+            if self._packed > 2 * self._content + HOLLOW:
+                raise Unusable("hardly anything is in the packed content")
 
 
 class _Zlib:

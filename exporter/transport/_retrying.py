@@ -1,16 +1,20 @@
-"""What is worth another attempt, and when: pure, but for the dice."""
+"""What is worth another attempt, and when, and how long one may take: pure, but for the dice and the clock."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from exporter.sources import Answer
+
+T = TypeVar("T")
 
 RETRIED = frozenset({408, 409, 425, 429})
 WAIT_FIRST, WAIT_MAX = 0.5, 30.0
@@ -44,13 +48,48 @@ class Patience:
     """How long one question may take with all its attempts: some seconds, and longer while bytes come."""
 
     seconds: float
+    least: float = 0.0
+    "Seconds that one attempt has until its first bytes, however little is left."
     received: int = 0
     _began: float = field(default_factory=time.monotonic)
+    _limit: asyncio.Timeout | None = None
 
     @property
     def over(self) -> bool:
         """Whether to give up; a drip of bytes that never ends comes to this too."""
         return time.monotonic() - self._began > self.seconds + self.received / SLOWEST
+
+    async def bounds(self, attempt: Awaitable[T]) -> T:
+        """Return what an attempt brings; `Again`, and no more of it, where nothing of a body comes for so long.
+
+        A server may send what is no body for ever, a byte at a time, so that no wait for the next one is long.
+        """
+        try:
+            async with asyncio.timeout(self._longest) as limit:
+                self._limit = limit
+                return await attempt
+        except TimeoutError:
+            if not limit.expired():  # the caller's own
+                raise
+        raise slow()
+
+    def came(self, size: int) -> None:
+        """Hear of bytes of a body: there is time for the next ones, or `Again` where it took too long."""
+        self.received += size
+        if self.over:
+            raise slow()
+        now = asyncio.get_running_loop().time()
+        if self._limit is not None and (self._limit.when() or now) - now < self._longest / 2:
+            self._limit.reschedule(now + self._longest)
+
+    @property
+    def _longest(self) -> float:
+        return max(self.seconds, self.least)
+
+
+def slow() -> Again:
+    """Return the error of an answer that is not worth to be waited for any longer, nor to be asked for again."""
+    return Again("the answer came too slowly", retry_after=float("inf"))
 
 
 def backoff(error: Exception) -> bool | float:
