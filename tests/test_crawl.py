@@ -38,7 +38,7 @@ def filled(bench: Bench, count: int, thread: str = "thread_a") -> str:
     return thread
 
 
-def test_three_hundred_messages_take_three_requests_of_a_hundred(bench: Bench) -> None:
+def test_three_hundred_messages_take_three_requests_of_a_hundred_and_one_that_proves_their_end(bench: Bench) -> None:
     filled(bench, 300)
     bench.state.requests.clear()
 
@@ -46,8 +46,8 @@ def test_three_hundred_messages_take_three_requests_of_a_hundred(bench: Bench) -
 
     asked = bench.asked("/messages")
     assert report.exit_code == 0
-    assert [(p["limit"], p["order"]) for p in asked] == [("100", "asc")] * 3
-    assert [p.get("after") for p in asked] == [None, "msg_thread_a_99", "msg_thread_a_199"]
+    assert [(p["limit"], p["order"]) for p in asked] == [("100", "asc")] * 4
+    assert [p.get("after") for p in asked] == [None, "msg_thread_a_99", "msg_thread_a_199", "msg_thread_a_299"]
     assert bench.lines("thread_a") == bench.state.messages("thread_a")
     assert len(rows(bench.path)) == 300
 

@@ -75,6 +75,8 @@ class Listed(msgspec.Struct, frozen=True):
     limit: int
     "How many were asked for."
     at: datetime
+    proven: bool = False
+    "Whether it was asked what follows the last object, and nothing did."
 
 
 class StaleCursor(Exception):

@@ -232,5 +232,5 @@ class SecondChain:
             return end if end is not None and end.pieces else None
         pieces, like = page
         self._expected = pieces[-1].id
-        more = not (last and end is not None and not end.pieces and not end.more)
-        return Listed(pieces, self._expected, more, like.limit, like.at)
+        proven = last and end is not None and not end.pieces and not end.more
+        return Listed(pieces, self._expected, not proven, like.limit, like.at, proven)

@@ -27,7 +27,7 @@ class Habits:
 
     limit: int = 100
     says_more: bool = False
-    "It said has_more: true once, so its false can be believed."
+    "It said has_more: true once, so its false can be believed where a page does not look cut off."
     hides_more: bool = False
     "It said has_more: false, and more came."
     by_second: bool | None = None
@@ -48,6 +48,11 @@ class Habits:
     "It refuses such a list of a thread that it does not have."
     refused: set[tuple[str, str]] = field(default_factory=set)
     "Parameters that it does not take."
+
+    @property
+    def believed(self) -> bool:
+        """Whether its has_more tells anything."""
+        return self.says_more and not self.hides_more
 
 
 def settled(piece: Piece, at: datetime) -> bool:

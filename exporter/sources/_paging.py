@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from exporter.errors import Lie, NotFound, ThreadError
-from exporter.model import Gap, Page, Position
+from exporter.model import Gap, Page, Position, now
 from exporter.sources import _probes
 from exporter.sources._asking import Children, Desk, Listed, Listing, StaleCursor
 from exporter.sources._both_ends import SecondChain
@@ -118,6 +118,8 @@ async def _ask(desk: Desk, state: Walk) -> Listed | None:
             desk.habits(state.listing.kind).tokens = True
             state.use(other)
             return None
+        if state.ended(desk.habits(state.listing.kind)):
+            return Listed((), None, more=False, limit=limit, at=now(), proven=True)
         _begin_again(state, "stale_cursor", "the server does not know the object it is asked to go on after")
         return None
     if desk.habits(state.listing.kind).limit != limit:

@@ -64,7 +64,7 @@ class Walk:
         self._used = {position.cursor}
         self._last: tuple[Piece, ...] = ()
         self._pair: tuple[str, str] | None = None
-        self._pages = 0
+        self._pages = self._largest = 0
         self._expected: str | None = None
         self._other: str | None = None
         self._once_more = self._stepped = False
@@ -189,6 +189,7 @@ class Walk:
         self._pair = self._pair or tied(listed.pieces)
         self._last = listed.pieces or self._last
         self._pages += 1
+        self._largest = max(self._largest, len(listed.pieces))
 
     def _sift(self, listed: Listed, habits: Habits) -> bool:
         """Fill `taken` with what was not seen; returns whether the page has repeats that no cursor explains."""
@@ -275,14 +276,21 @@ class Walk:
         return found
 
     def _goes_on(self, listed: Listed, habits: Habits) -> bool:
-        """Whether to ask again; a full page that ends the list is believed of a server that ever said has_more."""
-        self._once_more = False
-        if listed.more:
+        """Whether to ask again: where more is promised, and once after a page that ends the list and is full."""
+        self._once_more = bool(listed.pieces) and not (listed.more or listed.proven) and self._full(listed, habits)
+        return listed.more or self._once_more
+
+    def _full(self, listed: Listed, habits: Habits) -> bool:
+        """Whether a page looks cut off rather than ended: it is as long as was asked for, or as any of this walk."""
+        size = len(listed.pieces)
+        if not habits.believed and (size >= listed.limit or size in USUAL):
             return True
-        believed = habits.says_more and not habits.hides_more
-        full = len(listed.pieces) >= listed.limit or len(listed.pieces) in USUAL
-        self._once_more = bool(listed.pieces) and full and not believed
-        return self._once_more
+        exact = self._progress and not habits.by_second and (listed.last_id is not None or not habits.tokens)
+        return exact and (size >= listed.limit or 0 < self._largest <= size)
+
+    def ended(self, habits: Habits) -> bool:
+        """Whether what was asked for is only to prove an end that the server told: it may refuse a place behind it."""
+        return self._once_more and habits.believed
 
     def _cursor(self, listed: Listed, habits: Habits) -> str | None:
         """Return what to ask after, or name why there is nothing."""

@@ -151,13 +151,16 @@ def test_what_is_survived_is_noted(lie: str, note: str) -> None:
     assert note in {note for page in pages(events) for note in page.notes}
 
 
-def test_three_hundred_messages_are_three_requests_and_nothing_new_is_one() -> None:
-    api = FakeApi(some(300))
+@pytest.mark.parametrize(("count", "requests"), [(299, 3), (300, 3 + 1)])
+def test_three_pages_are_three_requests_one_more_if_the_last_is_full_and_nothing_new_is_one(
+    count: int, requests: int
+) -> None:
+    api = FakeApi(some(count))
     events = listed(api)
     first = len(api.calls)
     again = listed(api, pages(events)[-1].position)
 
-    assert (first, len(api.calls) - first, again) == (3, 1, [])
+    assert (first, len(api.calls) - first, again) == (requests, 1, [])
     assert all(query["order"] == "asc" and query["limit"] == "100" for _, query in api.calls)
 
 

@@ -190,7 +190,7 @@ def test_a_list_without_an_end_is_not_asked_twice_after_the_same() -> None:
 
 def test_a_token_that_was_used_is_passed_over_for_the_last_object() -> None:
     """Of a server whose cursors are words of its own: the same word again would bring the same page again."""
-    api = FakeApi(some(6), most=2)
+    api = FakeApi(some(5), most=2)
     desk = Desk(api)
     desk.habits("message").tokens = True
     desk.habits("message").ordered = True
@@ -199,7 +199,7 @@ def test_a_token_that_was_used_is_passed_over_for_the_last_object() -> None:
     ]
     events = listed(api, desk=desk)
 
-    assert (kept(events), gaps(events)) == (exact(6), [])
+    assert (kept(events), gaps(events)) == (exact(5), [])
     assert [query.get("after") for _, query in api.calls] == [None, "token", "msg_0003"]
     assert notes(events) == {"last_id_wrong"}
 
@@ -308,6 +308,97 @@ def test_a_server_that_hid_more_once_is_not_believed_again() -> None:
 
     assert [kept(events) for events in (first, second, third)] == [exact(40)] * 3
     assert [gaps(events) for events in (first, second, third)] == [[]] * 3
+
+
+class Hides(FakeApi):
+    """Says honestly what follows, but once: of the page that ends with one object it says that nothing does."""
+
+    def __init__(self, count: int, most: int, end: int) -> None:
+        super().__init__(some(count), most=most)
+        self.end = f"msg_{end:04}"
+
+    def _page(self, data: list[dict[str, Any]], more: bool, limit: int, objects: list[dict[str, Any]]) -> Answer:
+        hides = bool(data) and data[-1]["id"] == self.end
+        return super()._page(data, more and not hides, limit, objects)
+
+
+class Halves(FakeApi):
+    """Gives half of what it is asked for, and reckons as if it had given all."""
+
+    def _page(self, data: list[dict[str, Any]], more: bool, limit: int, objects: list[dict[str, Any]]) -> Answer:
+        return super()._page(data[: limit // 2], more, limit, objects)
+
+
+@pytest.mark.parametrize(
+    "api",
+    [Hides(350, 100, 199), Hides(350, 100, 299), Hides(45, 7, 13), Hides(5, 1, 2), Halves(some(250))],
+    ids=["second", "third", "capped", "one by one", "half"],
+)
+def test_a_last_page_as_long_as_any_is_asked_what_follows_whatever_was_said_before(api: FakeApi) -> None:
+    count = len(api.messages)
+    events = listed(api)
+
+    assert (kept(events), gaps(events), notes(events)) == (exact(count), [], {"has_more_false"})
+    assert len(pages(listed(api, pages(events)[-1].position))) == 0
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "after", "requests"),
+    [
+        (99, 100, None, 1),
+        (100, 100, None, 2),
+        (199, 100, None, 2),
+        (200, 100, None, 3),
+        (14, 7, None, 3),
+        (15, 7, None, 3),
+        (5, 1, None, 6),
+        (21, 20, Position("msg_0019", 20), 1),
+        (20, 20, Position("msg_0019", 20), 1),
+        (120, 100, Position("msg_0019", 20), 2),
+        (119, 100, Position("msg_0019", 20), 1),
+    ],
+)
+@pytest.mark.parametrize("lie", ["", "tokens"])
+def test_a_believed_end_costs_one_request_more_where_its_page_is_full_and_none_elsewhere(
+    count: int, most: int, after: Position | None, requests: int, lie: str
+) -> None:
+    api = FakeApi(some(count), lie, most)
+    desk = Desk(api)
+    habits = desk.habits("message")
+    habits.says_more, habits.ordered, habits.restarts = True, True, False
+    habits.tokens = lie == "tokens"
+    if after is not None and lie == "tokens":
+        after = replace(after, cursor=f"token:{after.cursor}")
+    events = listed(api, after, desk)
+
+    assert kept(events) == {n: n for n in range(after.seq if after else 0, count)}
+    assert (gaps(events), len(api.calls)) == ([], requests)
+
+
+class Ended(FakeApi):
+    """Has no place after the last object, and says so in one of several ways."""
+
+    how = "refused"
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        if asked.get("after") != given[-1]["id"]:
+            return super()._list(given, asked)
+        if self.how == "refused":
+            return error(404, "Nothing follows it.", "after")
+        return ok({"data": given[-self.most :][-1:], "has_more": False, "last_id": given[-1]["id"]})
+
+
+@pytest.mark.parametrize("how", ["refused", "the last once more"])
+@pytest.mark.parametrize(("count", "most"), [(100, 100), (200, 100), (14, 7), (3, 1)])
+def test_who_has_no_place_after_the_last_object_was_right_that_nothing_follows(count: int, most: int, how: str) -> None:
+    api = Ended(some(count), most=most)
+    api.how = how
+    desk = Desk(api)
+    desk.habits("message").says_more = True
+    events = listed(api, desk=desk)
+
+    assert (kept(events), gaps(events)) == (exact(count), [])
+    assert not notes(events) & {"stale_cursor", "has_more_false"}
 
 
 @pytest.mark.parametrize(("back", "said"), [(0, set()), (1, {"inclusive_cursor"}), (3, {"repeated_ids"})])
