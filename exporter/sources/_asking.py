@@ -77,6 +77,8 @@ class Listed(msgspec.Struct, frozen=True):
     at: datetime
     proven: bool = False
     "Whether it was asked what follows the last object, and nothing did."
+    unclear: bool = False
+    "Whether the server said of more neither that it follows nor that it does not."
 
 
 class StaleCursor(Exception):
@@ -203,10 +205,11 @@ class Desk:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered no list: its `data` is none")
         if not listing.of_threads and {p.thread for p in pieces} - {None, listing.thread.id}:
             raise BadAnswer(f"{listing.thread}: GET {listing.path} answered with objects of another thread")
-        more = envelope.get("has_more") in (True, "true")
+        said = envelope.get("has_more")
+        more, unclear = said in (True, "true"), said not in (True, "true", False, "false", None)
         habits = self.habits(listing.kind)
         habits.says_more = habits.says_more or (more and bool(pieces))
-        return Listed(pieces, name(envelope.get("last_id")), more, asked, now())
+        return Listed(pieces, name(envelope.get("last_id")), more, asked, now(), unclear=unclear)
 
     async def _json(self, answer: Answer, listing: Listing, params: Params) -> bytes:
         """Return the compact body; one that is no JSON is asked for again first."""

@@ -171,6 +171,8 @@ class Walk:
         if self._once_more and progress:
             habits.hides_more = True
             self.note("has_more_false")
+        if listed.unclear:
+            self.note("has_more_odd")
         self.next = None
         overlap = not repeats or habits.by_second or self._stepped
         if self._expected and all(piece.id != self._expected for piece in listed.pieces):
@@ -276,7 +278,13 @@ class Walk:
         return found
 
     def _goes_on(self, listed: Listed, habits: Habits) -> bool:
-        """Whether to ask again: where more is promised, and once after a page that ends the list and is full."""
+        """Whether to ask again: where more is promised, and once after a page that ends the list and is full.
+
+        Where it is not said whether more follows, until nothing new comes.
+        """
+        if listed.unclear:
+            self._once_more = False
+            return bool(listed.pieces) and self._progress
         self._once_more = bool(listed.pieces) and not (listed.more or listed.proven) and self._full(listed, habits)
         return listed.more or self._once_more
 
@@ -308,7 +316,7 @@ class Walk:
         if self._other and last is not None:
             self.note("last_id_wrong")
         if cursor is None:
-            if listed.more:
+            if listed.more or listed.unclear:
                 self.gap("no_cursor", WHY["no_cursor"])
             return None
         return self._unused(cursor, last)

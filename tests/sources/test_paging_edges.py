@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
@@ -399,6 +400,53 @@ def test_who_has_no_place_after_the_last_object_was_right_that_nothing_follows(c
 
     assert (kept(events), gaps(events)) == (exact(count), [])
     assert not notes(events) & {"stale_cursor", "has_more_false"}
+
+
+class Words(FakeApi):
+    """Says whether more follows in words of its own, or in none."""
+
+    words: tuple[Any, Any] = ("yes", "no")
+
+    def _page(self, data: list[dict[str, Any]], more: bool, limit: int, objects: list[dict[str, Any]]) -> Answer:
+        told = json.loads(super()._page(data, more, limit, objects).body)
+        return ok({**told, "has_more": self.words[0 if more else 1]})
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("True", "False"), (2, ""), ([1], []), ({}, {}), (0.5, "0")])
+@pytest.mark.parametrize(("count", "most"), [(90, 30), (91, 30), (3, 2), (1, 100), (100, 100), (250, 100)])
+@pytest.mark.parametrize("lie", ["", "inclusive", "tokens", "by_second"])
+def test_where_has_more_says_nothing_a_list_is_asked_on_until_nothing_comes(
+    words: tuple[Any, Any], count: int, most: int, lie: str
+) -> None:
+    api = Words(some(count), lie, most)
+    api.words = words
+    events = listed(api)
+    first = len(api.calls)
+    again = listed(api, pages(events)[-1].position)
+
+    assert (kept(events), gaps(events)) == (exact(count), [])
+    assert "has_more_odd" in notes(events)
+    assert "has_more_false" not in notes(events)
+    assert kept(again, kept(events)) == exact(count)
+    assert lie or (first - api.asked("messages", probes=True) + api.asked("messages")) <= -(-count // most) + 2
+
+
+@pytest.mark.parametrize("words", [(True, False), ("true", "false"), (1, 0), (True, None)])
+def test_what_means_true_or_false_is_no_oddity(words: tuple[Any, Any]) -> None:
+    api = Words(some(91), most=30)
+    api.words = words
+    events = listed(api)
+
+    assert (kept(events), gaps(events), notes(events)) == (exact(91), [], set())
+    assert api.asked("messages") == 4
+
+
+def test_where_has_more_says_nothing_and_no_cursor_is_left_the_end_is_not_proven() -> None:
+    api = FakeApi(some(9))
+    nameless = [{**one, "id": None} for one in api.messages]
+    api.canned[LISTING.path] = [ok({"data": nameless, "has_more": "perhaps"})]
+
+    assert gaps(listed(api)) == ["no_cursor"]
 
 
 @pytest.mark.parametrize(("back", "said"), [(0, set()), (1, {"inclusive_cursor"}), (3, {"repeated_ids"})])
