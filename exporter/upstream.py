@@ -20,6 +20,7 @@ from exporter.crawl import Options, Stop, work_out
 from exporter.crawl._agenda import Agenda
 from exporter.crawl._ahead import Ahead
 from exporter.crawl._crawl import Crawl, Listeners
+from exporter.crawl._file_records import lacking
 from exporter.crawl._sources import Door, Doors
 from exporter.crawl._visit import visit_page
 from exporter.errors import (
@@ -34,7 +35,7 @@ from exporter.errors import (
     ThreadError,
     UsageError,
 )
-from exporter.model import BY_US, Gap, Outcome, Page, Profile, ThreadRef, now
+from exporter.model import BY_US, Gap, Outcome, Page, Profile, ThreadRef, now, printable
 from exporter.retention import Policies
 from exporter.sources import AGAIN, Answer, Deletable, Source, load
 from exporter.tables import publish
@@ -105,21 +106,23 @@ def delete_upstream(
     *,
     policies: Policies,
     reference: str | None = None,
+    without_files: bool = False,
     on_page: Callable[[Page], None] = lambda _: None,
     on_ended: Callable[[Ended], None] = lambda _: None,
     stop: Stop | None = None,
 ) -> Deleted:
     """Archive all of these threads, then delete those on their servers of which everything is archived.
 
-    The archive is open for writing and keeps everything. `options` have to say `full`. `on_ended` hears of each thread
-    when what became of it is archived. Raises `ArchiveError` where the archive cannot be written.
+    The archive is open for writing and keeps everything. `options` have to say `full`. `without_files` also deletes
+    threads whose files could not be had. `on_ended` hears of each thread when what became of it is archived. Raises
+    `ArchiveError` where the archive cannot be written.
     """
     assert options.full
     done, stop = Deleted(), stop or Stop()
     archive.seal()
     work_out(archive, policies)
     doors = Doors(profiles, options)
-    upstream = _Upstream(archive, doors, done, reference, on_ended)
+    upstream = _Upstream(archive, doors, done, reference, on_ended, without_files=without_files)
 
     async def run() -> None:
         try:
@@ -146,10 +149,17 @@ class _Upstream:
     """Some threads on their way out of their servers."""
 
     def __init__(
-        self, archive: Archive, doors: Doors, done: Deleted, reference: str | None, on_ended: Callable[[Ended], None]
+        self,
+        archive: Archive,
+        doors: Doors,
+        done: Deleted,
+        reference: str | None,
+        on_ended: Callable[[Ended], None],
+        *,
+        without_files: bool,
     ) -> None:
         self._archive, self._doors, self._done = archive, doors, done
-        self._reference, self._on_ended = reference, on_ended
+        self._reference, self._on_ended, self._without_files = reference, on_ended, without_files
         self._visits: dict[ThreadRef, Outcome] = {}
 
     async def run(
@@ -217,6 +227,8 @@ class _Upstream:
         try:
             door = self._door(known)
             source = self._source(door, thread)
+            if not self._without_files:
+                self._with_files(thread)
             kept = self._proved(thread)
             await self._look(known, source, kept)
             status, words = await self._delete(known, source)
@@ -248,6 +260,19 @@ class _Upstream:
         if not isinstance(source, Deletable):
             raise Refused(f"{thread}: exporter knows of no way to delete threads of {thread.source}")
         return source
+
+    def _with_files(self, thread: ThreadRef) -> None:
+        """`Refused` where a file is not had whole that would go with the thread, whatever the reason."""
+        lost = lacking(self._archive.records(thread, "file"))
+        if not lost:
+            return
+        ref, why = lost[0]
+        others = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        what = f"the content of {ref.type.replace('_', ' ')} {printable(ref.id[:100])}{others}"
+        raise Refused(
+            f"{thread}: not deleted, as {what} is not archived whole and would be lost with it: {why}. "
+            "Run again once its server gives it, or say --without-files to lose it"
+        )
 
     def _proved(self, thread: ThreadRef) -> Proof:
         """Read back what the archive holds; `Refused` where it is damaged."""

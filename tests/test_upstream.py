@@ -513,3 +513,88 @@ def test_a_thread_that_was_only_heard_of_is_refused(archived: Bench) -> None:
     done = deleted(archived, "thread_9")
 
     assert (ends(done), done.exit_code, sent(archived)) == ({"thread_9": "refused"}, 3, [])
+
+
+PDF = b"a report" * 40
+
+
+@pytest.fixture
+def session(bench: Bench) -> str:
+    """A session whose agent made a file; not archived yet."""
+    made = bench.state.add_session()
+    bench.state.add_session_item(made, {"type": "message", "role": "user", "content": []})
+    bench.state.add_artifact(made, {"id": "art_1", "path": "/out/report.pdf"}, PDF)
+    return made
+
+
+WITHOUT = {
+    "refused": {"fault": "redirect", "elsewhere": "ftp://127.0.0.1"},
+    "not_found": {"fault": "api_removed"},
+    "size_differs": {"fault": "cut_json"},
+}
+
+
+@pytest.mark.parametrize("reason", WITHOUT)
+def test_a_thread_is_not_deleted_without_the_content_of_a_file_that_dies_with_it(
+    bench: Bench, session: str, reason: str
+) -> None:
+    bench.state.switches = bench.state.switches.with_changes({**WITHOUT[reason], "only": "/content"})
+    assert bench.backup(session).exit_code == 0
+    (table,) = rows(bench.path, "files")
+    assert table["reason"] == reason
+
+    done = run(bench, "--upstream", session, "--yes")
+
+    assert (done.exit_code, sent(bench)) == (3, [])
+    assert "artifact art_1 is not archived whole" in done.output
+    assert "--without-files" in done.output
+    bench.state.switches = bench.state.switches.with_changes({"fault": ""})
+    assert ends(deleted(bench, session)) == {session: "deleted"}
+    (table,) = rows(bench.path, "files")
+    assert (table["reason"], table["bytes"]) == (None, len(PDF))
+
+
+def test_a_file_larger_than_is_kept_keeps_its_thread(bench: Bench, session: str) -> None:
+    (one,) = (bench.backup(session), deleted(bench, session, max_file_bytes=10))[1].ended
+    assert one.end == "deleted"  # it was had before
+
+    other = bench.state.add_session()
+    bench.state.add_artifact(other, {"id": "art_2"}, PDF)
+    bench.backup(other, max_file_bytes=10)
+    (one,) = deleted(bench, other, max_file_bytes=10).ended
+    assert (one.end, "art_2" in one.why) == ("refused", True)
+
+
+def test_an_attachment_and_a_container_s_file_keep_their_threads_too(bench: Bench) -> None:
+    chat = bench.state.add_chatkit_thread("cthr_1")
+    gone = {**bench.state.add_attachment(b"bytes"), "preview_url": None}
+    bench.state.add_chatkit_item(chat, {"type": "chatkit.user_message", "thread_id": chat, "attachments": [gone]})
+    conversation = bench.state.add_conversation("conv_1")
+    cited = {"type": "container_file_citation", "container_id": "cntr_0", "file_id": "cfile_1"}
+    text = {"type": "output_text", "text": "see", "annotations": [cited]}
+    bench.state.add_item(conversation, {"type": "message", "role": "assistant", "content": [text]})
+    bench.backup(chat, conversation)
+    assert {row["reason"] for row in rows(bench.path, "files")} == {"no_address", "expired"}
+
+    done = deleted(bench, chat, conversation)
+
+    assert (ends(done), sent(bench)) == ({chat: "refused", conversation: "refused"}, [])
+
+
+def test_a_file_that_is_not_deleted_with_its_thread_does_not_keep_it(bench: Bench) -> None:
+    thread = bench.state.add_thread({"id": "thread_0"})
+    bench.state.add_message(thread, {"attachments": [{"file_id": "file-none", "tools": []}]})
+    bench.backup(thread)
+    assert [row["reason"] for row in rows(bench.path, "files")] == ["not_found"]
+
+    assert ends(deleted(bench, thread)) == {thread: "deleted"}
+
+
+def test_who_says_so_deletes_without_contents_that_cannot_be_had(bench: Bench, session: str) -> None:
+    bench.state.switches = bench.state.switches.with_changes({"fault": "api_removed", "only": "/content"})
+    bench.backup(session)
+
+    assert run(bench, "--without-files", session, "--yes").exit_code == 2
+    done = run(bench, "--upstream", "--without-files", session, "--yes")
+
+    assert (done.exit_code, len(sent(bench))) == (0, 1)

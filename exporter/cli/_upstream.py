@@ -35,6 +35,8 @@ class Wish:
     rate: float | None
     max_requests: int | None
     config: str | None
+    without_files: bool
+    "Whether threads are deleted, too, whose files could not be had."
 
 
 def plan(archive: Archive, wish: Wish, *, dry_run: bool) -> list[ThreadRef]:
@@ -118,6 +120,7 @@ def run(wish: Wish, ask: Callable[[int, str], None] | None) -> int:
                 options,
                 policies=known.policies,
                 reference=wish.reference,
+                without_files=wish.without_files,
                 on_ended=_tell,
                 stop=stop,
             )

@@ -35,6 +35,9 @@ def _upstream_options(function: Any) -> Any:
         (
             click.option("--upstream", is_flag=True, help="Delete on their server instead; the archive keeps them."),
             click.option("--everywhere", is_flag=True, help="Delete them on their server, then erase them here."),
+            click.option(
+                "--without-files", is_flag=True, help="On servers: also threads with files that could not be archived."
+            ),
             click.option("--rate", type=Positive(), help="On servers: requests per second, at most."),
             click.option("--max-requests", type=click.IntRange(1), help="On servers: stop after so many requests."),
             click.option(
@@ -68,6 +71,7 @@ def command(
     finish: bool,
     upstream: bool,
     everywhere: bool,
+    without_files: bool,
     rate: float | None,
     max_requests: int | None,
     config: str | None,
@@ -102,10 +106,11 @@ def command(
     if upstream and everywhere:
         raise click.UsageError("--upstream keeps them here, --everywhere does not: leave one out")
     if upstream or everywhere:
-        wish = Wish(archive, asked, reference, everywhere, rate, max_requests, config)
+        wish = Wish(archive, asked, reference, everywhere, rate, max_requests, config, without_files)
         return _on_servers(wish, dry_run=dry_run, yes=yes)
-    if not (rate is None and max_requests is None and config is None):
-        raise click.UsageError("--rate, --max-requests and --config are for --upstream and --everywhere")
+    if without_files or not (rate is None and max_requests is None and config is None):
+        words = "--without-files, --rate, --max-requests and --config"
+        raise click.UsageError(f"{words} are for --upstream and --everywhere")
     out = Output.of()
     if dry_run:
         with Archive.open(archive) as reading:

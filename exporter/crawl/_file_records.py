@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -11,6 +12,8 @@ from exporter.sources._files import PASSING, Fetched
 from exporter.sources._refs import parsed
 
 OBJECT = b',"object":'
+OF_ITS_OWN = "file"
+"The type of those that stay on the server when their thread is deleted, and can be asked for by their id after that."
 
 Key = tuple[str | None, str]
 "A file's container and id: what it is in its thread."
@@ -91,3 +94,13 @@ def read(record: Record) -> tuple[FileRef, Held, str]:
         object=about if listed and about != b"null" else None,
     )
     return ref, Held(said["reason"], said["sha256"]), said["detail"] or ""
+
+
+def lacking(records: Iterable[Record]) -> list[tuple[FileRef, str]]:
+    """Return the files that go with their thread and were not had whole, each with why; its newest record counts."""
+    newest = {key_of(found[0]): found for found in map(read, records)}
+    return [
+        (ref, detail or held.reason or "")
+        for ref, held, detail in newest.values()
+        if ref.type != OF_ITS_OWN and (held.reason is not None or held.sha256 is None)
+    ]
