@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from exporter.archive._lines import page_lines, read_mark
 from exporter.archive._published import Published
 from exporter.archive._verify import Walk
 from exporter.check import check
-from exporter.errors import Damaged, NoArchive
+from exporter.errors import ArchiveError, Damaged, NoArchive
 from exporter.model import Finding, Item
 from exporter.rebuild import rebuild
 from exporter.schemas import SCHEMAS, VERSIONS
@@ -224,6 +226,45 @@ def test_a_broken_catalog_is_damage_and_says_rebuild(copied: Path) -> None:
 
     (found,) = damages(copied)
     assert (found.where, found.help) == ("catalog.sqlite", "run `exporter rebuild`")
+
+
+@pytest.mark.parametrize(
+    "harm", ["disk I/O error", "unable to open database file", "attempt to write a readonly database"]
+)
+def test_a_catalog_that_the_disk_or_its_rights_keep_from_being_read_is_no_damage(
+    copied: Path, harm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, how: str) -> sqlite3.Connection:
+        raise sqlite3.OperationalError(harm)
+
+    monkeypatch.setattr("exporter.archive._sqlite._connect", refuse)
+
+    with pytest.raises(ArchiveError, match=f"{harm}; check the disk") as raised:
+        damages(copied)
+    assert raised.value.exit_code == 1
+
+
+def test_a_folder_where_the_catalog_belongs_is_damage(copied: Path) -> None:
+    (copied / "catalog.sqlite").unlink()
+    (copied / "catalog.sqlite").mkdir()
+
+    assert [one.code for one in damages(copied)] == ["catalog_damaged"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="makes a disk")
+def test_on_a_full_disk_a_healthy_archive_is_healthy(healthy: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", disk], check=False).returncode:
+        pytest.skip("nothing may be mounted here")
+    try:
+        path = Path(shutil.copytree(healthy, disk / "archive"))
+        with suppress(OSError), (disk / "full").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        assert not damages(path)
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_a_catalog_that_contradicts_itself_is_damage_and_says_what_and_rebuild(copied: Path) -> None:

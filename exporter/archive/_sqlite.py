@@ -18,6 +18,8 @@ from exporter.files import sync_folder, translated
 
 PATIENCE = 30
 "Seconds to wait for another program that has the file locked."
+NO_INDEX = (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP)
+"What SQLite says where it cannot make its index of the log beside the file, as on a full disk."
 
 
 def engine_for_writing(path: Path) -> Engine:
@@ -32,7 +34,7 @@ def engine_for_writing(path: Path) -> Engine:
 
 
 def engine_for_reading(path: Path) -> Engine:
-    """Open for reading, also in a folder that cannot be written, such as a snapshot or a disc."""
+    """Open for reading, also in a folder that cannot be written, such as a snapshot, a disc, or on a full disk."""
 
     def connect() -> sqlite3.Connection:
         db = _connect(path, "mode=ro")
@@ -40,7 +42,8 @@ def engine_for_reading(path: Path) -> Engine:
             db.execute("SELECT name FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             db.close()
-            if "readonly" not in str(error) and "unable to open" not in str(error):
+            cannot_write = "readonly" in str(error) or "unable to open" in str(error)
+            if not cannot_write and error.sqlite_errorcode not in NO_INDEX:
                 raise
             return _frozen(path)
         return db
@@ -100,7 +103,7 @@ def _frozen(path: Path) -> sqlite3.Connection:
     if not log.exists() or not log.stat().st_size:
         return _connect(path, "immutable=1")
     # SQLite would need to write its index of the log beside it: read a copy, kept only as long as it is open.
-    with tempfile.TemporaryDirectory(prefix="exporter-") as folder:
+    with translated(path), tempfile.TemporaryDirectory(prefix="exporter-") as folder:
         for file in (path, log):
             shutil.copyfile(file, Path(folder) / file.name)
         db = _connect(Path(folder) / path.name, "mode=rw")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ from exporter.archive._compact import Moment
 from exporter.archive._schema import HINTS, threads
 from exporter.archive._verify import REBUILD, damage
 from exporter.archive.catalog import NEVER, stamp
-from exporter.errors import ArchiveError, Damaged, DiskFull, Locked
+from exporter.errors import ArchiveError, Damaged
+from exporter.files import sha256_of
 from exporter.model import Finding, ThreadRef, now
 
 CATALOG = "catalog.sqlite"
@@ -26,6 +28,8 @@ SLACK = timedelta(days=1)
 "How far in the future such a time may lie: the clocks of two machines that write by turns."
 FARTHEST = timedelta(days=3 * 365)
 "No thread is left alone for so long."
+LOST = (errno.EIO, errno.EISDIR)
+"A bad sector; or a folder lies where the file belongs."
 NAMED = 3
 "Threads that a sentence names."
 
@@ -43,12 +47,11 @@ class CatalogView:
             self.published = int(self.archive.catalog.fact("published") or 0)
             if whole:
                 self.archive.catalog.verify()
-        except (DiskFull, Locked):
-            self.close()
-            raise
         except (ArchiveError, *WRONG) as error:
-            self._error = error
             self.close()
+            if isinstance(error, ArchiveError) and not isinstance(error, Damaged) and not _is_lost(path / CATALOG):
+                raise
+            self._error = error
 
     def close(self) -> None:
         """Close the file."""
@@ -60,6 +63,15 @@ class CatalogView:
         """Say why it cannot be used, if it cannot."""
         if self._error is not None:
             yield unreadable(self._error)
+
+
+def _is_lost(file: Path) -> bool:
+    """Tell whether the file's own bytes are not to be had, other than for want of space, rights or a lock."""
+    try:
+        sha256_of(file.open("rb"))
+    except OSError as error:
+        return error.errno in LOST
+    return False
 
 
 def unreadable(error: Exception) -> Finding:
