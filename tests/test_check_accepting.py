@@ -27,6 +27,7 @@ from exporter.model import Finding, Registration
 from exporter.rebuild import rebuild
 from exporter.registry import register
 from tests.conftest import Bench, rows
+from tests.test_check_losses import UNREADABLE
 from tests.test_files_fetched import thread_with
 
 COUNT = 40
@@ -133,6 +134,23 @@ def test_the_archive_goes_on_and_gets_back_what_the_server_still_has(
     with Archive.open(nights.path) as archive:
         later = archive.owner(nights.ref("thread_later"))
     assert (later.user, later.title) == ("ann", "Later")
+    assert_everything_is_back(nights)
+
+
+@pytest.mark.parametrize("harm", UNREADABLE)
+def test_a_segment_that_the_disk_does_not_give_back_is_gone_on_without(
+    nights: Bench, tmp_path: Path, harm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = largest(nights.path)
+    with monkeypatch.context() as patch:
+        UNREADABLE[harm](patch, victim)
+        words = ["check", "--accept-loss", str(tmp_path / "lost"), "--yes", "-a", str(nights.path)]
+        done = CliRunner().invoke(cli, words, env={"EXPORTER_CONFIG": None})
+        assert (done.exit_code, done.exception) == (0, None)
+        assert not damages(nights.path)
+
+    assert (tmp_path / "lost" / victim.relative_to(nights.path)).exists()
+    nights.state.add_thread("thread_later")
     assert_everything_is_back(nights)
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+from click.testing import CliRunner
 
 from exporter.archive import Archive
+from exporter.archive._proof import proof
 from exporter.check import check
+from exporter.cli import cli
 from exporter.errors import Damaged
 from exporter.model import Finding
 from exporter.rebuild import rebuild
+from exporter.storage.local import LocalStorage
 from tests.conftest import Bench
 
 
@@ -54,6 +62,64 @@ def test_a_damaged_segment_names_its_threads_and_what_each_loses(two_nights: Ben
     assert "4 messages" in lost.what
     assert "copy" in lost.help
     assert "backup --full thread_1" in lost.help
+
+
+class BadSector(io.RawIOBase):
+    """A file of which the disk gives nothing back."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return offset if whence == 0 else self._size + offset
+
+    def readinto(self, _: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def bad_sector(monkeypatch: pytest.MonkeyPatch, victim: Path) -> None:
+    """Let the disk give nothing of a segment back."""
+    real = LocalStorage.open
+
+    def opened(self: LocalStorage, name: str) -> BinaryIO:
+        bad = name.endswith(victim.name)
+        return io.BufferedReader(BadSector(victim.stat().st_size)) if bad else real(self, name)
+
+    monkeypatch.setattr(LocalStorage, "open", opened)
+
+
+def as_folder(_: pytest.MonkeyPatch, victim: Path) -> None:
+    victim.unlink()
+    victim.mkdir()
+    (victim / "what").write_text("somebody put it here")
+
+
+UNREADABLE: dict[str, Callable[[pytest.MonkeyPatch, Path], None]] = {"sector": bad_sector, "folder": as_folder}
+
+
+@pytest.mark.parametrize("harm", UNREADABLE)
+def test_a_segment_that_the_disk_does_not_give_back_is_damage_for_whoever_reads_it(
+    two_nights: Bench, harm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = newest(two_nights.path)
+    UNREADABLE[harm](monkeypatch, victim)
+
+    assert {one.code for one in damages(two_nights.path)} == {"segment_damaged", "records_lost"}
+    (lost,) = damages(two_nights.path, "records_lost")
+    assert (lost.where, "4 messages" in lost.what) == ("assistants/thread_1", True)
+    with Archive.open(two_nights.path) as archive:
+        for read in (lambda: list(archive.records()), lambda: proof(archive, two_nights.ref("thread_1"))):
+            with pytest.raises(Damaged, match=rf"{victim.name}: it cannot be read .*; restore this file from a copy"):
+                read()
+    for words in (["show", "thread_1"], ["search", "later"]):
+        done = CliRunner().invoke(cli, [*words, "-a", str(two_nights.path)])
+        assert (done.exit_code, victim.name in done.output) == (5, True)
 
 
 def test_what_the_server_still_has_comes_back_with_a_full_walk(two_nights: Bench) -> None:

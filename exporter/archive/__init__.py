@@ -18,7 +18,7 @@ from typing import Any, Self
 from exporter.archive import _about, _manifests, _segments
 from exporter.archive._about import encrypt, read_id, rotate_keys
 from exporter.archive._blobs import Blob, Kept, blob_name
-from exporter.archive._commits import Commits, absent, frames, index
+from exporter.archive._commits import Commits, frames, index, opened
 from exporter.archive._encrypted import on_disk, sealed
 from exporter.archive._erasing import Eraser, Found, look
 from exporter.archive._hints import beside, hints, note_hints
@@ -291,14 +291,11 @@ class Archive:
         whose = {"kind": "page", "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
         # A line is ASCII as a whole where anything in it, such as its cursor, needs escapes.
         starts = tuple(text[:-1] + b"," for text in (dump(whose), dump_ascii(whose)))
-        try:
-            with self.storage.open(name) as file:
-                for lines in _segments.read_at(file, offset, starts, name):
-                    mark = read_mark(lines[-1])
-                    if mark.kind == kind:
-                        yield mark, lines[:-1]
-        except FileNotFoundError as error:
-            raise absent(name, self.storage) from error
+        with opened(name, self.storage) as file:
+            for lines in _segments.read_at(file, offset, starts, name):
+                mark = read_mark(lines[-1])
+                if mark.kind == kind:
+                    yield mark, lines[:-1]
 
     def records(self, thread: ThreadRef | None = None, kind: str = "message") -> Iterator[Record]:
         """Records of one thread or of all, in the order they were archived."""
@@ -361,7 +358,6 @@ __all__ = [
     "Manifest",
     "MarkLine",
     "TableFile",
-    "absent",
     "beside",
     "blob_name",
     "encrypt",
@@ -370,6 +366,7 @@ __all__ = [
     "is_encrypted",
     "mark_line_of",
     "note_hints",
+    "opened",
     "read_id",
     "read_records",
     "record_line",

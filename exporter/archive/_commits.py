@@ -6,10 +6,11 @@ Every step may be the last one; `recover` goes on from any of them, so that what
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from exporter.archive import _journal, _manifests, _segments
 from exporter.archive._encrypted import as_kept, cipher_of, kept
@@ -121,7 +122,7 @@ def index(manifest: Manifest, catalog: Catalog, storage: Storage) -> None:
 
 
 def frames(name: str, storage: Storage) -> Iterator[_segments.Frame]:
-    """Read a segment, or what it has become, frame by frame; `Damaged` if it is missing."""
+    """Read a segment, or what it has become, frame by frame; `Damaged` if it is missing or cannot be read."""
     try:
         file = storage.open(name)
     except FileNotFoundError as error:
@@ -130,8 +131,30 @@ def frames(name: str, storage: Storage) -> Iterator[_segments.Frame]:
             raise Damaged(f"{name}: it is missing; restore this file from a copy") from error
         yield from frames(newest.name, storage)
         return
-    with file:
-        yield from _segments.frames(file, name)
+    except OSError as error:
+        raise unreadable(name, error) from error
+    try:
+        with file:
+            yield from _segments.frames(file, name)
+    except OSError as error:
+        raise unreadable(name, error) from error
+
+
+@contextmanager
+def opened(name: str, storage: Storage) -> Iterator[BinaryIO]:
+    """Open a segment of which something is known to be there; what the disk refuses becomes one of our errors."""
+    try:
+        with storage.open(name) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise absent(name, storage) from error
+    except OSError as error:
+        raise unreadable(name, error) from error
+
+
+def unreadable(name: str, error: OSError) -> Damaged:
+    """Say that the disk does not give a segment back, as where a sector is bad."""
+    return Damaged(f"{name}: it cannot be read ({error.strerror or error}); restore this file from a copy")
 
 
 def absent(name: str, storage: Storage) -> ArchiveError:

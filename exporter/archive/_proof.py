@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from exporter.archive import Archive
 from exporter.archive._blobs import Named, content
-from exporter.archive._commits import absent
+from exporter.archive._commits import opened
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_record
 from exporter.archive._segments import checked, read_at
 from exporter.archive.catalog import digest
@@ -58,11 +58,8 @@ def _pages(archive: Archive, thread: ThreadRef, kind: str) -> Iterator[list[byte
     whose = {"kind": "page", "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
     starts = tuple(text[:-1] + b"," for text in (dump(whose), dump_ascii(whose)))
     for name, offset in archive.catalog.frames_of(thread, kind):
-        try:
-            with archive.storage.open(name) as file:
-                pages = list(checked(read_at(file, offset, starts, name), name))
-        except FileNotFoundError as error:
-            raise absent(name, archive.storage) from error
+        with opened(name, archive.storage) as file:
+            pages = list(checked(read_at(file, offset, starts, name), name))
         yield from (lines for lines in pages if read_mark(lines[-1]).kind == kind)
 
 

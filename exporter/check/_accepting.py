@@ -129,6 +129,9 @@ def _keep(path: Path, aside: Path, names: Iterable[str]) -> set[ThreadRef]:
     with translated(aside):
         for name in names:
             make_folder((aside / name).parent)
+            if (path / name).is_dir():  # whatever it is, it lies where nothing else may
+                shutil.move(path / name, aside / name)
+                continue
             try:
                 shutil.copyfile(path / name, aside / name)
             except OSError as error:

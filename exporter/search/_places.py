@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.archive import Archive, Manifest
-from exporter.archive._commits import frames
+from exporter.archive._commits import frames, opened
 from exporter.archive._lines import dump, dump_ascii, read_mark, read_record, read_records
 from exporter.archive._segments import read_at
-from exporter.errors import Damaged
 from exporter.model import Kind, Mark, Record, ThreadRef
 
 
@@ -54,11 +53,8 @@ def pages_at(archive: Archive, place: Place, thread: ThreadRef, kind: Kind) -> I
     whose = {"kind": "page", "source": thread.source, "endpoint": thread.endpoint, "thread": thread.id}
     # A line is ASCII as a whole where anything in it, such as its cursor, needs escapes.
     starts = tuple(text[:-1] + b"," for text in (dump(whose), dump_ascii(whose)))
-    try:
-        with archive.storage.open(place.segment) as file:
-            for lines in read_at(file, place.offset, starts, place.segment):
-                mark = read_mark(lines[-1])
-                if mark.kind == kind:
-                    yield place, mark, [read_record(line) for line in lines[:-1]]
-    except FileNotFoundError as error:
-        raise Damaged(f"{place.segment}: it is missing; restore this file from a copy") from error
+    with opened(place.segment, archive.storage) as file:
+        for lines in read_at(file, place.offset, starts, place.segment):
+            mark = read_mark(lines[-1])
+            if mark.kind == kind:
+                yield place, mark, [read_record(line) for line in lines[:-1]]
