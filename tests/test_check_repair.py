@@ -18,11 +18,14 @@ from click.testing import CliRunner, Result
 
 from exporter.archive import Archive
 from exporter.check import COPY, check, repair
+from exporter.check._catalog import TIMES
 from exporter.check._repair import MENDS
 from exporter.check._unique import doubled
 from exporter.cli import cli
+from exporter.crawl import work_out
 from exporter.errors import Locked
 from exporter.model import Code, Finding
+from exporter.retention import Policies
 from tests.archive.making import in_memory, page
 from tests.archive.publishing import published
 
@@ -109,6 +112,19 @@ def test_a_thread_with_a_time_that_cannot_be_true_is_due_again(archive: Path) ->
 
     with Archive.open(archive) as opened:
         assert {known.due_at for known in opened.catalog.known()} == {""}
+
+
+@pytest.mark.parametrize("column", TIMES)
+def test_whatever_time_of_a_thread_is_none_is_set_anew(archive: Path, column: str) -> None:
+    with Archive.write(archive) as writing:
+        work_out(writing, Policies())
+    sql(f"UPDATE threads SET {column} = 'soon' WHERE id = 'thread_2'")(archive)
+    found = list(check(archive, rebuild=True))
+    assert [one.code for one in found if one.severity == "damage"] == ["schedule_wrong"]
+
+    list(repair(archive, found))
+
+    assert damages(archive) == []
 
 
 def test_rows_that_are_doubled_are_found_also_where_a_hash_agrees(archive: Path) -> None:

@@ -24,6 +24,8 @@ WRONG = (Damaged, ValueError, LookupError, TypeError, ArithmeticError)
 "What reading a catalog raises in which something is not what this program wrote."
 PAST = ("visited_at", "asked_at", "swept_at", "failed_at")
 "Times of the schedule that can only lie behind us."
+TIMES = tuple(c.name for c in threads.c if isinstance(c.type, Moment) and c.name in HINTS)
+"Times of the schedule: what cannot be one in any of them is found here, and all of them are set anew by a repair."
 SLACK = timedelta(days=1)
 "How far in the future such a time may lie: the clocks of two machines that write by turns."
 FARTHEST = timedelta(days=3 * 365)
@@ -98,7 +100,6 @@ def mistimed(archive: Archive) -> list[ThreadRef]:
     at = now()
     late = [threads.c[name] > stamp(at + SLACK) for name in PAST]
     late.append(sa.and_(threads.c.due_at > stamp(at + FARTHEST), threads.c.due_at != NEVER))
-    moments = [c for c in threads.c if isinstance(c.type, Moment) and c.name in HINTS]
-    late += [sa.func.typeof(c).not_in(("integer", "null")) for c in moments]
+    late += [sa.func.typeof(threads.c[name]).not_in(("integer", "null")) for name in TIMES]
     query = sa.select(*threads.c["source", "endpoint", "id"]).where(sa.or_(*late)).order_by(threads.c.no)
     return [ThreadRef(*row) for row in archive.catalog.rows(query)]

@@ -12,7 +12,7 @@ from typing import get_args
 from exporter.archive import Archive
 from exporter.archive._lock import Lock
 from exporter.archive.catalog import ALWAYS, stamp
-from exporter.check._catalog import CATALOG, mistimed
+from exporter.check._catalog import CATALOG, TIMES, mistimed
 from exporter.errors import ArchiveError, DiskFull, Locked
 from exporter.files import translated
 from exporter.model import Code, Finding, ThreadRef
@@ -112,8 +112,8 @@ def look_again(archive: Archive, threads: Iterable[ThreadRef], policies: Policie
     from exporter.crawl import work_out
 
     there = list(threads)
-    fresh = {"visited_at": None, "asked_at": None, "failed_at": None, "failures": 0, "interval": 1.0}
-    times = {**fresh, "due_at": ALWAYS, "deadline_at": None, "swept_at": stamp(LONG_AGO)}
-    archive.catalog.note_hints(dict.fromkeys(there, times))
+    none: dict[str, object] = dict.fromkeys(TIMES)
+    fresh = {**none, "failures": 0, "interval": 1.0, "due_at": ALWAYS, "swept_at": stamp(LONG_AGO)}
+    archive.catalog.note_hints(dict.fromkeys(there, fresh))
     work_out(archive, policies)
     return len(there)
