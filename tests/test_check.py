@@ -20,7 +20,7 @@ from exporter.archive import TABLES, Archive
 from exporter.archive._lines import page_lines, read_mark
 from exporter.archive._published import Published
 from exporter.archive._verify import Walk
-from exporter.check import check
+from exporter.check import check, repair
 from exporter.errors import ArchiveError, Damaged, NoArchive
 from exporter.model import Finding, Item
 from exporter.rebuild import rebuild
@@ -57,6 +57,12 @@ def kept(path: Path) -> Iterator[Path]:
     """Every file whose bytes were committed or published."""
     for folder in ("manifests", "segments", *TABLES):
         yield from sorted(file for file in (path / folder).rglob("*") if file.is_file())
+
+
+def rows_in(file: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(file).num_rows)
 
 
 def flipped(file: Path, at: int, bit: int) -> Iterator[None]:
@@ -386,6 +392,37 @@ def test_tables_with_other_rows_than_the_segments_differ_from_a_rebuild(copied: 
 
     assert [found.where for found in damages(copied)] == ["messages"]
     assert "messages/2026-02.parquet" in [found.where for found in damages(copied, rebuild=True)]
+
+
+@pytest.fixture
+def every_table(bench: Bench) -> Path:
+    """An archive with rows in each table."""
+    for thread in ("thread_1", "thread_2"):
+        bench.state.add_thread(thread)
+        for number in range(2):
+            attached = {"attachments": [{"file_id": "file-none", "tools": []}]}
+            bench.state.add_message(thread, {"id": f"msg_{number}_{thread}", "content": "one", **attached})
+        run = bench.state.add_run(thread, {"status": "completed"})
+        assert run is not None
+        bench.state.add_step(thread, run, {"status": "completed"})
+    bench.backup("thread_1", "thread_2")
+    edited = {"id": "msg_0_thread_1", "role": "user", "created_at": 1_760_000_000, "content": []}
+    bench.state.edit_message("thread_1", "msg_0_thread_1", edited)
+    switches = bench.state.switches.with_changes({"lies": ["has_more_forever"], "lies_only": "thread_2/messages"})
+    bench.state.switches = switches
+    bench.backup(full=True)
+    assert not damages(bench.path, rebuild=True)
+    return bench.path
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_file_that_somebody_copied_beside_is_damage_and_is_mended(every_table: Path, table: str) -> None:
+    first = max((every_table / table).glob("*.parquet"), key=rows_in)
+    shutil.copy(first, first.with_name("2031-01.parquet"))
+
+    assert "rows_doubled" in {one.code for one in damages(every_table)}
+    list(repair(every_table, check(every_table)))
+    assert not damages(every_table, rebuild=True)
 
 
 def test_objects_of_two_histories_with_one_id_are_two(copied: Path) -> None:

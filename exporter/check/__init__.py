@@ -78,9 +78,10 @@ def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:
 
 def _derived(archive: Archive, log: Log, published: int, *, rebuild: bool) -> Iterator[Finding]:
     tables = Published(archive, published)
-    damaged = False
+    damaged, unnoted = False, list[str]()
     for found in tables.findings():
         damaged = damaged or found.severity == "damage"
+        unnoted += [found.where] if found.code == "table_unnoted" else []
         yield found
     yield from schedule(archive)
     if log.damaged:
@@ -94,16 +95,16 @@ def _derived(archive: Archive, log: Log, published: int, *, rebuild: bool) -> It
         return
     yield from tables.counts(log.records, log.walked, published)
     if not damaged:
-        yield from _doubled(archive, published)
+        yield from _doubled(archive, published, unnoted)
     yield from gaps(archive)
     if rebuild:
         yield from rebuilt(archive)
 
 
-def _doubled(archive: Archive, published: int) -> Iterator[Finding]:
+def _doubled(archive: Archive, published: int, unnoted: list[str]) -> Iterator[Finding]:
     from exporter.check._unique import doubled
 
-    found = list(doubled(archive.path))
+    found = list(doubled(archive.path, unnoted))
     if not moved(archive, published):
         yield from found
 

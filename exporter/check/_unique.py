@@ -1,12 +1,14 @@
 """No object has two rows: the ids of each thread are unique in each table, whatever month a row is in.
 
 The idea: rows are sorted by thread in each file, so the files of a table are read side by side, a thread at a time.
+Of a file that nobody noted, no row is in another file of its table: that is looked at where rows have no ids, too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -35,8 +37,13 @@ UNCLEAR = "\ufffd"
 Row = tuple[Any, ...]
 
 
-def doubled(path: Path) -> Iterator[Finding]:
-    """Find the objects that have more than one row; at most one finding for each table and thread."""
+def doubled(path: Path, unnoted: Iterable[str] = ()) -> Iterator[Finding]:
+    """Find the objects that have more than one row; at most one finding for each table and thread.
+
+    Also which of the files that are noted nowhere repeat another; at most one finding for each.
+    """
+    for name in unnoted:
+        yield from _repeating(path / name, name)
     for table, columns in IDENTITY.items():
         files = sorted((path / table).glob("*.parquet"))
         for whose, rows in groupby(heapq.merge(*(_rows(file, columns) for file in files)), itemgetter(0, 1, 2)):
@@ -44,6 +51,32 @@ def doubled(path: Path) -> Iterator[Finding]:
             if twice is not None and UNCLEAR not in "".join(whose):
                 where = printable(f"{whose[0]}/{whose[2]}")
                 yield damage("rows_doubled", where, f"{table} has more than one row of {printable(twice)}", HELP)
+
+
+def _repeating(file: Path, name: str) -> Iterator[Finding]:
+    if name.split("/", 1)[0] in IDENTITY:
+        return  # which tells it row by row
+    rows = (_whole(one, mine=one == file) for one in sorted(file.parent.glob("*.parquet")))
+    for whose, several in groupby(heapq.merge(*rows), itemgetter(0, 1, 2)):
+        seen: dict[bool, set[str]] = {True: set(), False: set()}
+        for *_, digest, mine in several:
+            seen[mine].add(digest)
+        if seen[True] & seen[False]:
+            what = f"it has rows of {printable(f'{whose[0]}/{whose[2]}')} that another file of its table has, too"
+            yield damage("rows_doubled", name, what, HELP)
+            return
+
+
+def _whole(file: Path, *, mine: bool) -> Iterator[Row]:
+    """Yield whose each row is, and a hash of all of it; nothing of a file that cannot be read."""
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            for batch in parquet.iter_batches(batch_size=BATCH):
+                for row in batch.to_pylist():
+                    whose = (row[name] for name in WHOSE)
+                    yield (*whose, hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).hexdigest(), mine)
+    except (pa.ArrowException, OSError, KeyError):  # which is told where its bytes are looked at
+        return
 
 
 def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
