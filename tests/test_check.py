@@ -18,6 +18,8 @@ import pytest
 
 from exporter.archive import TABLES, Archive
 from exporter.archive._lines import page_lines, read_mark
+from exporter.archive._manifests import Manifest, encode, numbers, read
+from exporter.archive._parts import Part
 from exporter.archive._published import Published
 from exporter.archive._verify import Walk
 from exporter.check import check, repair
@@ -25,6 +27,7 @@ from exporter.errors import ArchiveError, Damaged, NoArchive
 from exporter.model import Finding, Item
 from exporter.rebuild import rebuild
 from exporter.schemas import SCHEMAS, VERSIONS
+from exporter.storage import Storage, load
 from tests.archive.making import THREAD, filled, in_memory, page, recover
 from tests.archive.publishing import messages, publish_all, published, step, visit
 from tests.conftest import Bench
@@ -92,7 +95,6 @@ def test_one_flipped_bit_anywhere_is_found_and_its_file_named(healthy: Path) -> 
 
 def test_one_flipped_bit_at_any_byte_of_a_manifest_is_found(healthy: Path) -> None:
     from exporter.archive import _verify
-    from exporter.storage import load
 
     file = healthy / "manifests" / "000000002.json"
     with Archive.open(healthy) as archive:
@@ -301,6 +303,49 @@ def test_a_manifest_that_was_written_again_by_another_hand_is_found_although_its
     file.write_bytes(hashed(fields))
 
     assert (file.relative_to(copied).as_posix(), found) in [(one.where, one.what) for one in damages(copied)]
+
+
+def without_segment(path: Path, victim: int) -> str:
+    """Write a manifest again without its segment, and all after it so that they follow it; return the segment."""
+    storage = load("local", path)
+    (segment,) = read_or_fail(storage, victim).segments
+    for number in range(victim, max(numbers(storage)) + 1):
+        found = read_or_fail(storage, number)
+        before = read_or_fail(storage, number - 1).file_sha256 if number > 1 else None
+        segments = () if number == victim else found.segments
+        (path / found.name).unlink()
+        (path / found.name).write_bytes(encode(replace(found, segments=segments, previous=before)))
+    return segment.name
+
+
+def read_or_fail(storage: Storage, number: int) -> Manifest:
+    found = read(storage, number)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("victim", [1, 2, 3])
+def test_a_segment_that_a_manifest_written_again_does_not_name_any_more_is_damage(
+    bench: Bench, victim: int, sealed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sealed:
+        monkeypatch.setenv("EXPORTER_ARCHIVE_KEY", "00" * 32)
+    Archive.create(bench.path, encrypted=sealed)
+    for name in ("thread_1", "thread_2", "thread_3"):
+        bench.state.add_message(bench.state.add_thread(name), {"content": name})
+        bench.backup(name)
+    storage = load("local", bench.path)
+    dropped = [one for one in sorted(numbers(storage)) if read_or_fail(storage, one).segments][-victim]
+    name = without_segment(bench.path, dropped)
+    where = f"manifests/{dropped:09d}.json"
+
+    found = damages(bench.path)
+    assert [(one.code, one.where) for one in found] == [("manifest_damaged", where)]
+    assert name in found[0].what
+    assert [one.where for one in check(bench.path, subset=Part(1, 1)) if one.severity == "damage"] == [where]
+    (bench.path / "catalog.sqlite").unlink()
+    assert where in {one.where for one in damages(bench.path)}
 
 
 def test_positions_of_a_page_that_do_not_ascend_are_damage() -> None:

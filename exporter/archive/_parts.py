@@ -55,6 +55,7 @@ class Parts:
     def __init__(self, archive: Archive) -> None:
         self._archive, self._storage = archive, archive.storage
         self._newest = archive.manifest()
+        self._committed = verify.committed(archive.catalog.segment_names())
         self._tables = Published(archive, int(archive.catalog.fact("published") or 0))
         self._later = Later.read(self._storage) if archive.catalog.fact(NEWEST) else Later()
         self._named = Named(archive.storage, self._later.given_up)
@@ -116,6 +117,7 @@ class Parts:
             if isinstance(found, Finding):
                 yield found
                 continue
+            yield from verify.dropped(self._committed.get(found.number), found, self._storage)
             rewritten = (one.new for one in found.erased.replaced) if found.erased else ()
             for segment in (*found.segments, *rewritten):
                 self.bytes += segment.bytes

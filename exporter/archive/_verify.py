@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, cast
 
@@ -21,6 +22,8 @@ from exporter.storage import Storage
 RESTORE = "restore this file from a copy"
 REBUILD = "run `exporter rebuild`"
 UNREADABLE = (ArchiveError, OSError, ValueError, KeyError, TypeError, AttributeError)
+
+SEGMENT = re.compile(r"segments/\d{4}/\d\d/(\d{9,})-[0-9a-f]{12}[^/]*")
 
 See = Callable[[Mark, list[bytes]], None]
 "Is told of every page: its mark, and its lines, the mark's being the last."
@@ -81,6 +84,25 @@ def _misfits(manifest: Manifest, name: str, archive: str) -> Iterator[Finding]:
     if manifest.archive != archive:
         what = "it is of another archive than archive.json says"
         yield damage("other_archive", name, what, "restore the one that was changed")
+
+
+def committed(names: Iterable[str]) -> dict[int, str]:
+    """Return by their numbers the segments that a catalog names; no commit ever named what looks otherwise."""
+    return {int(found[1]): name for name in names if (found := SEGMENT.fullmatch(name))}
+
+
+def dropped(name: str | None, found: Manifest, storage: Storage) -> Iterator[Finding]:
+    """Find out whether a manifest does not name the segment that a catalog, which was read before, took from it."""
+    if name is None or name in {one.name for one in found.segments}:
+        return
+    if Later.read(storage).named(name) is None:  # else it was written again since
+        yield unnamed(found.number, name)
+
+
+def unnamed(number: int, name: str) -> Finding:
+    """Say that a manifest was written again by another hand, without its segment."""
+    where = _manifests.manifest_name(number)
+    return damage("manifest_damaged", where, f"it does not name {name}, which was committed with it")
 
 
 def segment(one: Segment, storage: Storage, archive: str, see: See, walk: Walk | None = None) -> Iterator[Finding]:

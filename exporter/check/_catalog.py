@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from exporter.archive import Archive
 from exporter.archive._compact import Moment
 from exporter.archive._schema import HINTS, threads
-from exporter.archive._verify import REBUILD, damage
+from exporter.archive._verify import REBUILD, committed, damage
 from exporter.archive.catalog import NEVER, stamp
 from exporter.errors import ArchiveError, Damaged
 from exporter.files import sha256_of
@@ -42,11 +42,14 @@ class CatalogView:
     def __init__(self, path: Path, *, whole: bool) -> None:
         self.archive: Archive | None = None
         self.indexed = self.published = 0
+        self.committed: dict[int, str] = {}
+        "The segments that it names, by their numbers."
         self._error: Exception | None = None
         try:
             self.archive = Archive.open(path)
             self.indexed = self.archive.manifest()
             self.published = int(self.archive.catalog.fact("published") or 0)
+            self.committed = committed(self.archive.catalog.segment_names())
             if whole:
                 self.archive.catalog.verify()
         except (ArchiveError, *WRONG) as error:

@@ -27,6 +27,8 @@ class Log:
         self._storage, self._archive, self._catalog, self._see = storage, archive, catalog, see
         self._named: set[str] = set()
         "Every file that the log knows of."
+        self._without: set[int] = set()
+        "Manifests that name no segment: no file of their number was ever committed."
         self._walk = Walk()
         self.damaged: list[Finding] = []
         "What is wrong with it."
@@ -44,7 +46,9 @@ class Log:
                 yield found
             else:
                 newest = found
-        yield from self._strays()
+        for found in self._strays():
+            self.damaged += [found] if found.severity == "damage" else []
+            yield found
         indexed = self._catalog.archive.manifest() if self._catalog.archive else newest
         if newest > indexed:
             what = f"it is behind: {indexed} of {newest} commits are indexed"
@@ -57,6 +61,8 @@ class Log:
                 yield found
                 continue
             self._named |= {found.name, *(segment.name for segment in found.segments)}
+            self._without |= set() if found.segments else {found.number}
+            yield from verify.dropped(self._catalog.committed.get(found.number), found, self._storage)
             see = self._count if found.number <= self._catalog.published else self._see
             for segment in found.segments:
                 yield from verify.segment(segment, self._storage, self._archive, see, self._walk)
@@ -71,12 +77,20 @@ class Log:
                     what = "what stands in it was erased: it is being removed, or a copy of the archive brought it back"
                     yield Finding("erasure_open", name, what, FINISH, "note")
                 elif name not in self._named:
+                    yield from self._dropped(name)
                     yield Finding("stray_file", name, "no commit names it", self._advice(name), "note")
         for table in TABLES:
             for name in self._storage.names(table):
                 if not name.endswith(".parquet") or name.count("/") > 1:
                     help_ = "move it away: programs may read it as one"
                     yield Finding("stray_file", name, "it is no table file", help_, "note")
+
+    def _dropped(self, name: str) -> Iterator[Finding]:
+        """Find the manifest that was written again without its segment, where no catalog tells it."""
+        for number in self._without & verify.committed([name]).keys():
+            found = verify.unnamed(number, name)
+            if found not in self.damaged:
+                yield found
 
     def _advice(self, name: str) -> str:
         """Say what to do with a stray; a segment whose manifest is lost is all that is left of what it holds."""
