@@ -6,6 +6,7 @@ Whatever takes time to import is imported late, so that Ctrl-C in that time ends
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -55,6 +56,9 @@ def run(argv: list[str]) -> int:
         return _run(argv)
     except KeyboardInterrupt:
         return _ended(argv, 130, "interrupted")
+    except OSError as error:
+        said = _refused(error)
+        return _ended(argv, *said) if said else _unexpected(argv, error)
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _unexpected(argv, error)
 
@@ -78,6 +82,18 @@ def _run(argv: list[str]) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     return code if isinstance(code, int) else 0
+
+
+def _refused(error: OSError) -> tuple[int, str] | None:
+    """Return the exit code and the sentence for what a disk refuses and nobody told before; None for what is a bug."""
+    from exporter.files import NO_SPACE
+
+    if error.errno == errno.ENAMETOOLONG:
+        return 2, f"{error.filename}: the name is too long for this disk; give it a shorter one"
+    if error.errno in NO_SPACE:
+        where = "where stdout goes, or temporary files (TMPDIR names their folder)"
+        return 1, f"{error.strerror} {where}; free space there and run again. What was archived is safe"
+    return None
 
 
 def _unexpected(argv: list[str], error: Exception) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,12 +45,26 @@ def makes_command(example: Sequence[str], exits: Sequence[int]) -> Callable[[Fun
     return make
 
 
+class Folder(click.Path):
+    """A folder that need not be there, of a name that may be given to one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a name that is short enough for its disk."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        try:
+            os.lstat(path / "archive.json")
+        except OSError as error:  # whether it is there, and may be read, is asked where it is needed
+            if error.errno == errno.ENAMETOOLONG:
+                self.fail(f"{path}: the name is too long for this disk; give it a shorter one", param, ctx)
+        return path
+
+
 def archive_option(function: Function) -> Function:
     """Add -a."""
     return click.option(
         "-a",
         "--archive",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Folder(file_okay=False, path_type=Path),
         envvar="EXPORTER_ARCHIVE",
         default="./archive",
         show_default=True,

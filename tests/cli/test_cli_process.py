@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -189,16 +190,57 @@ def test_a_signal_ends_a_backup_within_two_seconds_and_loses_nothing(tmp_path: P
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("words", [["threads"], ["status", "--json"], ["--help"]])
+@pytest.mark.parametrize("words", [["threads"], ["status", "--json"], ["check", "--json"], ["--help"]])
 def test_a_full_disk_under_stdout_is_one_line(shell: Shell, words: list[str]) -> None:
     shell.ok("register", "thread_1")
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "exporter", *words]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
     assert done.returncode == 1
-    assert b"No space left" in done.stderr
+    assert b"No space left on device where stdout goes" in done.stderr
     assert b"Traceback" not in done.stderr
+    assert b"unexpected" not in done.stderr
     assert b"ignored" not in done.stderr
+
+
+def test_a_full_disk_elsewhere_is_not_called_a_bug(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("exporter.archive.Archive.open", full)
+
+    assert run(["threads", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert "or temporary files" in json.loads(printed.out)["error"]
+    assert "unexpected" not in printed.err
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["export", "--format", name, "-o", LONG] for name in ("jsonl", "csv", "markdown", "html", "sqlite")),
+        ["export", "--per-thread", "-o", LONG],
+        *([*words, "-a", LONG] for words in (["status"], ["backup"], ["show", "thread_1"], ["encrypt"], ["doctor"])),
+        ["search", "x", "--index", LONG],
+        ["status", "--config", LONG],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_is_too_long_is_wrong_usage(
+    shell: Shell, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.ok("register", "thread_1")
+    capsys.readouterr()
+
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert "name is too long" in said
+    assert "unexpected" not in said
 
 
 def test_closed_streams_are_no_error(shell: Shell) -> None:
