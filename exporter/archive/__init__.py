@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from exporter.archive import _about, _manifests, _segments
-from exporter.archive._about import encrypt, read_id, rotate_keys
+from exporter.archive._about import encrypt, read_id, refuse_lost, rotate_keys
 from exporter.archive._blobs import Blob, Kept, blob_name
 from exporter.archive._commits import Commits, frames, index, opened
 from exporter.archive._encrypted import on_disk, sealed
@@ -370,6 +370,7 @@ __all__ = [
     "read_id",
     "read_records",
     "record_line",
+    "refuse_lost",
     "rotate_keys",
     "who_writes",
 ]

@@ -9,7 +9,7 @@ from exporter.archive import _keyfile
 from exporter.archive._lines import FORMAT, dump, load, stamp
 from exporter.archive._lock import Lock
 from exporter.archive.catalog import Catalog
-from exporter.errors import NoArchive, UsageError
+from exporter.errors import Damaged, NoArchive, UsageError
 from exporter.files import FOLDER_MODE, make_folder, replacing, translated
 from exporter.model import now, printable
 
@@ -23,6 +23,7 @@ def create(path: Path, *, encrypted: bool = False) -> None:
 
     With `encrypted`, its key is the one that the environment names; `UsageError` for an existing one that is not.
     """
+    refuse_lost(path)
     if (path / "archive.json").exists():
         if encrypted and not _keyfile.is_encrypted(path):
             raise UsageError(f"{path}: it is not encrypted; `exporter encrypt` says how it becomes so")
@@ -82,18 +83,38 @@ def _refuse_other_files(path: Path) -> None:
             raise NoArchive(f"{path}: the folder holds other files; name an empty or a new one with -a")
 
 
-def read_id(path: Path) -> str:
-    """The archive's id; `NoArchive` if the folder is none or its format is newer than this program."""
+def refuse_lost(path: Path) -> None:
+    """Raise `Damaged` where a folder has what was archived, and no `archive.json`."""
     file = path / "archive.json"
+    with translated(file):
+        if not file.exists() and _is_one(path):
+            raise Damaged(f"{file}: it is missing; restore this file from a copy")
+
+
+def _is_one(path: Path) -> bool:
+    """Tell whether a folder plainly is an archive: both are made after `archive.json`, when something is archived."""
+    return any((path / name).is_dir() for name in ("manifests", "segments"))
+
+
+def read_id(path: Path) -> str:
+    """The archive's id; `NoArchive` if the folder is none or its format is newer than this program.
+
+    `Damaged` where it plainly is one, and `archive.json` is missing or cannot be read.
+    """
+    file = path / "archive.json"
+    refuse_lost(path)
     try:
         with translated(file):
             about = load(file.read_bytes()) if file.exists() else None
         if about is None:
+            if _is_one(path):
+                raise ValueError("it says nothing")
             where = printable(str(path))
             raise NoArchive(f"{where}: no archive here; `exporter backup` makes one, -a names another")
         version, name = int(about["format"]), str(about["archive"])
     except (ValueError, KeyError, TypeError) as error:
-        raise NoArchive(f"{file}: it cannot be read ({error}); restore this file from a copy") from error
+        kind = Damaged if _is_one(path) else NoArchive
+        raise kind(f"{file}: it cannot be read ({error}); restore this file from a copy") from error
     if version > FORMAT:
         raise NoArchive(f"{path}: format {version} is newer than this exporter reads ({FORMAT}); upgrade exporter")
     return name

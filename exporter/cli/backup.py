@@ -108,7 +108,7 @@ def command(
     arguments, those. Only what is new since the last visit is fetched, so the same command starts, resumes and repeats
     every night. It is archived page by page; Ctrl-C, a crash or a full disk lose nothing of what is archived.
     """
-    from exporter.archive import Archive
+    from exporter.archive import Archive, refuse_lost
     from exporter.cli._registering import named
     from exporter.config import profiles
     from exporter.crawl import Options
@@ -129,6 +129,7 @@ def command(
         Archive.create(archive, encrypted=encrypt)
         entries = chain([first], entries)
     elif not (archive / "archive.json").exists():
+        refuse_lost(archive)
         raise NoArchive(f"{archive}: no archive here; name the threads to begin with, or another folder with -a")
     elif encrypt:
         Archive.create(archive, encrypted=True)  # refuses one that is not

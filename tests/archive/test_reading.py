@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from exporter.archive import Archive, _sqlite, read_id
 from exporter.archive._database import _translated
 from exporter.archive._sqlite import put_in_place, shrink
 from exporter.archive.catalog import Catalog
+from exporter.check import check
+from exporter.cli import cli
 from exporter.errors import ArchiveError, Damaged, Locked, NoArchive
 from tests.archive.making import THREAD, filled, in_memory, made, numbers, page, recover
 
@@ -194,6 +197,25 @@ def test_what_is_no_archive_or_newer_is_refused_with_a_reason(tmp_path: Path, te
             use(tmp_path)
         assert refused.value.exit_code == 10
     assert [entry.name for entry in tmp_path.iterdir()] == ["archive.json"]
+
+
+@pytest.mark.parametrize("text", [None, b"", b"null", b"{}", b'{"format":1,"archivf":"y"}', b'{"format":1,"a"'])
+def test_an_archive_whose_archive_file_is_lost_or_changed_is_damaged(tmp_path: Path, text: bytes | None) -> None:
+    path = filled(tmp_path / "a", [page(0)])
+    file = path / "archive.json"
+    whole = file.read_bytes()
+    file.unlink() if text is None else file.write_bytes(text)
+
+    for use in (Archive.open, Archive.write, read_id, lambda path: list(check(path))):
+        with pytest.raises(Damaged, match=r"archive\.json: .*; restore this file from a copy") as refused:
+            use(path)
+        assert refused.value.exit_code == 5
+    for words in (["backup"], ["backup", "thread_1"], ["status"]):
+        env = {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "EXPORTER_CONFIG": None}
+        done = CliRunner().invoke(cli, [*words, "-a", str(path)], env=env)
+        assert (done.exit_code, "restore this file from a copy" in done.output) == (5, True), words
+    file.write_bytes(whole)
+    assert numbers(path) == [0]
 
 
 def test_a_folder_of_other_files_becomes_no_archive(tmp_path: Path) -> None:
