@@ -106,9 +106,7 @@ def read_id(path: Path) -> str:
     try:
         with translated(file):
             about = load(file.read_bytes()) if file.exists() else None
-        if about is None:
-            if _is_one(path):
-                raise ValueError("it says nothing")
+        if about is None and not _is_one(path):
             where = printable(str(path))
             raise NoArchive(f"{where}: no archive here; `exporter backup` makes one, -a names another")
         version, name = int(about["format"]), str(about["archive"])
