@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 from exporter.archive import _keyfile
 from exporter.archive._lines import FORMAT, dump, load, stamp
@@ -105,7 +106,7 @@ def read_id(path: Path) -> str:
     refuse_lost(path)
     try:
         with translated(file):
-            about = load(file.read_bytes()) if file.exists() else None
+            about: Any = load(file.read_bytes()) if file.exists() else None
         if about is None and not _is_one(path):
             where = printable(str(path))
             raise NoArchive(f"{where}: no archive here; `exporter backup` makes one, -a names another")
