@@ -348,7 +348,7 @@ def test_the_archive_its_lock_and_its_last_runs_are_looked_at(shell: Shell) -> N
     assert "is writing" in found["lock"]["what"]
 
     (shell.archive / "archive.json").unlink()
-    assert looks(shell)[1] == 10
+    assert looks(shell)[1] == 5
 
 
 def test_an_archive_below_a_file_is_not_well(shell: Shell) -> None:
