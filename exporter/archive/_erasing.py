@@ -27,7 +27,7 @@ from exporter.archive._encrypted import cipher_of, kept, on_disk
 from exporter.archive._lines import dump, dump_ascii, load, read_mark, read_record
 from exporter.archive._manifests import Amended, Erasure, Manifest, Replaced
 from exporter.archive._receipts import Receipts
-from exporter.archive._salvaged import Known, Salvaged
+from exporter.archive._salvaged import Knows, Salvaged
 from exporter.archive._tombstones import UNFINISHED, HashedQuotes, Quotes, hashed, tombstone
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError, Damaged, Locked
@@ -75,10 +75,10 @@ class Whose:
         return self._beginnings.get(mark[: mark.find(b',"list":')])
 
 
-def look(storage: Storage, path: Path, threads: Collection[ThreadRef], known: Known) -> Found:
+def look(storage: Storage, path: Path, threads: Collection[ThreadRef], knows: Knows) -> Found:
     """Read all segments, and say what they hold of these threads; `Damaged` where one cannot be read.
 
-    What nobody can tell whose it is counts as theirs, but for what is of threads that are `known`.
+    What nobody can tell whose it is counts as theirs, but for what is of threads that the archive `knows`.
     """
     found, whose = Found(dict.fromkeys(threads, 0)), Whose(threads)
     mine: set[str] = set()
@@ -104,7 +104,7 @@ def look(storage: Storage, path: Path, threads: Collection[ThreadRef], known: Kn
             found.blobs[blob_name(sha256)] = file.seek(0, os.SEEK_END)
     found.unnamed = _unnamed(storage, mine | others)
     _refuse_strays(storage, named, whose)
-    found.salvaged = Salvaged(path, cipher_of(storage), known).holding(set(threads).__contains__)
+    found.salvaged = Salvaged(path, cipher_of(storage), knows).holding(set(threads).__contains__)
     return found
 
 
@@ -210,10 +210,10 @@ class Eraser:
         """Stage a manifest whose report quotes nothing any more."""
         old = _manifests.read(self._storage, number)
         assert old is not None
-        data = _manifests.encode(replace(old, report=quotes.scrubbed(old.report)))
+        data, amended = _without_quotes(old, quotes)
         with writing(self._staged(number)) as file:
             file.write(data)
-        return Amended(number, old.file_sha256, _manifests.decode(data, old.name).file_sha256)
+        return amended
 
     def _staged(self, number: int) -> Path:
         return self._folder / f"{number:09d}.json"
@@ -269,8 +269,8 @@ class Eraser:
         old = _manifests.read(self._storage, amended.number)
         if self._staged(amended.number).exists() or old is None or old.file_sha256 != amended.old:
             return
-        data = _manifests.encode(replace(old, report=quotes.scrubbed(old.report)))
-        if _manifests.decode(data, old.name).file_sha256 == amended.new:
+        data, again = _without_quotes(old, quotes)
+        if again == amended:
             with writing(self._staged(amended.number)) as file:
                 file.write(data)
 
@@ -322,6 +322,12 @@ class Eraser:
         shutil.rmtree(self._folder, ignore_errors=True)
         if self._catalog.fact(UNFINISHED) is not None:
             self._catalog.drop_fact(UNFINISHED)
+
+
+def _without_quotes(old: Manifest, quotes: Quotes) -> tuple[bytes, Amended]:
+    """Return the file of a manifest whose report quotes nothing any more, and the hashes of both."""
+    data = _manifests.encode(replace(old, report=quotes.scrubbed(old.report)))
+    return data, Amended(old.number, old.file_sha256, _manifests.decode(data, old.name).file_sha256)
 
 
 def _counts(found: Found) -> dict[str, int]:

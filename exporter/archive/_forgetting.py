@@ -18,7 +18,8 @@ from exporter.model import Segment, ThreadRef
 
 BATCH = 500
 "Rows per statement."
-HINTS = "hint "
+PREFIX = "hint "
+"How the facts are named that are hints: see `_hints`, which knows this module."
 PLACES = "discover:"
 "How the facts are named that say where a list goes on: they quote ids, and without one the list is walked again."
 
@@ -53,7 +54,7 @@ def scrub(db: Connection, quotes: Quotes) -> None:
     """Take out of the facts what names any of these threads; those of the archive itself quote nobody."""
     if not quotes:
         return
-    quoting = sa.or_(facts.c.key.startswith(HINTS), facts.c.key.startswith(PLACES))
+    quoting = sa.or_(facts.c.key.startswith(PREFIX), facts.c.key.startswith(PLACES))
     for key, value in db.execute(sa.select(facts).where(quoting)).all():
         if not quotes.any_in(f"{key} {value}"):
             continue

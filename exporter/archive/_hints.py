@@ -11,13 +11,13 @@ from datetime import datetime
 from itertools import chain, groupby
 from pathlib import Path
 
+from exporter.archive._forgetting import PREFIX
 from exporter.archive._lock import who_writes
 from exporter.archive._tombstones import NEWEST, Quotes
 from exporter.archive.catalog import Catalog
 from exporter.errors import ArchiveError, Damaged
 from exporter.model import ThreadRef
 
-PREFIX = "hint "
 MANY = 1_000_000
 "More touched threads than ever wait to be registered."
 

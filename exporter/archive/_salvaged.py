@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 Gone = Callable[[ThreadRef], bool]
 "Tells whether a thread is one of those that are erased."
-Known = Callable[[Sequence[ThreadRef]], Collection[ThreadRef]]
+Knows = Callable[[Sequence[ThreadRef]], Collection[ThreadRef]]
 "Returns those of some threads that the archive knows."
 
 
 class Salvaged:
     """The journals that an archive keeps aside."""
 
-    def __init__(self, path: Path, cipher: Cipher | None, known: Known) -> None:
+    def __init__(self, path: Path, cipher: Cipher | None, knows: Knows) -> None:
         self.folder = path / ".exporter" / "salvaged"
-        self._cipher, self._known = cipher, known
+        self._cipher, self._knows = cipher, knows
 
     def holding(self, gone: Gone) -> list[str]:
         """Return the names of those that have anything of erased threads, or of which nobody can tell whose it is."""
@@ -73,7 +73,7 @@ class Salvaged:
 
     def _kept(self, lines: list[bytes], gone: Gone) -> Iterator[bytes]:
         threads = {line: thread for line in lines if (thread := _thread(line)) is not None}
-        known = set(self._known(list(set(threads.values()))))
+        known = set(self._knows(list(set(threads.values()))))
         page: list[bytes] = []
         for line in lines:
             page.append(line)

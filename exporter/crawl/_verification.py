@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from exporter.archive import Archive, hints
-from exporter.archive._hints import PREFIX
+from exporter.archive._forgetting import PREFIX
 from exporter.archive._lines import stamp
 from exporter.archive._parts import Part, Parts
 from exporter.archive.catalog import Catalog
