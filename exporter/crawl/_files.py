@@ -85,6 +85,8 @@ class VisitFiles:
         self._files, self._thread, self._position = files, thread, position
         self._container, self._full = container, full
         self._seq = position.seq if position else 0
+        self._walked: dict[str, int] = {}
+        "How far the lists of files were walked."
         self._held: dict[Key, Held] | None = None
         self._pending: dict[Key, tuple[FileRef, str]] = {}
         "Files that may be had later, and why not now."
@@ -124,7 +126,13 @@ class VisitFiles:
         async for record in self._of(page):
             yield record
         if page.kind == "file":
-            yield replace(page, items=(), next_seq=page.position.seq)
+            yield self._mark(page)
+
+    def _mark(self, page: Page) -> Page:
+        """Return how far a list of files was walked: it goes on where the mark before it ended."""
+        seq = min(page.seq, self._walked.get(page.list, page.seq))
+        self._walked[page.list] = page.position.seq
+        return replace(page, items=(), seq=seq, next_seq=page.position.seq)
 
     async def after(self) -> AsyncIterator[Page | Gap]:
         """Yield what came of the files that earlier visits could not have, then what still may be had later."""

@@ -19,6 +19,7 @@ from exporter.crawl._activity import activity
 from exporter.crawl._files import LIST, Files, VisitFiles
 from exporter.crawl._links import Links
 from exporter.crawl._options import Options
+from exporter.crawl._overlap import Overlap
 from exporter.crawl._sweep import OBJECTS, Sweep
 from exporter.errors import ExporterError, UsageError
 from exporter.model import Gap, Item, Link, Outcome, Page, Position, Positions, Registration, ThreadRef, now, scrubbed
@@ -78,6 +79,8 @@ class Visit:
         self._sweep: Sweep | None = None
         self._again: set[str] = set()
         "Lists that the archive holds and that are walked from their beginning."
+        self._overlaps: dict[str, Overlap] = {}
+        "Of each list whose walk was cut off, what the archive holds from there on."
         self._open: dict[str, bool] = {}
         "Of each list that brought something, whether it has to be asked again before what it brought."
         self.active: datetime | None = None
@@ -204,11 +207,13 @@ class Visit:
             self._open[page.list] = page.position.seq < page.seq + len(page.items)
             if page.items and digest(page.items[0].body) == self._known.body:
                 return
-        elif page.items:
+        else:
             self._open[page.list] = page.position.seq < page.seq + len(page.items)
-        if page.kind in OBJECTS and self._from_the_beginning(page):
-            yield from self._changed(page)
-            return
+        if page.kind in OBJECTS:
+            if self._from_the_beginning(page):
+                yield from self._changed(page)
+                return
+            page = self._behind_the_cut(page)
         self._note_activity(page)
         # A list walked before may bring what the archive has, whatever the server says: the tables fold it.
         yield replace(page, fresh=False) if page.fresh and page.list in self._positions else page
@@ -219,6 +224,15 @@ class Visit:
         if position is not None and (not self._after or page.seq < position.seq):
             self._again.add(page.list)
         return page.list in self._again
+
+    def _behind_the_cut(self, page: Page) -> Page:
+        """Return what a page brings beyond what the archive holds, where a walk goes on that was cut off."""
+        position = self._positions.get(page.list)
+        if position is None or not position.more:
+            return page
+        if page.list not in self._overlaps:
+            self._overlaps[page.list] = Overlap(self._archive, page)
+        return self._overlaps[page.list].news(page)
 
     def _changed(self, page: Page) -> Iterator[Page]:
         if self._sweep is None:

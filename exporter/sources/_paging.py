@@ -24,6 +24,14 @@ RETRIES = 2
 TURNED_MAX = 100
 "Pages of a list that comes newest first which are held to be turned round; a longer one is a gap."
 
+MISTAKEN = {
+    "stale_cursor": "more was promised, and nothing follows the object it is asked to go on after",
+    "descending": "the list comes newest first",
+    "cursor_restarted": "the list begins again whatever it is asked for",
+    "cursor_by_second": "the cursor means a second",
+}
+"Why a walk does not go on where an earlier one ended."
+
 
 async def walk(desk: Desk, listing: Listing, position: Position | None) -> AsyncIterator[Page | Gap]:
     """Yield what follows the position, None being never walked; an error of this list alone is a gap."""
@@ -67,7 +75,7 @@ async def _next(desk: Desk, state: Walk, second: SecondChain | None) -> Listed |
         return None
     await _look_at_order(desk, state, listed)
     state.take(listed, desk.habits(state.listing.kind))
-    return listed
+    return None if await _leapt(desk, state) else listed
 
 
 def _towards(desk: Desk, state: Walk, second: SecondChain | None, listed: Listed) -> SecondChain | None:
@@ -137,22 +145,31 @@ def _begin_again(state: Walk, note: str, why: str) -> None:
 
 async def _begun_again(desk: Desk, state: Walk, listed: Listed) -> bool:
     """Whether the first page after a resumed cursor is not what follows it, so that all is walked again."""
-    after = state.after
-    if not state.resuming or after is None or not listed.pieces:
+    if not state.resuming or state.after is None:
         return False
-    if state.whole:
+    if state.whole and listed.pieces:
         await _look_at_whole(desk, state, listed)
         return False
-    if listed.pieces[0].id == after:
+    note = await _mistaken(desk, state, state.after, listed)
+    if note is not None:
+        _begin_again(state, note, MISTAKEN[note])
+    return note is not None
+
+
+async def _mistaken(desk: Desk, state: Walk, after: str, listed: Listed) -> str | None:
+    """Return what shows that a page is not what follows a cursor of an earlier walk; None where nothing does."""
+    if not listed.pieces:
+        return "stale_cursor" if state.cut and not listed.more else None
+    first = listed.pieces[0]
+    if first.id == after:
         state.overlaps = await _probes.inclusive(desk, state.listing)
-        return False
+        return None
     if descending(listed.pieces) and not await _probes.ordered(desk, state.listing, None):
-        _begin_again(state, "descending", "the list comes newest first")
-        return True
-    if not await _probes.restarted(desk, state.listing, after, listed.pieces[0]):
-        return False
-    _begin_again(state, "cursor_restarted", "the list begins again whatever it is asked for")
-    return True
+        return "descending"
+    if await _probes.restarted(desk, state.listing, after, first):
+        return "cursor_restarted"
+    skips = state.cut and await _probes.passed_over(desk, state.listing, after, first)
+    return "cursor_by_second" if skips else None
 
 
 async def _look_at_whole(desk: Desk, state: Walk, listed: Listed) -> None:
@@ -180,7 +197,15 @@ async def _by_second(desk: Desk, state: Walk, listed: Listed) -> bool:
         return False
     if not state.unproven:
         return state.step_back()
-    _begin_again(state, "cursor_by_second", "the cursor means a second")
+    _begin_again(state, "cursor_by_second", MISTAKEN["cursor_by_second"])
+    return True
+
+
+async def _leapt(desk: Desk, state: Walk) -> bool:
+    """Whether a page shows that the cursor means a second, and those before it did not; the walk then begins again."""
+    if state.pair is None or not state.leapt or not await _probes.by_second(desk, state.listing, state.pair):
+        return False
+    _begin_again(state, "cursor_by_second", MISTAKEN["cursor_by_second"])
     return True
 
 

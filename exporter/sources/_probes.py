@@ -18,6 +18,8 @@ FAILED = (StaleCursor, BadAnswer, CannotList, NotFound, Temporary)
 async def by_second(desk: Desk, listing: Listing, pair: tuple[str, str]) -> bool:
     """Whether `after` means a second: of two objects of one second, the other does not follow the one."""
     habits = desk.habits(listing.kind)
+    if habits.tokens:
+        return False
     if habits.by_second is None:
         first, second = pair
         try:
@@ -49,6 +51,22 @@ async def boundary_by_second(desk: Desk, listing: Listing, around: tuple[str, st
             return False  # nameless objects, or a server of very short pages
         habits.by_second = ids != [last, first]
     return habits.by_second
+
+
+async def passed_over(desk: Desk, listing: Listing, after: str, first: Piece) -> bool:
+    """Whether objects stand between a cursor and the first that came after it, where no time tells of a second.
+
+    Not looked for where `order` is known to be overlooked, or the cursor to be an object or a page.
+    """
+    habits = desk.habits(listing.kind)
+    settled = habits.by_second is not None or habits.tokens or habits.ordered is False
+    if settled or first.time is not None or first.id is None:
+        return False
+    try:
+        found = await desk.page(listing, first.id, order="desc", limit=1)
+    except FAILED:
+        return False
+    return bool(found.pieces) and found.pieces[0].id not in (after, first.id)
 
 
 async def inclusive(desk: Desk, listing: Listing) -> bool:

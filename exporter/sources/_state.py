@@ -6,6 +6,7 @@ No I/O here, and one page at a time: `take` it, then hand on `page`, then `advan
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -45,6 +46,8 @@ class Walk:
     def _begin(self, position: Position, *, fresh: bool) -> None:
         self.after, self.seq, self.said_more = position.cursor, position.seq, position.more
         self.resumed = self.resuming = self.after is not None
+        self.cut = self.resumed and self.said_more
+        "Whether an earlier walk was cut off where this one goes on: what that one saw proves nothing here."
         self.fresh = fresh
         self.backwards = False
         self.overlaps = True
@@ -57,8 +60,9 @@ class Walk:
         "Position of the first of these."
         self._before: list[Anchor] = []
         "Of each of these, the place before it; none where nobody asks for them."
-        self.anchor = Anchor(position.cursor, position.seq)
+        self.anchor = self._earlier = Anchor(position.cursor, position.seq)
         self._held: Anchor | None = None
+        self._lacking: Anchor | None = None
         self._notes: set[str] = set()
         self._seen = Seen()
         self._used = {position.cursor}
@@ -68,6 +72,7 @@ class Walk:
         self._expected: str | None = None
         self._other: str | None = None
         self._once_more = self._stepped = False
+        self._leapt = self.cut
         self.next: str | None = None
 
     def restart(self, note: str) -> None:
@@ -89,15 +94,19 @@ class Walk:
         if all(gap.code != code for gap in self.gaps):
             listing = self.listing
             detail = why if why.startswith(str(listing.thread)) else f"{listing.thread}: {listing.list}: {why}"
-            self.gaps.append(Gap(listing.thread, listing.list, self._place.cursor, code, detail))
+            self.gaps.append(Gap(listing.thread, listing.list, (self._held or self.anchor).cursor, code, detail))
+            self._lacking = self._lacking or self._earlier
 
     def hold(self, index: int) -> None:
         """Let the next visit begin before this one of the objects that were taken: it is not as it will be."""
         self._held = self._held or self._before[index]
 
-    @property
-    def _place(self) -> Anchor:
-        return self._held or self.anchor
+    def _place(self, listed: Listed) -> Anchor:
+        """Return where a later visit goes on that this page is the last one for, whatever comes of this walk."""
+        places = [self._held or self.anchor]
+        if listed.more:
+            places += [self._earlier, self._lacking or self._earlier]
+        return min(places, key=attrgetter("seq"))
 
     def alone(self, habits: Habits) -> bool:
         """Whether this resumes after the only object of a list, on a server that may list newest first.
@@ -135,7 +144,12 @@ class Walk:
     @property
     def unproven(self) -> bool:
         """Whether earlier pages may have been cut off in the middle of a second."""
-        return self.resumed or self._pages > 1
+        return self.resumed or self._leapt
+
+    @property
+    def leapt(self) -> bool:
+        """Whether pages of this walk may have been cut off in the middle of a second."""
+        return self._leapt and not (self.backwards or self.gaps)
 
     def step_back(self) -> bool:
         """Go on after the last object of an earlier second; False where there is none."""
@@ -166,7 +180,13 @@ class Walk:
 
     def take(self, listed: Listed, habits: Habits) -> None:
         """Take what is new on a page, and find out how to go on: `next` is None at the end."""
+        start = self.anchor
+        if self.whole:
+            self._used.discard(self.after)
+        self._leapt = self._leapt or self._leaps(listed, habits)
         repeats = self._sift(listed, habits)
+        self._pair = self._pair or tied(listed.pieces)
+        self._earlier = self.anchor if self._exact(listed, habits) else self._before_second(start)
         progress = self._progress
         if self._once_more and progress:
             habits.hides_more = True
@@ -187,11 +207,16 @@ class Walk:
         elif self._loses_a_name(listed):
             self.gap("no_cursor", WHY["no_cursor"])
         self.resuming = self.whole = False
-        self._stepped = bool(habits.by_second)
-        self._pair = self._pair or tied(listed.pieces)
+        self._stepped = self.next is not None and self.next == self._earlier.cursor != self.anchor.cursor
         self._last = listed.pieces or self._last
         self._pages += 1
         self._largest = max(self._largest, len(listed.pieces))
+
+    def _leaps(self, listed: Listed, habits: Habits) -> bool:
+        """Whether nothing shows that this page goes on exactly where the one before it ended."""
+        if habits.by_second is not None or self._stepped or not (self._last and listed.pieces):
+            return False
+        return listed.pieces[0].id not in self._seen
 
     def _sift(self, listed: Listed, habits: Habits) -> bool:
         """Fill `taken` with what was not seen; returns whether the page has repeats that no cursor explains."""
@@ -237,6 +262,21 @@ class Walk:
         self.seq += len(pieces)
         self.anchor = Anchor(self._last_id(listed, habits), self.seq)
         return True
+
+    def _exact(self, listed: Listed, habits: Habits) -> bool:
+        """Whether a cursor means an object, or a page: then a walk goes on after all that it brought."""
+        last = listed.pieces[-1].id if listed.pieces else None
+        return habits.by_second is False or habits.tokens or listed.last_id not in (None, last)
+
+    def _before_second(self, start: Anchor) -> Anchor:
+        """Return the place before the second that the page ends in, where a cursor that means a second goes on too."""
+        taken = self.taken
+        index = stepped_back(taken) if taken else None
+        if index is not None:
+            return self._before[index + 1] if self._before else Anchor(taken[index].id, self._first + index + 1)
+        if not taken or not same_second(taken[0], taken[-1]):
+            return self.anchor
+        return self._earlier if self._last and same_second(self._last[-1], taken[-1]) else start
 
     def _omits(self, piece: Piece) -> bool:
         """Whether an object is another thread's; the list goes on after it, its positions do not count it."""
@@ -303,14 +343,13 @@ class Walk:
     def _cursor(self, listed: Listed, habits: Habits) -> str | None:
         """Return what to ask after, or name why there is nothing."""
         last = listed.pieces[-1].id if listed.pieces else None
-        if habits.by_second:
-            index = stepped_back(listed.pieces) if listed.pieces else None
-            earlier = listed.pieces[index].id if index is not None else None
-            if index is not None and earlier not in self._used:
-                self.anchor = Anchor(earlier, self.seq - (len(listed.pieces) - 1 - index))
-                self.note("cursor_by_second")
-                return earlier
-            self.gap("cursor_by_second", WHY["cursor_by_second"])
+        if habits.by_second or (self.cut and listed.more and habits.by_second is None and self._pair is None):
+            if self._earlier.seq < self.anchor.seq and self._earlier.cursor not in self._used:
+                if habits.by_second:
+                    self.note("cursor_by_second")
+                return self._earlier.cursor
+            if habits.by_second:
+                self.gap("cursor_by_second", WHY["cursor_by_second"])
         cursor = self._last_id(listed, habits)
         self._other = listed.last_id if listed.last_id not in (None, last, cursor) else None
         if self._other and last is not None:
@@ -336,7 +375,7 @@ class Walk:
         """Return what the page brought; None when it has no news."""
         if not self.taken and not (self.said_more and not listed.more and not self.gaps):
             return None
-        place = self._place
+        place = self._place(listed)
         self.said_more = listed.more
         notes, self._notes = tuple(sorted(self._notes)), set()
         return Page(

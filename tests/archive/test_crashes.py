@@ -67,7 +67,7 @@ def whole_at(data: bytes, cut: int) -> int:
 
 def left(data: bytes, found: bytes) -> int:
     """The cut that a file has: sealed bytes are random, so what follows a cut may begin with the very byte it lost."""
-    return len(os.path.commonprefix([data, found]))
+    return next((n for n, (a, b) in enumerate(zip(data, found, strict=False)) if a != b), min(len(data), len(found)))
 
 
 GARBAGE = [b"", b"\x00" * 9, b'{"kind":"message"\n', b"\xff\xfe{"]

@@ -354,7 +354,7 @@ def test_a_last_page_as_long_as_any_is_asked_what_follows_whatever_was_said_befo
         (15, 7, None, 3),
         (5, 1, None, 6),
         (21, 20, Position("msg_0019", 20), 1),
-        (20, 20, Position("msg_0019", 20), 1),
+        (20, 20, Position("msg_0019", 20, more=False), 1),
         (120, 100, Position("msg_0019", 20), 2),
         (119, 100, Position("msg_0019", 20), 1),
     ],
