@@ -44,10 +44,12 @@ class Room:
 
 ROOMS = {
     "paging": Room(
-        tuple(f"exporter/sources/{name}.py" for name in ("_paging", "_state", "_seen", "_habits", "_numbers")),
+        tuple(
+            f"exporter/sources/{name}.py" for name in ("_paging", "_state", "_anchors", "_seen", "_habits", "_numbers")
+        ),
         tuple(
             f"tests/sources/test_{name}.py"
-            for name in ("habits", "paging", "paging_edges", "listing", "numbers", "silent_stops")
+            for name in ("habits", "paging", "paging_edges", "cut_off", "listing", "numbers", "silent_stops")
         ),
     ),
     "ends": Room(
@@ -79,7 +81,10 @@ ROOMS = {
         ),
     ),
     "gone": Room(("exporter/crawl/_gone.py",), ("tests/test_gone.py",)),
-    "sweep": Room(("exporter/crawl/_sweep.py",), ("tests/test_sweep_laws.py",)),
+    "sweep": Room(
+        ("exporter/crawl/_sweep.py", "exporter/crawl/_overlap.py"),
+        ("tests/test_sweep_laws.py", "tests/test_cut_off.py"),
+    ),
 }
 
 

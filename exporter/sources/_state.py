@@ -6,11 +6,9 @@ No I/O here, and one page at a time: `take` it, then hand on `page`, then `advan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
-
-import msgspec
 
 from exporter.model import Gap, Item, Page, Position
+from exporter.sources._anchors import Anchors
 from exporter.sources._asking import Listed, Listing
 from exporter.sources._habits import UNSETTLED, Habits, same_second, settled, stepped_back, tied
 from exporter.sources._seen import Seen
@@ -25,13 +23,6 @@ WHY = {
 
 USUAL = frozenset({20, 50})
 "Page sizes of servers that overlook `limit`: such a page may be full."
-
-
-class Anchor(msgspec.Struct, frozen=True, gc=False):
-    """A place to go on from, and the position of what comes then."""
-
-    cursor: str | None
-    seq: int
 
 
 class Walk:
@@ -58,11 +49,7 @@ class Walk:
         "The objects of the last page that this walk had not seen before."
         self._first = position.seq
         "Position of the first of these."
-        self._before: list[Anchor] = []
-        "Of each of these, the place before it; none where nobody asks for them."
-        self.anchor = self._earlier = Anchor(position.cursor, position.seq)
-        self._held: Anchor | None = None
-        self._lacking: Anchor | None = None
+        self._anchors = Anchors(position)
         self._notes: set[str] = set()
         self._seen = Seen()
         self._used = {position.cursor}
@@ -94,19 +81,12 @@ class Walk:
         if all(gap.code != code for gap in self.gaps):
             listing = self.listing
             detail = why if why.startswith(str(listing.thread)) else f"{listing.thread}: {listing.list}: {why}"
-            self.gaps.append(Gap(listing.thread, listing.list, (self._held or self.anchor).cursor, code, detail))
-            self._lacking = self._lacking or self._earlier
+            self.gaps.append(Gap(listing.thread, listing.list, self._anchors.place(more=False).cursor, code, detail))
+            self._anchors.lack()
 
     def hold(self, index: int) -> None:
         """Let the next visit begin before this one of the objects that were taken: it is not as it will be."""
-        self._held = self._held or self._before[index]
-
-    def _place(self, listed: Listed) -> Anchor:
-        """Return where a later visit goes on that this page is the last one for, whatever comes of this walk."""
-        places = [self._held or self.anchor]
-        if listed.more:
-            places += [self._earlier, self._lacking or self._earlier]
-        return min(places, key=attrgetter("seq"))
+        self._anchors.hold(index)
 
     def alone(self, habits: Habits) -> bool:
         """Whether this resumes after the only object of a list, on a server that may list newest first.
@@ -180,13 +160,13 @@ class Walk:
 
     def take(self, listed: Listed, habits: Habits) -> None:
         """Take what is new on a page, and find out how to go on: `next` is None at the end."""
-        start = self.anchor
         if self.whole:
             self._used.discard(self.after)
         self._leapt = self._leapt or self._leaps(listed, habits)
         repeats = self._sift(listed, habits)
         self._pair = self._pair or tied(listed.pieces)
-        self._earlier = self.anchor if self._exact(listed, habits) else self._before_second(start)
+        before = self._last[-1] if self._last else None
+        self._anchors.pass_second(self.taken, before, exact=self._exact(listed, habits))
         progress = self._progress
         if self._once_more and progress:
             habits.hides_more = True
@@ -207,7 +187,7 @@ class Walk:
         elif self._loses_a_name(listed):
             self.gap("no_cursor", WHY["no_cursor"])
         self.resuming = self.whole = False
-        self._stepped = self.next is not None and self.next == self._earlier.cursor != self.anchor.cursor
+        self._stepped = self.next is not None and self.next == self._anchors.earlier.cursor != self._anchors.end.cursor
         self._last = listed.pieces or self._last
         self._pages += 1
         self._largest = max(self._largest, len(listed.pieces))
@@ -221,6 +201,7 @@ class Walk:
     def _sift(self, listed: Listed, habits: Habits) -> bool:
         """Fill `taken` with what was not seen; returns whether the page has repeats that no cursor explains."""
         self._first = self.seq
+        self._anchors.begin()
         if self._all_new(listed, habits):
             return False
         skip = self._had_before(listed)
@@ -232,22 +213,22 @@ class Walk:
             self.note("duplicate_ids")
             self.fresh = False
         taken: list[Piece] = []
-        self.taken, self._before = taken, []
+        self.taken, anchors = taken, self._anchors
         omits, settles, names_one = self.listing.omits, self.listing.settles, self._seen.names_one
         for piece in found.new:
             if omits is not None and self._omits(piece):
                 continue
             taken.append(piece)
-            self._before.append(self.anchor)
+            anchors.take()
             self.seq += 1
             if names_one(piece):
-                self.anchor = Anchor(piece.id, self.seq)
-            if self._held is None and not settles(piece, listed.at):
+                anchors.move(piece.id, self.seq)
+            if anchors.held is None and not settles(piece, listed.at):
                 self.hold(-1)
         last = found.new[-1] if found.new else None
         cursor = self._last_id(listed, habits)
         if last and last is listed.pieces[-1] and cursor and (last.id is None or self._seen.names_one(last)):
-            self.anchor = Anchor(cursor, self.seq)
+            anchors.move(cursor, self.seq)
         return skip + len(found.repeated) > 1
 
     def _all_new(self, listed: Listed, habits: Habits) -> bool:
@@ -258,9 +239,9 @@ class Walk:
             return False
         if self.after in [piece.id for piece in pieces] or not self._seen.adds(pieces):
             return False
-        self._progress, self.taken, self._before = True, pieces, []
+        self._progress, self.taken = True, pieces
         self.seq += len(pieces)
-        self.anchor = Anchor(self._last_id(listed, habits), self.seq)
+        self._anchors.move(self._last_id(listed, habits), self.seq)
         return True
 
     def _exact(self, listed: Listed, habits: Habits) -> bool:
@@ -268,23 +249,13 @@ class Walk:
         last = listed.pieces[-1].id if listed.pieces else None
         return habits.by_second is False or habits.tokens or listed.last_id not in (None, last)
 
-    def _before_second(self, start: Anchor) -> Anchor:
-        """Return the place before the second that the page ends in, where a cursor that means a second goes on too."""
-        taken = self.taken
-        index = stepped_back(taken) if taken else None
-        if index is not None:
-            return self._before[index + 1] if self._before else Anchor(taken[index].id, self._first + index + 1)
-        if not taken or not same_second(taken[0], taken[-1]):
-            return self.anchor
-        return self._earlier if self._last and same_second(self._last[-1], taken[-1]) else start
-
     def _omits(self, piece: Piece) -> bool:
         """Whether an object is another thread's; the list goes on after it, its positions do not count it."""
         if self.listing.omits is None or piece.id is None or not self.listing.omits(piece.id):
             return False
         self.note("earlier_turns")
         if self._seen.names_one(piece):
-            self.anchor = Anchor(piece.id, self.seq)
+            self._anchors.move(piece.id, self.seq)
         return True
 
     def _last_id(self, listed: Listed, habits: Habits) -> str | None:
@@ -343,11 +314,12 @@ class Walk:
     def _cursor(self, listed: Listed, habits: Habits) -> str | None:
         """Return what to ask after, or name why there is nothing."""
         last = listed.pieces[-1].id if listed.pieces else None
-        if habits.by_second or (self.cut and listed.more and habits.by_second is None and self._pair is None):
-            if self._earlier.seq < self.anchor.seq and self._earlier.cursor not in self._used:
+        if habits.by_second or (last is not None and self._cautious(listed, habits)):
+            earlier = self._anchors.earlier
+            if earlier.seq < self._anchors.end.seq and earlier.cursor not in self._used:
                 if habits.by_second:
                     self.note("cursor_by_second")
-                return self._earlier.cursor
+                return earlier.cursor
             if habits.by_second:
                 self.gap("cursor_by_second", WHY["cursor_by_second"])
         cursor = self._last_id(listed, habits)
@@ -359,6 +331,10 @@ class Walk:
                 self.gap("no_cursor", WHY["no_cursor"])
             return None
         return self._unused(cursor, last)
+
+    def _cautious(self, listed: Listed, habits: Habits) -> bool:
+        """Whether to go on before the second that a page ends in, as nothing shows what a cursor means."""
+        return self.cut and listed.more and habits.by_second is None and self._pair is None
 
     def _unused(self, cursor: str | None, other: str | None) -> str | None:
         for name in (cursor, other):
@@ -375,7 +351,7 @@ class Walk:
         """Return what the page brought; None when it has no news."""
         if not self.taken and not (self.said_more and not listed.more and not self.gaps):
             return None
-        place = self._place(listed)
+        place = self._anchors.place(more=listed.more)
         self.said_more = listed.more
         notes, self._notes = tuple(sorted(self._notes)), set()
         return Page(
