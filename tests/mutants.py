@@ -49,7 +49,7 @@ ROOMS = {
         ),
         tuple(
             f"tests/sources/test_{name}.py"
-            for name in ("habits", "paging", "paging_edges", "cut_off", "listing", "numbers", "silent_stops")
+            for name in ("anchors", "habits", "paging", "paging_edges", "cut_off", "listing", "numbers", "silent_stops")
         ),
     ),
     "ends": Room(
@@ -77,6 +77,7 @@ ROOMS = {
                 "reading",
                 "archive_laws",
                 "crashes",
+                "written_again",
             )
         ),
     ),

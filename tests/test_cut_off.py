@@ -132,6 +132,15 @@ def test_a_second_page_may_hold_what_is_no_news_too(tmp_path: Path) -> None:
     assert [len(overlap.news(one).items) for one in (page(1, B, C), page(3, D, E), page(5, A))] == [0, 1, 1]
 
 
+def test_pages_that_were_sealed_together_are_all_looked_at(tmp_path: Path) -> None:
+    Archive.create(tmp_path / "a")
+    with Archive.write(tmp_path / "a") as archive:
+        archive.append([page(0, A, B), page(2, C), page(3, D)])
+        archive.seal()
+        comes = page(1, B, C, D, E)
+        assert Overlap(archive, comes).news(comes).items == comes.items[3:]
+
+
 def test_only_what_stands_behind_the_place_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with archived(tmp_path / "a", *[page(n, b'{"n":%d}' % n) for n in range(9)]) as archive:
         read: list[str] = []
