@@ -45,11 +45,22 @@ class Room:
 ROOMS = {
     "paging": Room(
         tuple(
-            f"exporter/sources/{name}.py" for name in ("_paging", "_state", "_anchors", "_seen", "_habits", "_numbers")
+            f"exporter/sources/{name}.py"
+            for name in ("_paging", "_probes", "_state", "_anchors", "_seen", "_habits", "_numbers")
         ),
         tuple(
             f"tests/sources/test_{name}.py"
-            for name in ("anchors", "habits", "paging", "paging_edges", "cut_off", "listing", "numbers", "silent_stops")
+            for name in (
+                "anchors",
+                "probes",
+                "habits",
+                "paging",
+                "paging_edges",
+                "cut_off",
+                "listing",
+                "numbers",
+                "silent_stops",
+            )
         ),
     ),
     "ends": Room(

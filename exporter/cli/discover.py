@@ -49,7 +49,7 @@ def _options(function: Any) -> Any:
     return function
 
 
-@makes_command(EXAMPLES, exits=(0, 1, 2, 3, 10, 11, 12, 14, 75, 130))
+@makes_command(EXAMPLES, exits=(0, 1, 2, 3, 5, 10, 11, 12, 14, 75, 130))
 @_options
 @archive_option
 def command(

@@ -21,7 +21,7 @@ EXAMPLES = (
 )
 
 
-@makes_command(EXAMPLES, exits=(0, 3, 10, 12, 13, 75))
+@makes_command(EXAMPLES, exits=(0, 3, 5, 10, 12, 13, 75))
 @click.argument("thread_id", required=False, metavar="[ID]")
 @click.option("--source", metavar="NAME", help="What ID is, where its prefix does not tell; else all are asked.")
 @click.option("--profile", metavar="NAME", help="Look at this profile only; else at all.")

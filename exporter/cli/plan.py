@@ -26,7 +26,7 @@ SHOWN = 10
 EXAMPLES = ("exporter plan", "exporter plan --max-requests 5000 --json | jq 'select(.message_type == \"thread\")'")
 
 
-@makes_command(EXAMPLES, exits=(0, 4, 10))
+@makes_command(EXAMPLES, exits=(0, 4, 5, 10))
 @click.option("--nights", type=click.IntRange(1, 366), default=7, show_default=True, help="How many to look ahead.")
 @click.option("--max-requests", type=click.IntRange(1), help="As for the backup: requests of a night.")
 @click.option("--max-duration", type=Positive(), help="As for the backup: seconds of a night.")

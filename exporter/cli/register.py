@@ -18,7 +18,7 @@ EXAMPLES = (
 )
 
 
-@makes_command(EXAMPLES, exits=(0, 10, 11))
+@makes_command(EXAMPLES, exits=(0, 5, 10, 11))
 @click.argument("ids", nargs=-1, required=True, metavar="(ID | @FILE | -)...")
 @click.option("--user", help="Whose threads these are.")
 @click.option("--customer", help="The organization they belong to.")

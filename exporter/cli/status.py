@@ -29,7 +29,7 @@ EXAMPLES = (
 )
 
 
-@makes_command(EXAMPLES, exits=(0, 4, 10))
+@makes_command(EXAMPLES, exits=(0, 4, 5, 10))
 @click.option("--days", type=click.FloatRange(0, 3650), default=7, show_default=True, help="At risk is within these.")
 @click.option("--list", "listed", type=click.Choice(LISTS), help="Only name these threads, all of them, one a line.")
 @click.option("--config", metavar="FILE", help="Profiles.  [env var: EXPORTER_CONFIG; default: ./exporter.toml]")

@@ -20,7 +20,7 @@ TITLES = ("STATE", "SOURCE", "PROFILE", "THREAD", "VISITED (UTC)", "USER", "CUST
 EXAMPLES = ("exporter threads --state failed", "exporter threads --customer acme --json | jq -r .thread")
 
 
-@makes_command(EXAMPLES, exits=(0, 10))
+@makes_command(EXAMPLES, exits=(0, 5, 10))
 @click.option("--state", type=click.Choice(["new", "complete", "partial", "gone", "failed"]), help="Only these.")
 @click.option("--user", help="Only this user's.")
 @click.option("--customer", help="Only this customer's.")

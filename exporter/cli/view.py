@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = ("exporter view", "exporter view conv_abc123 --no-open --port 8765")
 
 
-@makes_command(EXAMPLES, exits=(0, 2, 10))
+@makes_command(EXAMPLES, exits=(0, 2, 5, 10))
 @click.argument("thread_id", metavar="[ID]", required=False)
 @click.option("--source", metavar="NAME", help="Which thread, where two sources use this id.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen; 0 takes a free port.")
