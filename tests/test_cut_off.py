@@ -50,6 +50,32 @@ def test_a_second_that_stands_on_two_pages_is_had_whole_though_the_cursor_means_
     ]
 
 
+def test_a_gap_is_found_again_after_a_run_that_ended_before_it_was_told(bench: Bench) -> None:
+    """More messages of one second than a page holds: the rest of them can never be had."""
+    filled(bench, [0] * 130 + list(range(1, 60)))
+    bench.state.switches = bench.state.switches.with_changes({"lies": ["cursor_by_second"]})
+
+    cut(bench, 5)
+    report = bench.backup()
+
+    assert report.exit_code == 3
+    assert [one.code for one in bench.outcomes] == ["cursor_by_second"]
+    assert len(rows(bench.path)) < 189
+
+
+def test_what_was_deleted_behind_a_cut_costs_one_walk_and_then_nothing(bench: Bench) -> None:
+    filled(bench, [n // 2 for n in range(450)])
+    kept = cut(bench, 4)
+    for n in range(kept, 450):
+        bench.state.delete_message("thread_a", f"msg_{n}")
+    bench.backup()
+    bench.state.requests.clear()
+
+    assert bench.backup().exit_code == 0
+    assert len(bench.asked("/messages")) == 1
+    assert len(bench.lines("thread_a")) == kept
+
+
 def test_what_the_archive_holds_is_not_written_again_where_a_cut_walk_goes_on(bench: Bench) -> None:
     filled(bench, list(range(450)))
     for requests in (2, 2, 3):

@@ -17,6 +17,7 @@ from exporter.archive import Archive
 from exporter.check import check
 from exporter.crawl import Options, Stop, backup, plan
 from exporter.discovery import Discovered, Listed, Taken, _ledger, discover
+from exporter.erase import Asked, choose, erase
 from exporter.errors import UsageError
 from exporter.model import Gap, Item, Page, Position, Profile, Registration, Secret, ThreadRef, now
 from exporter.owner import LONGEST, Owner, owner_in
@@ -570,7 +571,8 @@ def test_the_hint_is_kept_after_the_pages_are_durable(bench: Bench, monkeypatch:
     monkeypatch.setattr(note, lambda _, __, value: order.append(json.loads(value)["newest"]))
     found(bench, "chatkit")
 
-    assert order == ["pages", "cthr_0099", "pages", "cthr_0199", "pages", "cthr_0299"]
+    # the last one is full: that it is the end is known when nothing follows
+    assert order == ["pages", "cthr_0099", "pages", "cthr_0199", "pages", "cthr_0299", "cthr_0299"]
 
 
 def test_what_is_held_of_a_long_list_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -619,3 +621,20 @@ def test_a_source_that_cannot_list_at_all_says_so(bench: Bench, monkeypatch: pyt
 
     assert (listed.state, listed.code, listed.ids_from) == ("not_listed", "cannot_list", None)
     assert bench.state.requests == []
+
+
+def test_a_place_never_names_what_was_erased(bench: Bench) -> None:
+    """A page that promises more names a thread before its last one."""
+    place = Place("completions")
+    for n in range(450):
+        bench.state.put(place.shelf, {"id": f"{place.prefix}{n:04d}", place.stamp: 1_760_000_000 + n})
+    found(bench, "completions")
+    gone = f"{place.prefix}0098"
+    with Archive.write(bench.path) as archive:
+        asked = [Asked("thread", gone)]
+        erase(archive, choose(archive, asked).threads, asked)
+
+    assert found(bench, "completions", full=True, max_requests=1).exit_code == 14
+
+    assert gone.encode() not in (bench.path / "catalog.sqlite").read_bytes()
+    assert found(bench, "completions").exit_code == 0

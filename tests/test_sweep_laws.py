@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from exporter.archive import Archive
@@ -70,6 +70,7 @@ def newest(path: Path, name: str) -> dict[str | None, tuple[int, bytes]]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ROUNDS, st.sampled_from(sorted(LISTS)))
+@example([(set(), set(), 3, 1), ({0}, set(), 2, 1), ({3}, {2}, 0, 2)], "messages")
 def test_what_changed_is_written_once_in_the_order_of_the_server(
     rounds: list[tuple[set[int], set[int], int, int]], name: str
 ) -> None:
@@ -130,9 +131,11 @@ def test_nothing_is_called_deleted_where_that_is_not_certain(tmp_path: Path) -> 
     swept(path, [page(0, 3), nameless])
     empty = replace(page(0, 0), items=(), cursor=None, more=False)
 
-    assert swept(path, [empty], doubtful={"messages"}) == [], "the walk was cut short"
+    (end,) = swept(path, [empty], doubtful={"messages"})
+    assert (end.items, end.more) == ((), False), "the walk was cut short"
     assert swept(path, []) == [], "nobody walked it"
-    assert swept(path, [replace(empty, list="other")]) == [], "which of them is missing, nobody can tell"
+    (end,) = swept(path, [replace(empty, list="other")])
+    assert (end.items, end.more) == ((), False), "which of them is missing, nobody can tell"
     assert [part.items[0].id for part in swept(path, [empty])] == ["msg_0", "msg_1", "msg_2"]
 
 
@@ -161,7 +164,7 @@ def test_a_walk_that_is_cut_short_goes_on_from_where_it_is_certain(tmp_path: Pat
         archive.append(parts[:cut])
         archive.seal()
         position = archive.catalog.positions(THREAD)["messages"]
-    ids = [part.items[0].id for part in parts]
+    ids = [item.id for part in parts for item in part.items]
 
     assert before == Position("msg_3", 4, more=False)
     assert ids == ["msg_0", "msg_1", "msg_2", "msg_3", *(f"new_{n}" for n in range(6))][: len(ids)]
@@ -170,3 +173,15 @@ def test_a_walk_that_is_cut_short_goes_on_from_where_it_is_certain(tmp_path: Pat
     assert set(passed) <= written, "what the cursor passed is archived"
     assert position.seq > 4 or position == before
     assert position.cursor == objects[position.seq - 1].name
+
+
+def test_that_a_list_ended_is_written_where_nothing_of_it_is_news(tmp_path: Path) -> None:
+    path = made(tmp_path / "a")
+    swept(path, [page(0, 4)])
+    objects = [Object(f"msg_{n}") for n in range(4)]
+    (whole,) = served([replace(one) for one in objects], "messages", 9)
+    items = page(0, 4).items
+
+    (end,) = swept(path, [replace(whole, items=items[:2], more=True), replace(whole, items=items[2:], seq=2)])
+    assert (end.items, end.position, end.fresh) == ((), Position("msg_3", 4, more=False), False)
+    assert swept(path, [replace(whole, items=items)]) == []

@@ -61,9 +61,11 @@ class Sweep:
         An object keeps the position that it was archived with. A new one comes behind those it follows, although the
         server, which has forgotten what was deleted before them, counts fewer.
         """
-        parts = list(self._parts(page))
+        parts, open_ = list(self._parts(page)), page.list in self._safe and self._safe[page.list].more
         before = self._safe.get(page.list, Position())
         after = self._safe[page.list] = self._end(page, before)
+        if open_ and not (parts or after.more):
+            yield replace(page, items=(), seq=after.seq, cursor=after.cursor, next_seq=None, fresh=False)
         for number, (seq, item) in enumerate(parts, 1):
             at = after if number == len(parts) else before
             yield replace(page, items=(item,), seq=seq, cursor=at.cursor, more=at.more, next_seq=at.seq, fresh=False)
@@ -97,11 +99,14 @@ class Sweep:
 
     def _end(self, page: Page, before: Position) -> Position:
         """Return how far the list is archived once this page is: never less far than before, but at its end."""
-        end = page.position
+        end, held = page.position, page.position.seq < page.seq + len(page.items)
         if end.cursor is not None:
             beyond = self._next.get(page.list, 0) - (page.seq + len(page.items))
             end = Position(end.cursor, end.seq + max(0, beyond), end.more)
-        return end if not page.more or end.seq > before.seq else before
+        if page.more:
+            return end if end.seq > before.seq else before
+        # no place is given again, though what stood there was deleted
+        return end if end.cursor is None or held else replace(end, seq=max(end.seq, before.seq))
 
     def emptied(self) -> Iterator[tuple[str, int, int]]:
         """Yield the lists of which all or most is not there any more: how many objects, and of how many."""

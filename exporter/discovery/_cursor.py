@@ -50,6 +50,8 @@ class Cursor:
         if self._doubted or self._newest is None or (page.items and taken.last is None):
             return  # a place must not name what was erased
         at = page.position
+        if at.cursor is not None and self._archive.erased([ThreadRef(self._source, self._endpoint, at.cursor)]):
+            return
         told = {"cursor": at.cursor, "seq": at.seq, "more": at.more, "newest": self._newest}
         self._archive.catalog.note_fact(self._key, json.dumps(told))
 

@@ -31,8 +31,8 @@ class Anchors:
         "Behind all that came."
         self.earlier = self.end
         "Before the second that the last page ends in, while a cursor may mean one; else the end."
-        self._start = self.end
-        "The end of the page before."
+        self._start = self._first = self.end
+        "The end of the page before, and of the walk before."
         self._before: list[Anchor] = []
         "Of each object that the page brought, the place before it; none where nobody asks for them."
         self._held: Anchor | None = None
@@ -81,8 +81,17 @@ class Anchors:
             return self.end  # times that fall, or none
         return self.earlier if last is not None and same_second(last, taken[-1]) else self._start
 
+    @property
+    def stays(self) -> bool:
+        """Whether it stands where it began, although something came."""
+        return self.earlier == self._first != self.end
+
+    def prove(self) -> None:
+        """Go behind all that came: nothing of the second was passed over."""
+        self.earlier = self.end
+
     def place(self, *, more: bool) -> Anchor:
-        """Return where to go on after this page if nothing is committed after it; the list's end without `more`."""
+        """Return where to go on if nothing is committed after this page; the list ended where no `more` is to come."""
         places = [self._held or self.end]
         if more:
             places += [self.earlier, self._lacking or self.earlier]

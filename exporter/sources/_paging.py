@@ -89,7 +89,7 @@ def _towards(desk: Desk, state: Walk, second: SecondChain | None, listed: Listed
 def _in_order(state: Walk, listed: Listed, turned: list[Page]) -> Iterator[Page]:
     """Yield what a page brought, if it is news; in `turned` is held back what comes newest first."""
     page = state.page(listed)
-    if page is None:
+    if page is None or (state.backwards and not page.items):
         return
     if state.backwards and len(turned) < TURNED_MAX:
         turned.append(page)
@@ -159,7 +159,8 @@ async def _begun_again(desk: Desk, state: Walk, listed: Listed) -> bool:
 async def _mistaken(desk: Desk, state: Walk, after: str, listed: Listed) -> str | None:
     """Return what shows that a page is not what follows a cursor of an earlier walk; None where nothing does."""
     if not listed.pieces:
-        return "stale_cursor" if state.cut and not listed.more else None
+        lost = state.cut and not (listed.more or await _probes.ends_with(desk, state.listing, after))
+        return "stale_cursor" if lost else None
     first = listed.pieces[0]
     if first.id == after:
         state.overlaps = await _probes.inclusive(desk, state.listing)
@@ -202,11 +203,17 @@ async def _by_second(desk: Desk, state: Walk, listed: Listed) -> bool:
 
 
 async def _leapt(desk: Desk, state: Walk) -> bool:
-    """Whether a page shows that the cursor means a second, and those before it did not; the walk then begins again."""
-    if state.pair is None or not state.leapt or not await _probes.by_second(desk, state.listing, state.pair):
+    """Whether a page shows that the cursor means a second, and those before it did not; the walk then begins again.
+
+    Asked too where a walk that is cut off here would begin where it began.
+    """
+    if state.pair is None or not (state.leapt or state.stays):
         return False
-    _begin_again(state, "cursor_by_second", MISTAKEN["cursor_by_second"])
-    return True
+    if await _probes.by_second(desk, state.listing, state.pair):
+        _begin_again(state, "cursor_by_second", MISTAKEN["cursor_by_second"])
+        return True
+    state.proven(desk.habits(state.listing.kind))
+    return False
 
 
 async def _look_at_order(desk: Desk, state: Walk, listed: Listed) -> None:

@@ -56,17 +56,32 @@ async def boundary_by_second(desk: Desk, listing: Listing, around: tuple[str, st
 async def passed_over(desk: Desk, listing: Listing, after: str, first: Piece) -> bool:
     """Whether objects stand between a cursor and the first that came after it, where no time tells of a second.
 
-    Not looked for where `order` is known to be overlooked, or the cursor to be an object or a page.
+    What stands before that one when the newest come first is another object then, and the same follows it: of an
+    exact cursor it may be another too, as servers break ties both ways, but something else follows it. Not looked for
+    where `order` is known to be overlooked, or the cursor to be an object or a page.
     """
     habits = desk.habits(listing.kind)
     settled = habits.by_second is not None or habits.tokens or habits.ordered is False
     if settled or first.time is not None or first.id is None:
         return False
     try:
-        found = await desk.page(listing, first.id, order="desc", limit=1)
+        before = await desk.page(listing, first.id, order="desc", limit=1)
+        other = before.pieces[0].id if before.pieces else None
+        if other in (None, after, first.id):
+            return False
+        found = await desk.page(listing, other, limit=1)
     except FAILED:
         return False
-    return bool(found.pieces) and found.pieces[0].id not in (after, first.id)
+    return bool(found.pieces) and found.pieces[0].id == first.id
+
+
+async def ends_with(desk: Desk, listing: Listing, name: str) -> bool:
+    """Whether a list ends with the object of this id, as it is told when the newest come first."""
+    try:
+        found = await desk.page(listing, None, order="desc", limit=1)
+    except FAILED:
+        return False
+    return bool(found.pieces) and found.pieces[0].id == name
 
 
 async def inclusive(desk: Desk, listing: Listing) -> bool:

@@ -37,6 +37,8 @@ class Walk:
     def _begin(self, position: Position, *, fresh: bool) -> None:
         self.after, self.seq, self.said_more = position.cursor, position.seq, position.more
         self.resumed = self.resuming = self.after is not None
+        self._open = position.more
+        "Whether the last page that was handed on is not the end of the list."
         self.cut = self.resumed and self.said_more
         "Whether an earlier walk was cut off where this one goes on: what that one saw proves nothing here."
         self.fresh = fresh
@@ -93,7 +95,7 @@ class Walk:
 
         Asking after it would bring nothing there, for ever; so such a list is asked for from its beginning.
         """
-        return self.resuming and self.seq == 1 and habits.ordered is None
+        return self.resuming and self.seq == 1 and not self.cut and habits.ordered is None
 
     # judging a page
 
@@ -131,6 +133,16 @@ class Walk:
         """Whether pages of this walk may have been cut off in the middle of a second."""
         return self._leapt and not (self.backwards or self.gaps)
 
+    @property
+    def stays(self) -> bool:
+        """Whether a walk that is cut off after this page has to begin where this one began, for a second's sake."""
+        return self.next is not None and self._anchors.stays and not (self.backwards or self.gaps)
+
+    def proven(self, habits: Habits) -> None:
+        """Go on after all that came, where the cursor was found to be an object."""
+        if habits.by_second is False:
+            self._anchors.prove()
+
     def step_back(self) -> bool:
         """Go on after the last object of an earlier second; False where there is none."""
         index = stepped_back(self._last)
@@ -160,8 +172,6 @@ class Walk:
 
     def take(self, listed: Listed, habits: Habits) -> None:
         """Take what is new on a page, and find out how to go on: `next` is None at the end."""
-        if self.whole:
-            self._used.discard(self.after)
         self._leapt = self._leapt or self._leaps(listed, habits)
         repeats = self._sift(listed, habits)
         self._pair = self._pair or tied(listed.pieces)
@@ -180,7 +190,9 @@ class Walk:
         elif self._expected and progress:
             self.note("cursor_by_second")
         self._expected = None
-        if listed.pieces and not progress and (listed.more or not overlap):
+        if self._steps_forward(listed):
+            self.next = self._anchors.end.cursor
+        elif listed.pieces and not progress and (listed.more or not overlap):
             self.gap("cursor_repeated", WHY["cursor_repeated"])
         elif self._goes_on(listed, habits):
             self.next = self._cursor(listed, habits)
@@ -332,6 +344,12 @@ class Walk:
             return None
         return self._unused(cursor, last)
 
+    def _steps_forward(self, listed: Listed) -> bool:
+        """Whether a page brought nothing but what the last one ended with, as it was asked for before that."""
+        end = self._anchors.end.cursor
+        stepped = self._stepped and listed.more and bool(listed.pieces) and not self._progress
+        return stepped and end is not None and end not in self._used
+
     def _cautious(self, listed: Listed, habits: Habits) -> bool:
         """Whether to go on before the second that a page ends in, as nothing shows what a cursor means."""
         return self.cut and listed.more and habits.by_second is None and self._pair is None
@@ -349,17 +367,18 @@ class Walk:
 
     def page(self, listed: Listed) -> Page | None:
         """Return what the page brought; None when it has no news."""
-        if not self.taken and not (self.said_more and not listed.more and not self.gaps):
+        more = listed.more or self.next is not None or bool(self.gaps)
+        if not self.taken and (more or not self._open):
             return None
-        place = self._anchors.place(more=listed.more)
-        self.said_more = listed.more
+        place = self._anchors.place(more=more)
+        self.said_more, self._open = listed.more, more
         notes, self._notes = tuple(sorted(self._notes)), set()
         return Page(
             thread=self.listing.thread,
             kind=self.listing.kind,
             items=tuple([Item(piece.id, piece.body) for piece in self.taken]),
             cursor=place.cursor,
-            more=listed.more,
+            more=more,
             fetched_at=listed.at,
             list=self.listing.list,
             seq=self._first,

@@ -17,7 +17,7 @@ from exporter.model import Gap, Page, Position
 from exporter.sources import Answer
 from exporter.sources._asking import Desk
 from exporter.sources._paging import walk
-from tests.sources.fake import LIES, FakeApi, item, ok
+from tests.sources.fake import LIES, FakeApi, error, item, ok
 from tests.sources.test_paging import LISTING, exact, gaps, histories, kept, listed, pages, some
 
 START = 1_700_000_000
@@ -120,12 +120,43 @@ def test_a_cut_before_a_gap_was_told_begins_before_the_gap() -> None:
 
 @pytest.mark.parametrize("lie", ["by_second", ""])
 def test_where_no_time_tells_what_stands_before_the_first_new_object_is_asked_for(lie: str) -> None:
-    api = Timeless([item(n, START + n // 2) for n in range(9)], lie, 3)
+    """One page is all that comes: nothing else shows that an object between was skipped."""
+    api = Timeless([item(n, START + n // 2) for n in range(6)], lie, 3)
     after = listed(api, Position("msg_0002", 3))
 
     assert gaps(after) == (["cursor_by_second"] if lie else [])
-    assert lie or (kept(after), notes(after)) == ({n: n for n in range(3, 9)}, set())
+    assert lie or (kept(after), notes(after)) == ({n: n for n in range(3, 6)}, set())
     assert api.calls[2][1] == {"limit": "1", "order": "desc", "after": "msg_0004" if lie else "msg_0003"}
+
+
+class Unmirrored(Timeless):
+    """Honest, and what has one second comes in one order both ways."""
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        if asked.get("order") != "asc":
+            given = sorted(given, key=lambda one: -int(one["created_at"]))[::-1]  # which is reversed
+        return super()._list(given, asked)
+
+
+def test_who_breaks_ties_both_ways_is_not_taken_for_one_who_skips_them() -> None:
+    after = listed(Unmirrored([item(n, START + n // 3) for n in range(9)], "", 3), Position("msg_0003", 4))
+
+    assert (kept(after), gaps(after), notes(after)) == ({n: n for n in range(4, 9)}, [], set())
+
+
+@pytest.mark.parametrize(
+    "trouble", [ok({"data": [], "has_more": False}), error(500, "down"), error(400, "no", "after")]
+)
+@pytest.mark.parametrize("asked", [1, 2])
+def test_a_question_that_is_not_answered_convicts_nobody(trouble: Answer, asked: int) -> None:
+    class Mute(Timeless):
+        async def get(self, path: str, params: Any = (), headers: Any = None) -> Answer:
+            answer = await super().get(path, params, headers)
+            later = [query for _, query in self.calls if query.get("limit") == "1" and "probe" not in query["after"]]
+            return trouble if later and len(later) == asked and self.calls[-1][1] == later[-1] else answer
+
+    api = Mute([item(n, START + n // 2) for n in range(6)], "by_second", 3)
+    assert notes(listed(api, Position("msg_0002", 3))) == set()
 
 
 def test_nothing_but_a_time_a_name_or_what_is_known_spares_that_question() -> None:
@@ -154,6 +185,78 @@ def test_where_more_was_promised_and_nothing_comes_all_is_walked_again(*, more: 
 
     assert kept(events) == (exact(6) if again else {})
     assert notes(events) == ({"stale_cursor"} if again else set())
+
+
+def test_where_nothing_comes_as_the_list_ends_there_its_end_is_asked_for_and_noted() -> None:
+    api = FakeApi(some(3), "more_when_full", 3)
+    (end,) = pages(listed(api, Position("msg_0002", 3)))
+
+    assert (end.items, end.position, end.notes) == ((), Position("msg_0002", 3, more=False), ())
+    assert [query.get("order") for _, query in api.calls] == ["asc", "desc"]
+
+
+class Sized(FakeApi):
+    """Honest: a page holds ten bytes of objects, and always one."""
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        objects = given if asked.get("order") == "asc" else given[::-1]
+        start = next((n + 1 for n, one in enumerate(objects) if one["id"] == asked.get("after")), 0)
+        data: list[dict[str, Any]] = []
+        for one in objects[start : start + int(asked["limit"])]:
+            if data and sum(had["size"] for had in data) + one["size"] > 10:
+                break
+            data.append(one)
+        return ok({"data": data, "has_more": start + len(data) < len(objects)})
+
+
+@given(st.lists(st.integers(1, 10), min_size=1, max_size=20), st.lists(st.integers(0, 2), min_size=20, max_size=20))
+@settings(max_examples=200, deadline=None)
+@example([1, 1, 1, 1, 9, 9, 1], [1] * 20)
+def test_pages_of_a_size_go_on_though_one_brings_what_was_had(sizes: list[int], steps: list[int]) -> None:
+    messages = [item(n, START + sum(steps[: n + 1]), size=size) for n, size in enumerate(sizes)]
+    for before in cuts(listed(Sized(messages))):
+        after = listed(Sized(messages), place(before))
+
+        assert (kept(after, kept(before)), gaps(after)) == (exact(len(sizes)), [])
+
+
+class Unsure(FakeApi):
+    """Does not say whether more follows."""
+
+    words: dict[str, Any]
+
+    def _page(self, data: list[dict[str, Any]], more: bool, limit: int, objects: list[dict[str, Any]]) -> Answer:
+        told = json.loads(super()._page(data, more, limit, objects).body)
+        del told["has_more"]
+        return ok(told | self.words)
+
+
+@pytest.mark.parametrize("words", [{}, {"has_more": "maybe"}, {"has_more": False}])
+def test_a_walk_that_goes_on_whatever_was_said_may_be_cut_off_too(words: dict[str, Any]) -> None:
+    def server() -> Unsure:
+        api = Unsure([item(n, START + n - (n > 10) - (n > 19)) for n in range(55)], "by_second", 20)
+        api.words = words
+        return api
+
+    whole = listed(server())
+    assert kept(whole) == exact(55)
+    assert len(cuts(whole)) >= 2
+    for before in cuts(whole):
+        after = listed(server(), place(before))
+        assert gaps(after) or kept(after, kept(before)) == exact(55)
+
+
+@pytest.mark.parametrize("each", [100, 150, 400])
+def test_a_page_of_one_second_is_passed_where_the_cursor_is_an_object(each: int) -> None:
+    """Each walk brings one page only, and the next one has the rest: a budget may be as small."""
+    messages, archive, position = [item(n, START + n // each) for n in range(450)], dict[int, int](), None
+    for _ in range(6):
+        events = listed(FakeApi(messages), position)
+        archive, position = kept(events[:1], archive), pages(events)[0].position
+        if not position.more:
+            break
+
+    assert archive == exact(450)
 
 
 def test_a_walk_that_is_left_in_the_middle_of_a_tie_goes_on_before_it() -> None:
