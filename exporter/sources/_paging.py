@@ -192,14 +192,22 @@ async def _by_second(desk: Desk, state: Walk, listed: Listed) -> bool:
     elif state.pair is not None:
         proven = await _probes.by_second(desk, state.listing, state.pair)
     else:
-        # more was promised and nothing came: look whether stepping back brings it
-        return state.step_back()
+        return await _missed(desk, state)
     if not proven:
         return False
     if not state.unproven:
         return state.step_back()
     _begin_again(state, "cursor_by_second", MISTAKEN["cursor_by_second"])
     return True
+
+
+async def _missed(desk: Desk, state: Walk) -> bool:
+    """Whether stepping back may bring what was promised and did not come; a gap where it can't and the list goes on."""
+    if state.step_back():
+        return True
+    if state.after is not None and not await _probes.ends_with(desk, state.listing, state.after):
+        state.gap("cursor_by_second", MISTAKEN["cursor_by_second"])
+    return False
 
 
 async def _leapt(desk: Desk, state: Walk) -> bool:

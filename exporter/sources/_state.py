@@ -190,7 +190,7 @@ class Walk:
         elif self._expected and progress:
             self.note("cursor_by_second")
         self._expected = None
-        if self._steps_forward(listed):
+        if not habits.by_second and self._steps_forward(listed):
             self.next = self._anchors.end.cursor
         elif listed.pieces and not progress and (listed.more or not overlap):
             self.gap("cursor_repeated", WHY["cursor_repeated"])

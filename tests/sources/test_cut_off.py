@@ -220,6 +220,30 @@ def test_pages_of_a_size_go_on_though_one_brings_what_was_had(sizes: list[int], 
         assert (kept(after, kept(before)), gaps(after)) == (exact(len(sizes)), [])
 
 
+class SizedBySecond(Sized):
+    """Counts in seconds too."""
+
+    def _list(self, given: list[dict[str, Any]], asked: dict[str, str]) -> Answer:
+        second = next((one["created_at"] for one in given if one["id"] == asked.get("after")), None)
+        later = [one for one in given if one["created_at"] == second]
+        return super()._list(given, asked | ({"after": later[-1]["id"]} if later and asked["order"] == "asc" else {}))
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.lists(st.integers(0, 1), min_size=20, max_size=20))
+@settings(max_examples=200, deadline=None)
+@example([1, 1, 1, 10, 9], [0, 0, 1, 0, 0, *[1] * 15])  # more is promised after a page of one, and nothing comes
+def test_who_gives_pages_of_a_size_and_means_a_second_passes_over_nothing_either(
+    sizes: list[int], steps: list[int]
+) -> None:
+    messages = [item(n, START + sum(steps[: n + 1]), size=size) for n, size in enumerate(sizes)]
+    whole = listed(SizedBySecond(messages))
+    assume(gaps(whole) or kept(whole) == exact(len(sizes)))
+    for before in cuts(whole):
+        after = listed(SizedBySecond(messages), place(before))
+
+        assert gaps(after) or kept(after, kept(before)) == exact(len(sizes))
+
+
 class Unsure(FakeApi):
     """Does not say whether more follows."""
 
