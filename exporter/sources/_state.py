@@ -57,7 +57,7 @@ class Walk:
         self._used = {position.cursor}
         self._last: tuple[Piece, ...] = ()
         self._pair: tuple[str, str] | None = None
-        self._pages = self._largest = 0
+        self._largest = 0
         self._expected: str | None = None
         self._other: str | None = None
         self._once_more = self._stepped = False
@@ -201,7 +201,6 @@ class Walk:
         self.resuming = self.whole = False
         self._stepped = self.next is not None and self.next == self._anchors.earlier.cursor != self._anchors.end.cursor
         self._last = listed.pieces or self._last
-        self._pages += 1
         self._largest = max(self._largest, len(listed.pieces))
 
     def _leaps(self, listed: Listed, habits: Habits) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -242,6 +243,27 @@ def test_who_gives_pages_of_a_size_and_means_a_second_passes_over_nothing_either
         after = listed(SizedBySecond(messages), place(before))
 
         assert gaps(after) or kept(after, kept(before)) == exact(len(sizes))
+
+
+def test_what_was_made_in_the_second_of_the_last_visit_is_had_once_ties_show_what_the_cursor_means() -> None:
+    seconds = (0, 1, 1, 2, 2, 3, 3, 4)
+    api = FakeApi([item(n, START + second) for n, second in enumerate(seconds)], "by_second", 2)
+    after = listed(api, Position("msg_0001", 2, more=False))
+
+    assert gaps(after) or kept(after) == exact(len(seconds))
+    assert "cursor_by_second" in notes(after)
+    assert pages(after)[0].seq == 0
+
+
+def test_an_object_that_the_list_calls_unsettled_is_where_the_next_visit_begins() -> None:
+    listing = replace(LISTING, settles=lambda piece, _: piece.id != "msg_0002", parent="run_1")
+
+    async def story() -> list[Page | Gap]:
+        return [event async for event in walk(Desk(FakeApi(some(5))), listing, None)]
+
+    (page,) = pages(asyncio.run(story()))
+    assert page.position == Position("msg_0001", 2, more=False)
+    assert (page.parent, page.fetched_at.tzinfo) == ("run_1", UTC)
 
 
 class Unsure(FakeApi):
