@@ -60,7 +60,7 @@ class Position:
     seq: int = 0
     "Position that the next item gets."
     more: bool = True
-    "False once the server said that nothing follows."
+    "False once the list was walked to its end: the server said that nothing follows, and no gap is known."
 
 
 Positions = Mapping[str, Position]

@@ -5,12 +5,12 @@ A cursor may mean a second, so until more is known a page names a place before t
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from dataclasses import replace
 
 from exporter.archive import Archive
 from exporter.archive._lines import read_records
+from exporter.crawl._sweep import body_hash
 from exporter.errors import Damaged
 from exporter.model import Page
 
@@ -31,17 +31,13 @@ class Overlap:
             for mark, lines in archive.lines_at(first.thread, first.kind, name, offset):
                 if mark.list == first.list:
                     reached = reached or mark.seq <= first.seq
-                    found |= {one.seq: _hash(one.body) for one in read_records(lines) if one.seq >= first.seq}
+                    found |= {one.seq: body_hash(one.body) for one in read_records(lines) if one.seq >= first.seq}
         self._held = found | self._held
         return reached
 
     def news(self, page: Page) -> Page:
         """Return the page without what the archive holds at its beginning, as it is; its position stays."""
         places = range(page.seq, page.seq + len(page.items))
-        held = [self._held.get(seq) == _hash(item.body) for seq, item in zip(places, page.items, strict=True)]
+        held = [self._held.get(seq) == body_hash(item.body) for seq, item in zip(places, page.items, strict=True)]
         same = [*held, False].index(False)
         return replace(page, items=page.items[same:], seq=page.seq + same) if same else page
-
-
-def _hash(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=16).digest()

@@ -80,7 +80,7 @@ class Sweep:
             self._seen.add(key)
             place = known[key][-1] if key in known else self._place(page, n, item, free=n >= tail)
             self._next[page.list] = max(self._next.get(page.list, 0), place + 1)
-            if self._bodies.get(key) != _hash(item.body) or key in self._deleted:
+            if self._bodies.get(key) != body_hash(item.body) or key in self._deleted:
                 yield place, item
 
     def _place(self, page: Page, n: int, item: Item, *, free: bool) -> int:
@@ -136,7 +136,7 @@ class Sweep:
             objects = self._objects.setdefault(mark.list, {})
             for record in records:
                 key = _key(kind, record.parent, record.id, record.seq)
-                self._bodies[key] = _hash(record.body)
+                self._bodies[key] = body_hash(record.body)
                 objects[key] = (kind, record.id, record.parent, record.seq)
                 if key in self._deleted and (segment, record.observed_at) > self._deleted[key]:
                     del self._deleted[key]
@@ -150,5 +150,6 @@ def _key(kind: str, parent: str | None, name: str | None, seq: int) -> Key:
     return hashlib.blake2b(said, digest_size=16).digest()
 
 
-def _hash(body: bytes) -> bytes:
+def body_hash(body: bytes) -> bytes:
+    """Tell what an object says in 16 bytes, as of many all are remembered."""
     return hashlib.blake2b(body, digest_size=16).digest()

@@ -206,7 +206,7 @@ async def _missed(desk: Desk, state: Walk) -> bool:
     if state.step_back():
         return True
     if state.after is not None and not await _probes.ends_with(desk, state.listing, state.after):
-        state.gap("cursor_by_second", MISTAKEN["cursor_by_second"])
+        state.gap("cursor_by_second", "more was promised, and nothing came although the list goes on")
     return False
 
 

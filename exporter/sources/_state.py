@@ -130,7 +130,7 @@ class Walk:
 
     @property
     def leapt(self) -> bool:
-        """Whether pages of this walk may have been cut off in the middle of a second."""
+        """Whether this page has to show what the cursor means, as one before it was passed without a proof."""
         return self._leapt and not (self.backwards or self.gaps)
 
     @property
